@@ -1,0 +1,52 @@
+"""Every table, one module a part of the line."""
+
+from core.db.base import Base
+from core.db.tables.acting import Assignment, Attempt, Decision, Delivery, Notification, Rule
+from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
+from core.db.tables.deciding import Alert, AlertOutcome, LatestScore, ModelVersion, Score, Transaction
+from core.db.tables.people import Agent, Contact, Property, Team, Territory, TimeOff, User
+from core.db.tables.running import (
+    AuditRow,
+    Change,
+    IdempotentResponse,
+    JobRun,
+    SavedFilter,
+    Setting,
+    SignInSession,
+    Version,
+)
+
+__all__ = [
+    "Agent",
+    "Alert",
+    "AlertOutcome",
+    "Assignment",
+    "Attempt",
+    "AuditRow",
+    "Base",
+    "Change",
+    "Contact",
+    "ContactSession",
+    "Decision",
+    "Delivery",
+    "Event",
+    "IdempotentResponse",
+    "JobRun",
+    "LatestScore",
+    "ModelVersion",
+    "Notification",
+    "Property",
+    "Rollup",
+    "Rule",
+    "SavedFilter",
+    "Score",
+    "Setting",
+    "SignInSession",
+    "Signal",
+    "Team",
+    "Territory",
+    "TimeOff",
+    "Transaction",
+    "User",
+    "Version",
+]

@@ -1,0 +1,141 @@
+"""Tables of acting: rules, decisions, assignments, the outbox and its attempts, and the inbox."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db.base import Base, BigId
+
+
+class Rule(Base):
+    __tablename__ = "rules"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(Text, default="")
+    priority: Mapped[int]
+    """Tried from the largest to the smallest."""
+    enabled: Mapped[bool] = mapped_column(default=True)
+    conditions: Mapped[list[Any]]
+    """[{field, operator, value}], all must hold."""
+    actions: Mapped[list[Any]]
+    """[{type, params}], tried in order."""
+    version: Mapped[int] = mapped_column(default=1)
+    updated_at: Mapped[datetime]
+
+
+class Decision(Base):
+    """One routing result with why, and why not the others."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id"), index=True)
+    decided_at: Mapped[datetime]
+    trigger: Mapped[str] = mapped_column(String(32))
+    """opened, escalated, reassigned, released, manual, stale, returned."""
+    agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    strategy: Mapped[str] = mapped_column(String(40))
+    rule_id: Mapped[str | None] = mapped_column(String(64))
+    overflow: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(Text)
+    """One plain sentence for the agent."""
+    trace: Mapped[dict[str, Any]]
+    """{rules: [...], excluded: {reason: count}, candidates: [best ten], seed, versions}."""
+
+
+class Assignment(Base):
+    __tablename__ = "assignments"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id"), index=True)
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), index=True)
+    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    assigned_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    assigned_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_reason: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (
+        Index(
+            "uq_assignments_open",
+            "alert_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+
+class Delivery(Base):
+    """One message to one person by one channel; the outbox row and its ledger entry are the same row."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    alert_id: Mapped[str | None] = mapped_column(ForeignKey("alerts.id"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    channel: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(32))
+    """alert_new, alert_escalated, alert_assigned, admin_notice."""
+    priority: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(300))
+    """Why it was suppressed, deferred or given up."""
+    idempotency_key: Mapped[str] = mapped_column(String(128))
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    due_at: Mapped[datetime]
+    leased_until: Mapped[datetime | None]
+    leased_by: Mapped[str | None] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(default=0)
+    provider_id: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime | None]
+    clicked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        Index(
+            "ix_deliveries_due",
+            "due_at",
+            sqlite_where=text("state IN ('queued', 'leased')"),
+            postgresql_where=text("state IN ('queued', 'leased')"),
+        ),
+        Index("ix_deliveries_user", "user_id", "created_at"),
+    )
+
+
+class Attempt(Base):
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("deliveries.id"), index=True)
+    number: Mapped[int]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(32))
+    """started, sent, retry, failed or lost (the process died in between)."""
+    detail: Mapped[str | None] = mapped_column(Text)
+
+
+class Notification(Base):
+    """The in-app inbox."""
+
+    __tablename__ = "notifications"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    delivery_id: Mapped[str | None] = mapped_column(ForeignKey("deliveries.id"), unique=True)
+    alert_id: Mapped[str | None] = mapped_column(ForeignKey("alerts.id"))
+    title: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_notifications_user", "user_id", "created_at"),)

@@ -1,0 +1,125 @@
+"""Tables of people and homes: teams, users, agents, contacts, properties, territories."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Date, Float, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db.base import Base
+
+
+class Team(Base):
+    __tablename__ = "teams"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    manager_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    default_strategy: Mapped[str] = mapped_column(String(40), default="territory")
+    created_at: Mapped[datetime]
+
+
+class User(Base):
+    """Somebody who can sign in. An agent's user and profile share one id."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    """Lower case."""
+    name: Mapped[str] = mapped_column(String(120))
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("role IN ('agent', 'manager', 'admin')", name="role"),)
+
+
+class Agent(Base):
+    """What routing knows of an agent. `open_alerts` is only ever changed by the atomic statements of core.routing.capacity."""
+
+    __tablename__ = "agents"
+
+    id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id"), index=True)
+    available: Mapped[bool] = mapped_column(default=True)
+    auto_assign: Mapped[bool] = mapped_column(default=True)
+    max_concurrent_alerts: Mapped[int] = mapped_column(default=10)
+    open_alerts: Mapped[int] = mapped_column(default=0)
+    primary_territory: Mapped[str | None] = mapped_column(String(64))
+    territories: Mapped[list[str]] = mapped_column(default=list)
+    skills: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Skill name to level, 1 (knows it) to 5 (the specialist)."""
+    specializations: Mapped[list[str]] = mapped_column(default=list)
+    preferred_alert_types: Mapped[list[str]] = mapped_column(default=list)
+    schedule: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Weekday ("mon" ... "sun") to a list of ["09:00", "17:30"] spans in the user's zone; empty means always on duty."""
+    round_robin_at: Mapped[float] = mapped_column(Float, default=0.0)
+    """Virtual time of the fair queue: the next alert goes to the smallest."""
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("open_alerts >= 0", name="open_alerts"),
+        CheckConstraint("max_concurrent_alerts >= 0", name="max_concurrent_alerts"),
+    )
+
+
+class TimeOff(Base):
+    __tablename__ = "time_off"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), index=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    cover_agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+
+    __table_args__ = (CheckConstraint("starts_at < ends_at", name="order"),)
+
+
+class Territory(Base):
+    __tablename__ = "territories"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("territories.id"))
+    zips: Mapped[list[str]] = mapped_column(default=list)
+
+
+class Contact(Base):
+    """The homeowner or lead; `id` is the client's own (`userId` on the wire)."""
+
+    __tablename__ = "contacts"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(254))
+    phone: Mapped[str | None] = mapped_column(String(40))
+    territory: Mapped[str | None] = mapped_column(String(64), index=True)
+    owner_agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    """The agent this contact has a standing relation with, if any."""
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    first_seen_at: Mapped[datetime]
+    last_human_event_at: Mapped[datetime | None] = mapped_column(index=True)
+    scored_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+
+
+class Property(Base):
+    __tablename__ = "properties"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
+    address: Mapped[str | None] = mapped_column(String(300))
+    city: Mapped[str | None] = mapped_column(String(120))
+    zip: Mapped[str | None] = mapped_column(String(16))
+    territory: Mapped[str | None] = mapped_column(String(64))
+    estimated_value: Mapped[float | None] = mapped_column(Float)
+    """US dollars."""
+    mortgage_balance: Mapped[float | None] = mapped_column(Float)
+    """US dollars."""
+    purchased_on: Mapped[date | None] = mapped_column(Date)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    updated_at: Mapped[datetime]

@@ -1,0 +1,113 @@
+"""Settings, all from the environment as DOORBELL_*; a wrong one stops the start with one clear line."""
+
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import BadSetting
+
+_SMTP_SCHEMES = {"smtp", "smtps", "smtp+starttls"}
+
+
+class Settings(BaseSettings):
+    """One field a variable: `data_dir` is DOORBELL_DATA_DIR."""
+
+    model_config = SettingsConfigDict(env_prefix="DOORBELL_", extra="ignore", frozen=True, validate_default=True)
+
+    data_dir: Path = Path("data")
+    database_url: str = Field(default="", description="default: SQLite in the data directory")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=1, le=65535)
+    public_url: str = Field(default="", description="how people reach it; default http://HOST:PORT")
+    secret_key: SecretStr = Field(
+        default=SecretStr(""), description="default: made once and kept in the data directory"
+    )
+    demo: Literal["off", "small", "full"] = "off"
+    demo_password: SecretStr = Field(default=SecretStr(""), description="default: made and printed")
+    demo_seed: int = 7
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""), description="smtp://user:password@host:587; smtps:// for TLS from the start"
+    )
+    mail_from: str = "Doorbell <doorbell@localhost>"
+    timezone: str = "America/Chicago"
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    token_minutes: int = Field(default=60, ge=1, le=1440)
+    session_hours: int = Field(default=12, ge=1, le=720)
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("use sqlite:///path or postgresql://user:password@host/name")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _known_mail(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and (urlsplit(text).scheme not in _SMTP_SCHEMES or not urlsplit(text).hostname):
+            raise ValueError("use smtp://user:password@host:587, smtp+starttls:// or smtps://")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < 32:
+            raise ValueError("use at least 32 characters, for example from: openssl rand -hex 32")
+        return value
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'doorbell.db'}"
+
+    @property
+    def origin(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @cached_property
+    def signing_key(self) -> str:
+        """DOORBELL_SECRET_KEY, or the one made at the first start and kept in the data directory (mode 600)."""
+        given = self.secret_key.get_secret_value()
+        return given or _kept_secret(self.data_dir / "secret_key")
+
+
+def load() -> Settings:
+    """Read the environment.
+
+    Raises:
+        BadSetting: naming the variable and what it takes.
+    """
+    try:
+        settings = Settings()
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "DOORBELL_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadSetting(f"{name}: {first['msg'].removeprefix('Value error, ')}") from error
+    except OSError as error:
+        raise BadSetting(f"DOORBELL_DATA_DIR: cannot use it: {error.strerror}") from error
+    return settings
+
+
+def _kept_secret(path: Path) -> str:
+    """Two processes may start at once: whoever creates the file first wins, the other reads it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return path.read_text().strip()
