@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from core import assignments, audit, feed, wire
+from core.db.base import table_of
 from core.db.dialect import upsert
 from core.db.tables import Agent, Alert, AlertOutcome
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
@@ -384,10 +385,10 @@ def _moved(alert: Alert, to: Status, *, viewer: Viewer, reason: str | None, now:
 
 
 def _write(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    table = Alert.__table__
+    table = table_of(Alert)
     names = [name for name in rows[0] if name != "key"]
     session.connection().execute(
-        update(table)  # type: ignore[arg-type]
+        update(table)
         .where(table.c.id == bindparam("key"))
         .values({name: bindparam(name, type_=table.c[name].type) for name in names}),
         list(rows),

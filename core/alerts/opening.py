@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from core.alerts.priority import OPENING_CONFIDENCE, VALID_DAYS, priority_of
+from core.db.base import table_of
 from core.db.dialect import upsert
 from core.db.tables import Alert, Contact, Property
 from core.ids import new_id
@@ -53,7 +54,7 @@ def open_or_refresh(
     contact_ids = sorted({candidate.contact_id for candidate in candidates})
     present = _open_alerts(session, contact_ids)
     worthy: list[tuple[Candidate, Priority]] = []
-    refreshed: list[tuple[Candidate, Row[Any], Priority | None]] = []
+    refreshed: list[tuple[Candidate, Any, Priority | None]] = []
     for candidate in candidates:
         tier = priority_of(candidate.scored.confidence, candidate.signal_strength, threshold=threshold)
         row = present.get((candidate.contact_id, candidate.scored.intent))
@@ -66,7 +67,7 @@ def open_or_refresh(
     return Opening(opened=opened, changed=changed, raised=raised)
 
 
-def _open_alerts(session: Session, contact_ids: Sequence[str]) -> dict[tuple[str, str], Row[Any]]:
+def _open_alerts(session: Session, contact_ids: Sequence[str]) -> dict[tuple[str, str], Any]:
     rows = session.execute(
         select(Alert.id, Alert.contact_id, Alert.alert_type, Alert.priority, Alert.confidence, Alert.scored_at).where(
             Alert.contact_id.in_(contact_ids), Alert.closed_at.is_(None)
@@ -103,13 +104,13 @@ def _open(session: Session, worthy: Sequence[tuple[Candidate, Priority]], *, now
     ]
     if not rows:
         return ()
-    statement = upsert(session, Alert).on_conflict_do_nothing().returning(Alert.__table__.c.id)
+    statement = upsert(session, Alert).on_conflict_do_nothing().returning(table_of(Alert).c.id)
     made = set(session.execute(statement, rows).scalars())
     return tuple(row["id"] for row in rows if row["id"] in made)
 
 
 def _refresh(
-    session: Session, refreshed: Sequence[tuple[Candidate, Row[Any], Priority | None]], *, now: datetime
+    session: Session, refreshed: Sequence[tuple[Candidate, Any, Priority | None]], *, now: datetime
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """A score older than the one the alert shows (events decided late) changes nothing."""
     changes, changed, raised = [], [], []
@@ -131,8 +132,8 @@ def _refresh(
         if higher or abs(candidate.scored.confidence - row.confidence) >= _TELLING_STEP:
             changed.append(row.id)
     if changes:
-        numbers = {name: bindparam(name) for name in changes[0] if name not in ("key", "still_valid")}
-        table = Alert.__table__
+        numbers: dict[str, Any] = {name: bindparam(name) for name in changes[0] if name not in ("key", "still_valid")}
+        table = table_of(Alert)
         still_valid = bindparam("still_valid", type_=table.c.valid_until.type)
         session.connection().execute(
             update(table)

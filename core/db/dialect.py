@@ -1,17 +1,19 @@
 """Everything that differs between SQLite and PostgreSQL, and nothing else."""
 
-from sqlalchemy import Table, text
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import Session
+
+from core.db.base import Base, table_of
 
 
 def is_postgres(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def upsert(session: Session, table: type[DeclarativeBase]) -> "sqlite.Insert | postgresql.Insert":
+def upsert(session: Session, table: type[Base]) -> "sqlite.Insert | postgresql.Insert":
     """The dialect's INSERT, which knows `.on_conflict_do_nothing()` and `.on_conflict_do_update()`."""
-    target: Table = table.__table__  # type: ignore[assignment]
+    target = table_of(table)
     return postgresql.insert(target) if is_postgres(session) else sqlite.insert(target)
 
 
