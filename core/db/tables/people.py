@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, Float, ForeignKey, String
+from sqlalchemy import CheckConstraint, Date, Float, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db.base import Base
@@ -104,7 +104,18 @@ class Contact(Base):
     first_seen_at: Mapped[datetime]
     last_human_event_at: Mapped[datetime | None] = mapped_column(index=True)
     scored_at: Mapped[datetime | None]
+    rescore_at: Mapped[datetime | None]
+    """When the line should look again without a new event: a signal was posted, or one may lapse by silence."""
     updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(
+            "ix_contacts_rescore",
+            "rescore_at",
+            sqlite_where=text("rescore_at IS NOT NULL"),
+            postgresql_where=text("rescore_at IS NOT NULL"),
+        ),
+    )
 
 
 class Property(Base):

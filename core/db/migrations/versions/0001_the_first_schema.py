@@ -210,12 +210,20 @@ def upgrade() -> None:
         sa.Column("first_seen_at", UtcDateTime(), nullable=False),
         sa.Column("last_human_event_at", UtcDateTime(), nullable=True),
         sa.Column("scored_at", UtcDateTime(), nullable=True),
+        sa.Column("rescore_at", UtcDateTime(), nullable=True),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["owner_agent_id"], ["agents.id"], name=op.f("fk_contacts_owner_agent_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
     )
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contacts_last_human_event_at"), ["last_human_event_at"], unique=False)
+        batch_op.create_index(
+            "ix_contacts_rescore",
+            ["rescore_at"],
+            unique=False,
+            sqlite_where=text("rescore_at IS NOT NULL"),
+            postgresql_where=text("rescore_at IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_contacts_territory"), ["territory"], unique=False)
 
     op.create_table(
@@ -682,6 +690,11 @@ def downgrade() -> None:
     op.drop_table("time_off")
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_contacts_territory"))
+        batch_op.drop_index(
+            "ix_contacts_rescore",
+            sqlite_where=text("rescore_at IS NOT NULL"),
+            postgresql_where=text("rescore_at IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_contacts_last_human_event_at"))
 
     op.drop_table("contacts")
