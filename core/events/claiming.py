@@ -1,0 +1,111 @@
+"""Handing unprocessed events to DECIDE, one worker a contact at a time, and marking them done."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core.db.dialect import is_postgres
+from core.db.tables import Contact, Event
+from core.events.shapes import RecordedEvent
+from core.words import EventType
+
+_COLUMNS = tuple(getattr(Event, name) for name in RecordedEvent._fields)
+_CHUNK = 5_000
+
+
+def claim(session: Session, *, limit: int = 1000) -> list[RecordedEvent]:
+    """All unprocessed events of the contacts who have waited longest, about `limit` events, oldest first.
+
+    The contacts stay locked until the transaction ends; contacts that another worker holds are passed over.
+    """
+    contact_ids = _lock_oldest(session, window=limit)
+    if not contact_ids and is_postgres(session):
+        contact_ids = _lock_oldest(session, window=limit * 50)  # other workers hold all of the oldest
+    return _pending_of(session, contact_ids)
+
+
+def claim_contact(session: Session, contact_id: str) -> list[RecordedEvent]:
+    """The unprocessed events of one contact; waits for a worker who holds the contact."""
+    lock = select(Contact.id).where(Contact.id == contact_id)
+    if is_postgres(session):
+        lock = lock.with_for_update(key_share=True)
+    return _pending_of(session, [contact_id] if session.scalar(lock) else [])
+
+
+def finish(session: Session, event_ids: Sequence[int], machine_ids: Collection[int], *, now: datetime) -> None:
+    """Mark events (by RecordedEvent.id) as processed, and when each contact was last seen as a human."""
+    machines = set(machine_ids)
+    for start in range(0, len(event_ids), _CHUNK):
+        chunk = list(event_ids[start : start + _CHUNK])
+        _mark(session, [id_ for id_ in chunk if id_ not in machines], is_machine=False, now=now)
+        _mark(session, [id_ for id_ in chunk if id_ in machines], is_machine=True, now=now)
+        _seen(session, [id_ for id_ in chunk if id_ not in machines])
+
+
+def pending(session: Session) -> int:
+    """How many events wait to be processed."""
+    return session.scalar(select(func.count()).select_from(Event).where(Event.processed_at.is_(None))) or 0
+
+
+def _lock_oldest(session: Session, *, window: int) -> list[str]:
+    oldest = (
+        select(Event.id, Event.contact_id)
+        .where(Event.processed_at.is_(None))
+        .order_by(Event.id)
+        .limit(window)
+        .subquery()
+    )
+    waiting = select(oldest.c.contact_id).distinct()
+    if not is_postgres(session):  # a SQLite writer is alone
+        return list(session.scalars(waiting))
+    # NO KEY UPDATE: events of a claimed contact can still be recorded, their foreign key only shares the key.
+    return list(
+        session.scalars(
+            select(Contact.id)
+            .where(Contact.id.in_(waiting))
+            .order_by(Contact.id)
+            .with_for_update(key_share=True, skip_locked=True)
+        )
+    )
+
+
+def _pending_of(session: Session, contact_ids: Sequence[str]) -> list[RecordedEvent]:
+    """Read after the lock: what another worker finished meanwhile is no longer pending."""
+    found: list[RecordedEvent] = []
+    for start in range(0, len(contact_ids), _CHUNK):
+        rows = session.execute(
+            select(*_COLUMNS)
+            .where(Event.processed_at.is_(None), Event.contact_id.in_(contact_ids[start : start + _CHUNK]))
+            .order_by(Event.id)
+        )
+        found.extend(RecordedEvent(*row) for row in rows)
+    return found
+
+
+def _mark(session: Session, event_ids: list[int], *, is_machine: bool, now: datetime) -> None:
+    if event_ids:
+        session.execute(
+            update(Event)
+            .where(Event.id.in_(event_ids))
+            .values(processed_at=now, is_machine=is_machine)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _seen(session: Session, event_ids: list[int]) -> None:
+    """A mail we sent is not the contact's doing."""
+    newest = (
+        select(Event.contact_id, func.max(Event.occurred_at).label("at"))
+        .where(Event.id.in_(event_ids), Event.event_type != EventType.EMAIL_SENT)
+        .group_by(Event.contact_id)
+        .subquery()
+    )
+    later: ColumnElement[bool] = or_(Contact.last_human_event_at.is_(None), Contact.last_human_event_at < newest.c.at)
+    session.execute(
+        update(Contact)
+        .where(Contact.id == newest.c.contact_id, later)
+        .values(last_human_event_at=newest.c.at)
+        .execution_options(synchronize_session=False)
+    )
