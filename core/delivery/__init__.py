@@ -1,0 +1,53 @@
+"""Telling people: an outbox with leases, channels as plug-ins, and a reason for everything that was not sent.
+
+`enqueue` writes with the decision that wanted it; `claim` leases; `prepare` checks again; `send` talks to the world
+outside any transaction; `finish` records what came of it. docs/delivery.md says what is promised.
+"""
+
+from core.delivery.channel import Channel, DeliveryFailed, Sender
+from core.delivery.content import Message
+from core.delivery.enqueueing import enqueue
+from core.delivery.notices import Kind, Notice, notices_of
+from core.delivery.outbox import (
+    Claimed,
+    Failed,
+    Result,
+    Sent,
+    Suppressed,
+    claim,
+    finish,
+    has_due,
+    release,
+    replay,
+    return_leases,
+    take_bounce,
+)
+from core.delivery.registry import CHANNELS, open_channels
+from core.delivery.sending import prepare, send
+
+__all__ = [
+    "CHANNELS",
+    "Channel",
+    "Claimed",
+    "DeliveryFailed",
+    "Failed",
+    "Kind",
+    "Message",
+    "Notice",
+    "Result",
+    "Sender",
+    "Sent",
+    "Suppressed",
+    "claim",
+    "enqueue",
+    "finish",
+    "has_due",
+    "notices_of",
+    "open_channels",
+    "prepare",
+    "release",
+    "replay",
+    "return_leases",
+    "send",
+    "take_bounce",
+]

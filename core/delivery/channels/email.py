@@ -1,0 +1,215 @@
+"""E-mail by SMTP: composed with `emails`, sent over connections that are kept and checked.
+
+A connection is checked with NOOP before it is used again, so that a message is never sent twice because an idle
+connection had died: from DATA on, a lost connection is a failed try and goes through the ordinary retry.
+"""
+
+import hashlib
+import re
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import parseaddr
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import emails
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from core.delivery.channel import Channel, DeliveryFailed
+from core.delivery.content import Message, one_line
+from core.delivery.retry import smtp_status_is_retryable
+from core.settings import Settings
+from core.words import Priority
+
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+_ADDRESS = re.compile(r"[^\s<>\",;:@()\[\]\\]{1,64}@[^\s<>\",;:@()\[\]\\]{1,253}")
+KEY_HEADER = "X-Doorbell-Idempotency-Key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where mail goes out, from DOORBELL_SMTP_URL."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str
+    timeout: float = 8.0
+    """Seconds for each step; a dead server must not hold a sender for minutes."""
+
+    @classmethod
+    def parse(cls, url: str) -> "Server":
+        parts = urlsplit(url)
+        return cls(
+            scheme=parts.scheme,
+            host=parts.hostname or "localhost",
+            port=parts.port or _PORTS[parts.scheme],
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+        )
+
+
+class Mailer:
+    """Sends messages over pooled connections; `keep` is how many idle ones are held."""
+
+    def __init__(self, server: Server, *, mail_from: str, keep: int = 4) -> None:
+        self._server = server
+        self._from = parseaddr(mail_from)
+        self._keep = keep
+        self._idle: list[smtplib.SMTP] = []
+        self._lock = threading.Lock()
+
+    def send(self, message: Message) -> str:
+        if not _ADDRESS.fullmatch(message.recipient_email):
+            raise DeliveryFailed("the address is not an e-mail address", retryable=False)
+        mail = compose(message, mail_from=self._from)
+        mail.send(smtp=self)
+        return message_id(message.key, domain=_domain(self._from))
+
+    def sendmail(self, *, from_addr: str, to_addrs: Sequence[str], msg: Any, **_options: Any) -> None:
+        """What `emails` calls with the finished message."""
+        try:
+            connection = self._connection()
+            try:
+                connection.sendmail(from_addr, list(to_addrs), msg.as_bytes())
+            except BaseException:
+                connection.close()
+                raise
+        except smtplib.SMTPRecipientsRefused as refusal:
+            status, text = next(iter(refusal.recipients.values()))
+            raise _refused(status, text) from refusal
+        except smtplib.SMTPAuthenticationError as refusal:
+            # The password may be put right while the message waits: losing it for that would be wrong.
+            raise DeliveryFailed(
+                f"the mail server refused our sign-in ({refusal.smtp_code})", retryable=True
+            ) from refusal
+        except smtplib.SMTPResponseException as refusal:
+            raise _refused(refusal.smtp_code, refusal.smtp_error) from refusal
+        except smtplib.SMTPNotSupportedError as refusal:
+            raise DeliveryFailed(one_line(str(refusal)), retryable=False) from refusal
+        except TimeoutError as error:
+            raise DeliveryFailed("the mail server did not answer in time", retryable=True) from error
+        except ssl.SSLError as error:
+            raise DeliveryFailed(
+                f"no secure connection: {one_line(error.reason or str(error))}", retryable=True
+            ) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise DeliveryFailed(f"no connection to the mail server: {one_line(str(error))}", retryable=True) from error
+        with self._lock:
+            if len(self._idle) < self._keep:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _connection(self) -> smtplib.SMTP:
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                return _connect(self._server)
+            try:
+                if connection.noop()[0] == 250:
+                    return connection
+            except (OSError, smtplib.SMTPException):
+                pass
+            connection.close()
+
+
+def compose(message: Message, *, mail_from: tuple[str, str]) -> emails.Message:
+    """The mail: HTML and text, headers that cannot be broken out of, a Message-ID that stays the same over retries."""
+    domain = _domain(mail_from)
+    headers = {KEY_HEADER: message.key, "Auto-Submitted": "auto-generated"}
+    if message.story:
+        headers["References"] = f"<alert.{message.story.alert_id}@{domain}>"  # one thread an alert in the mail program
+    if message.priority == Priority.CRITICAL:
+        headers |= {"X-Priority": "1", "Importance": "high"}
+    return emails.Message(
+        subject=f"{message.priority.capitalize()}: {message.title}",
+        mail_from=mail_from,
+        mail_to=(message.recipient_name, message.recipient_email),
+        message_id=message_id(message.key, domain=domain),
+        headers=headers,
+        html=render("alert.html.j2", message),
+        text=render("alert.txt.j2", message),
+    )
+
+
+def render(template: str, message: Message) -> str:
+    return _environment().get_template(template).render(message=message, story=message.story)
+
+
+def message_id(key: str, *, domain: str) -> str:
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=lambda name: name is None or name.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _domain(mail_from: tuple[str, str]) -> str:
+    return mail_from[1].rpartition("@")[2] or "localhost"
+
+
+def _refused(status: int, text: bytes | str) -> DeliveryFailed:
+    said = one_line(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
+    return DeliveryFailed(f"the mail server said {status} {said}".strip(), retryable=smtp_status_is_retryable(status))
+
+
+def _connect(server: Server) -> smtplib.SMTP:
+    """A connection, ready to send. TLS is verified; a password never goes in the clear to a server that offers TLS."""
+    name = socket.gethostname()
+    if server.scheme == "smtps":
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, local_hostname=name, timeout=server.timeout, context=ssl.create_default_context()
+        )
+    else:
+        connection = smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=server.timeout)
+    try:
+        connection.ehlo_or_helo_if_needed()
+        if server.scheme == "smtp+starttls" or (
+            server.scheme == "smtp" and server.user and connection.has_extn("starttls")
+        ):
+            connection.starttls(context=ssl.create_default_context())
+            connection.ehlo()
+        if server.user:
+            connection.login(server.user, server.password)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open(settings: Settings) -> Mailer | None:
+    url = settings.smtp_url.get_secret_value()
+    return Mailer(Server.parse(url), mail_from=settings.mail_from) if url else None
+
+
+CHANNEL = Channel(
+    name="email",
+    label="e-mail",
+    setup="Set DOORBELL_SMTP_URL, as in smtp+starttls://user:password@smtp.example.com:587, and DOORBELL_MAIL_FROM.",
+    priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
+    open=_open,
+)

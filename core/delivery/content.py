@@ -1,0 +1,183 @@
+"""What a message says, in plain words, before any channel gives it a form."""
+
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from core.db.tables.acting import Decision
+from core.db.tables.deciding import Alert
+from core.db.tables.people import Contact, Property, User
+from core.delivery.notices import Kind
+from core.words import Intent
+
+_WHAT = {
+    Intent.LIKELY_TO_SELL: "is likely to sell",
+    Intent.LIKELY_TO_BUY: "is likely to buy",
+    Intent.REFINANCE_OPPORTUNITY: "may want to refinance",
+    Intent.INVESTMENT_INTEREST: "is looking to invest",
+}
+_CHANCE = {
+    Intent.LIKELY_TO_SELL: "Chance of a sale within 180 days",
+    Intent.LIKELY_TO_BUY: "Chance of a purchase within 180 days",
+    Intent.REFINANCE_OPPORTUNITY: "Chance of a refinance within 90 days",
+    Intent.INVESTMENT_INTEREST: "Chance of an investment within 180 days",
+}
+_PREFIX = {
+    Kind.ALERT_ESCALATED: "Nobody has answered yet: ",
+    Kind.ALERT_ASSIGNED: "Now yours: ",
+    Kind.ALERT_RAISED: "More urgent now: ",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """The alert a message is about."""
+
+    alert_id: str
+    contact: str
+    what: str
+    factors: tuple[str, ...]
+    """Why, in words, the strongest first; at most four."""
+    confidence: str
+    """As in "78%"."""
+    confidence_range: str
+    """As in "69 to 85%"."""
+    chance_label: str
+    chance: str
+    lift: str
+    """As in "4.6 times the usual"; empty where there is none."""
+    phone: str | None
+    email: str | None
+    home: str | None
+    value: str | None
+    since: str
+    """When it opened, in the reader's zone."""
+    why_you: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message to one person, ready for a channel."""
+
+    key: str
+    """The idempotency key; a provider or a mailbox that sees it twice may drop the second."""
+    kind: str
+    priority: str
+    title: str
+    text: str
+    recipient_name: str
+    recipient_email: str
+    link: str
+    story: Story | None
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Text without line breaks, control or invisible direction characters: safe in a header, a title or a log."""
+    visible = "".join(
+        " " if character.isspace() else character
+        for character in text
+        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
+    )
+    return " ".join(visible.split())[:limit]
+
+
+def headline(kind: str, alert_type: str, contact: str) -> str:
+    """As in "Now yours: Ana Lopez is likely to sell"."""
+    what = _WHAT.get(alert_type, alert_type.replace("_", " ").lower())  # type: ignore[call-overload]
+    return one_line(f"{_PREFIX.get(kind, '')}{contact} {what}")  # type: ignore[call-overload]
+
+
+def factors(top: Sequence[Any]) -> tuple[str, ...]:
+    """The top factors in words."""
+    texts = (factor.get("text") or factor.get("label") or "" for factor in top if isinstance(factor, Mapping))
+    return tuple(one_line(str(text)) for text in texts if text)[:4]
+
+
+def brief(session: Session, alert_ids: Collection[str]) -> dict[str, Row[Any]]:
+    """What the inbox needs of many alerts at once: type, contact's name, factors and owner."""
+    rows = session.execute(
+        select(
+            Alert.id,
+            Alert.alert_type,
+            Alert.top_factors,
+            Alert.assigned_agent_id,
+            Contact.name.label("contact_name"),
+            Contact.id.label("contact_id"),
+        )
+        .join(Contact, Contact.id == Alert.contact_id)
+        .where(Alert.id.in_(alert_ids))
+    )
+    return {row.id: row for row in rows}
+
+
+def compose(
+    session: Session, *, key: str, kind: str, priority: str, user: User, alert: Alert | None, text: str, origin: str
+) -> Message:
+    """Everything a channel needs to know, read in one go so that nothing is read while sending."""
+    if alert is None:
+        title, link, story = one_line(text), origin, None
+    else:
+        contact = session.get_one(Contact, alert.contact_id)
+        title = headline(kind, alert.alert_type, contact.name or contact.id)
+        link = f"{origin}/feed?alert={alert.id}"
+        story = _story(session, alert, contact, user)
+    return Message(
+        key=key,
+        kind=kind,
+        priority=priority,
+        title=title,
+        text=one_line(text, 500),
+        recipient_name=one_line(user.name),
+        recipient_email=user.email,
+        link=link,
+        story=story,
+    )
+
+
+def _story(session: Session, alert: Alert, contact: Contact, user: User) -> Story:
+    home = session.scalars(
+        select(Property)
+        .where(Property.contact_id == contact.id)
+        .order_by(Property.estimated_value.desc().nulls_last(), Property.id)
+        .limit(1)
+    ).first()
+    reason = session.scalar(
+        select(Decision.reason).where(Decision.alert_id == alert.id).order_by(Decision.decided_at.desc()).limit(1)
+    )
+    place = ", ".join(part for part in (home.address, home.city, home.zip) if part) if home else ""
+    value = home.estimated_value if home and home.estimated_value else alert.property_value
+    return Story(
+        alert_id=alert.id,
+        contact=one_line(contact.name or contact.id),
+        what=_WHAT.get(alert.alert_type, one_line(alert.alert_type.replace("_", " ").lower())),  # type: ignore[call-overload]
+        factors=factors(alert.top_factors),
+        confidence=_percent(alert.confidence),
+        confidence_range=f"{round(alert.confidence_low * 100)} to {_percent(alert.confidence_high)}",
+        chance_label=_CHANCE.get(alert.alert_type, "Chance that it happens"),  # type: ignore[call-overload]
+        chance=_percent(alert.probability),
+        lift=f"{alert.lift:.1f} times the usual" if alert.lift >= 1.05 else "",
+        phone=one_line(contact.phone) if contact.phone else None,
+        email=one_line(contact.email) if contact.email else None,
+        home=one_line(place) or None,
+        value=f"about ${round(value, -3):,.0f}" if value else None,
+        since=_when(alert.opened_at, user.timezone),
+        why_you=one_line(reason, 400) if reason and alert.assigned_agent_id == user.id else "",
+    )
+
+
+def _percent(share: float) -> str:
+    return "under 1%" if share < 0.005 else f"{round(share * 100)}%"
+
+
+def _when(at: datetime, timezone: str) -> str:
+    try:
+        local = at.astimezone(ZoneInfo(timezone))
+    except (ZoneInfoNotFoundError, ValueError):
+        local = at
+    return f"{local:%a} {local.day} {local:%b}, {local.hour % 12 or 12}:{local:%M %p %Z}"
