@@ -1,0 +1,420 @@
+"""What a contact did, counted per kind and UTC day: the only thing signals and features read, so none scans raw events.
+
+A window of N days is today and the N - 1 UTC days before it. Counts are additive, so events may come late, out of
+order or in any batches: each lands on the day it occurred. Machine traffic is counted apart from a human's.
+An event counts from when it occurred, or was received if the client's clock runs ahead (core.events lets it by minutes).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import case, select, update
+from sqlalchemy.orm import Session
+
+from core.db.dialect import upsert
+from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
+from core.db.tables.people import Contact, Property
+from core.words import EventType
+
+if TYPE_CHECKING:
+    from core.events import RecordedEvent
+
+REACH_DAYS = 180
+"""How far back `load` looks: the longest window of any signal or feature."""
+SESSION_DAYS = 30
+
+_BY_TYPE = {
+    EventType.DOCUMENT_ACCESS: "document_access",
+    EventType.DOCUMENT_DOWNLOAD: "document_download",
+    EventType.DOCUMENT_SHARE: "document_share",
+    EventType.EMAIL_SENT: "email_sent",
+    EventType.EMAIL_OPEN: "email_open",
+    EventType.EMAIL_CLICK: "email_click",
+    EventType.CALCULATOR_USE: "calculator",
+    EventType.SEARCH: "search",
+    EventType.PROPERTY_VIEW: "property_view",
+}
+_BY_NAME = {
+    "value_check": "value_check",
+    "comparable_view": "comparable",
+    "profile_update": "profile_update",
+}
+_NARROWER = ("refinance_click", "market_report", "refinance_calculator", "buying_calculator", "investment_research")
+KINDS = (*_BY_TYPE.values(), *_BY_NAME.values(), *_NARROWER)
+"""Every counted kind. Beside them stands `at:HH:device`, one per human hour and device: visits, hours and devices."""
+DOCUMENT_KINDS = ("document_access", "document_download", "document_share")
+DEVICES = ("desktop", "mobile", "tablet")
+
+_NOT_A_VISIT = frozenset({EventType.EMAIL_SENT, EventType.EMAIL_OPEN})
+_MAIL = frozenset({EventType.EMAIL_OPEN, EventType.EMAIL_CLICK})
+_DOCUMENTS = frozenset({EventType.DOCUMENT_ACCESS, EventType.DOCUMENT_DOWNLOAD, EventType.DOCUMENT_SHARE})
+_CAMPAIGN_KEYS = ("campaignId", "campaign", "campaignType", "type", "emailType", "documentType")
+_INVESTMENT_WORDS = ("invest", "rental", "yield", "cap_rate")
+_BUYING_WORDS = ("afford", "purchas", "buy", "mortgage")
+
+
+class Day(NamedTuple):
+    ordinal: int
+    """`date.toordinal()` of the UTC day."""
+    human: int
+    machine: int
+
+
+class Home(NamedTuple):
+    """What is known of one property of the contact; None is unknown."""
+
+    estimated_value: float | None
+    mortgage_balance: float | None
+    purchased_on: date | None
+
+
+class Fact(NamedTuple):
+    """A signal another system posted, whether or not it is still open."""
+
+    type: str
+    subtype: str
+    strength: float
+    confidence: float
+    occurred_at: datetime
+
+
+@dataclass(slots=True)
+class History:
+    """One contact as known at one instant."""
+
+    contact_id: str
+    first_day: int | None = None
+    """Ordinal of the first UTC day the contact was known; None when nothing is known."""
+    days: dict[str, list[Day]] = field(default_factory=dict)
+    """Kind to its days, oldest first."""
+    visits: list[tuple[int, int, str, int]] = field(default_factory=list)
+    """(ordinal, UTC hour, device, human events) of visits."""
+    sessions: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """(start, last event) of the visits of the last 30 days."""
+    homes: list[Home] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+
+    def human(self, kind: str, today: int, *, days: int, skip: int = 0) -> int:
+        """How often a human did this in the `days` days that end `skip` days before today."""
+        rows = self.days.get(kind)
+        if rows is None:
+            return 0
+        last, first = today - skip, today - skip - days
+        return sum([row[1] for row in rows if first < row[0] <= last])
+
+    def machine(self, kind: str, today: int, *, days: int, skip: int = 0) -> int:
+        """How often a machine did."""
+        rows = self.days.get(kind)
+        if rows is None:
+            return 0
+        last, first = today - skip, today - skip - days
+        return sum([row[2] for row in rows if first < row[0] <= last])
+
+    def known_days(self, today: int) -> int:
+        """For how many days this contact has been watched, at most REACH_DAYS."""
+        if self.first_day is None:
+            return 0
+        return max(0, min(REACH_DAYS, today - self.first_day + 1))
+
+
+def kinds(event: "RecordedEvent") -> list[str]:
+    """The kinds one event counts as; a name such as value_check is more telling than the type that carried it."""
+    named = _BY_NAME.get(_normal(event.event_name)) if event.event_name else None
+    kind = named or _BY_TYPE.get(event.event_type)  # type: ignore[call-overload]
+    found = [] if kind is None else [kind]
+    if named is None or event.event_type in _DOCUMENTS or event.event_type in _MAIL:
+        if named is not None:
+            found.append(_BY_TYPE[EventType(event.event_type)])
+        found.extend(_narrower(event))
+    return found
+
+
+def today(now: datetime) -> int:
+    """The ordinal of now's UTC day."""
+    return now.astimezone(UTC).toordinal()
+
+
+def absorb(session: Session, events: Sequence["RecordedEvent"], machine_ids: set[int]) -> None:
+    """Add events to the rollups and sessions; earlier events now known to be a machine's are moved over to it."""
+    tallies: dict[tuple[str, str, date], list[int]] = {}
+    for event in events:
+        _tally(tallies, event, 1, machine=event.id in machine_ids)
+    late = machine_ids.difference([event.id for event in events]) if machine_ids else set()
+    for event in _unmask(session, late):
+        _tally(tallies, event, -1, machine=False)
+        _tally(tallies, event, 1, machine=True)
+    if tallies:
+        statement = upsert(session, Rollup)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["contact_id", "kind", "day"],
+                set_={
+                    "human": Rollup.human + statement.excluded.human,
+                    "machine": Rollup.machine + statement.excluded.machine,
+                },
+            ),
+            [
+                {"contact_id": contact_id, "kind": kind, "day": day, "human": human, "machine": machine}
+                for (contact_id, kind, day), (human, machine) in sorted(tallies.items())
+            ],
+        )
+    _absorb_sessions(session, events, machine_ids)
+
+
+def load(session: Session, contact_ids: Iterable[str], *, now: datetime) -> dict[str, History]:
+    """The histories of these contacts as they stood at `now`: nothing that occurred later is in them."""
+    ids = list(dict.fromkeys(contact_ids))
+    histories = {contact_id: History(contact_id) for contact_id in ids}
+    if not ids:
+        return histories
+    day = today(now)
+    for contact_id, first_seen_at in session.execute(
+        select(Contact.id, Contact.first_seen_at).where(Contact.id.in_(ids))
+    ):
+        if first_seen_at <= now:
+            histories[contact_id].first_day = today(first_seen_at)
+    later = _later_today(session, ids, now)
+    rows = session.execute(
+        select(Rollup.contact_id, Rollup.kind, Rollup.day, Rollup.human, Rollup.machine)
+        .where(
+            Rollup.contact_id.in_(ids),
+            Rollup.day > date.fromordinal(day - REACH_DAYS),
+            Rollup.day <= date.fromordinal(day),
+        )
+        .order_by(Rollup.contact_id, Rollup.kind, Rollup.day)
+    )
+    for contact_id, kind, on, human, machine in rows:
+        if later and (less := later.get((contact_id, kind, on))):
+            human, machine = human - less[0], machine - less[1]
+        _put(histories[contact_id], kind, on.toordinal(), human, machine)
+    _load_sessions(session, histories, ids, now)
+    _load_homes(session, histories, ids)
+    _load_facts(session, histories, ids, now)
+    return histories
+
+
+def of(
+    contact_id: str,
+    events: Iterable["RecordedEvent"],
+    *,
+    machine_ids: set[int] | frozenset[int] = frozenset(),
+    homes: Sequence[Home] = (),
+    facts: Sequence[Fact] = (),
+    first_seen_at: datetime | None = None,
+    now: datetime,
+) -> History:
+    """The same history from events in memory: for training, replays and tests. Events after `now` are left out."""
+    history = History(contact_id, homes=list(homes))
+    history.facts = [fact for fact in facts if fact.occurred_at <= now and fact.occurred_at > now - _REACH]
+    if first_seen_at is not None and first_seen_at <= now:
+        history.first_day = today(first_seen_at)
+    tallies: dict[tuple[str, str, date], list[int]] = {}
+    sessions: dict[tuple[str, str], list[datetime]] = {}
+    known = [event for event in events if event.occurred_at <= now or event.received_at <= now]
+    for event in known:
+        _tally(tallies, event, 1, machine=event.id in machine_ids)
+        _span(sessions, event, machine_ids)
+    day = today(now)
+    for (_, kind, on), (human, machine) in sorted(tallies.items()):
+        if on.toordinal() > day - REACH_DAYS:
+            _put(history, kind, on.toordinal(), human, machine)
+    since = now - timedelta(days=SESSION_DAYS)
+    history.sessions = sorted((start, last) for start, last in sessions.values() if start > since)
+    return history
+
+
+_REACH = timedelta(days=REACH_DAYS)
+
+
+def _normal(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _narrower(event: "RecordedEvent") -> list[str]:
+    """refinance_click, market_report, the calculators and investment research, from names and properties."""
+    found = []
+    kind, name, properties = event.event_type, event.event_name or "", event.properties
+    if kind == EventType.EMAIL_CLICK and "refinanc" in (
+        f"{properties.get('campaignId', '')} {properties.get('url', '')} {name}".lower()
+    ):
+        found.append("refinance_click")
+    if _normal(name) == "market_report_view" or ((kind in _MAIL or kind in _DOCUMENTS) and _is_report(properties)):
+        found.append("market_report")
+    if kind == EventType.CALCULATOR_USE:
+        subject = f"{properties.get('calculatorType', '')} {name}".lower()
+        if "refinanc" in subject:
+            found.append("refinance_calculator")
+        elif any(word in subject for word in _INVESTMENT_WORDS):
+            found.append("investment_research")
+        elif any(word in subject for word in _BUYING_WORDS):
+            found.append("buying_calculator")
+    elif kind in (EventType.PROPERTY_VIEW, EventType.SEARCH):
+        subject = f"{properties.get('purpose', '')} {properties.get('listingType', '')} {name}".lower()
+        if any(word in subject for word in _INVESTMENT_WORDS):
+            found.append("investment_research")
+    return found
+
+
+def _is_report(properties: Mapping[str, Any]) -> bool:
+    return any(
+        "market_report" in _normal(value)
+        for key in _CAMPAIGN_KEYS
+        if properties and isinstance(value := properties.get(key), str)
+    )
+
+
+def _tally(
+    tallies: dict[tuple[str, str, date], list[int]], event: "RecordedEvent", times: int, *, machine: bool
+) -> None:
+    at = min(event.occurred_at, event.received_at)
+    day = at.date()
+    contact_id = event.contact_id
+    for kind in kinds(event):
+        tally = tallies.get((contact_id, kind, day))
+        if tally is None:
+            tally = tallies[contact_id, kind, day] = [0, 0]
+        tally[machine] += times
+    if not machine and event.event_type not in _NOT_A_VISIT:
+        visit = (contact_id, f"at:{at.hour:02}:{_device(event.device)}", day)
+        tally = tallies.get(visit)
+        if tally is None:
+            tally = tallies[visit] = [0, 0]
+        tally[0] += times
+
+
+def _device(device: str | None) -> str:
+    name = device.lower() if device else ""
+    return name if name in DEVICES else "other"
+
+
+def _put(history: History, kind: str, ordinal: int, human: int, machine: int) -> None:
+    if human <= 0 and machine <= 0:
+        return
+    if history.first_day is None or ordinal < history.first_day:
+        history.first_day = ordinal
+    if kind.startswith("at:"):
+        history.visits.append((ordinal, int(kind[3:5]), kind[6:], human))
+        return
+    rows = history.days.get(kind)
+    if rows is None:
+        history.days[kind] = [Day(ordinal, human, machine)]
+    else:
+        rows.append(Day(ordinal, human, machine))
+
+
+def _unmask(session: Session, event_ids: set[int]) -> list["RecordedEvent"]:
+    """Earlier events that counted as a human's and were a machine's: marked here, and returned to be moved over."""
+    if not event_ids:
+        return []
+    rows = session.execute(_EVENT_COLUMNS.where(Event.id.in_(event_ids), Event.is_machine.is_(False))).all()
+    if rows:
+        session.execute(update(Event).where(Event.id.in_([row.id for row in rows])).values(is_machine=True))
+    return rows  # type: ignore[return-value]
+
+
+_EVENT_COLUMNS = select(
+    Event.id,
+    Event.contact_id,
+    Event.event_type,
+    Event.event_name,
+    Event.occurred_at,
+    Event.received_at,
+    Event.device,
+    Event.properties,
+).where(Event.processed_at.is_not(None))
+
+
+def _later_today(session: Session, ids: list[str], now: datetime) -> dict[tuple[str, str, date], list[int]]:
+    """What the rollups of now's day already count that occurs after `now`: exactness when looking back."""
+    midnight = datetime.fromordinal(today(now) + 1).replace(tzinfo=UTC)
+    tallies: dict[tuple[str, str, date], list[int]] = {}
+    for row in session.execute(
+        _EVENT_COLUMNS.add_columns(Event.is_machine).where(
+            Event.contact_id.in_(ids), Event.occurred_at > now, Event.occurred_at < midnight, Event.received_at > now
+        )
+    ):
+        _tally(tallies, row, 1, machine=row.is_machine)  # type: ignore[arg-type]
+    return tallies
+
+
+def _span(
+    sessions: dict[tuple[str, str], list[datetime]],
+    event: "RecordedEvent",
+    machine_ids: set[int] | frozenset[int],
+) -> None:
+    if event.session_id is None or event.event_type in _NOT_A_VISIT or event.id in machine_ids:
+        return
+    span = sessions.get((event.contact_id, event.session_id))
+    at = min(event.occurred_at, event.received_at)
+    if span is None:
+        sessions[event.contact_id, event.session_id] = [at, at]
+    elif at < span[0]:
+        span[0] = at
+    elif at > span[1]:
+        span[1] = at
+
+
+def _absorb_sessions(session: Session, events: Sequence["RecordedEvent"], machine_ids: set[int]) -> None:
+    sessions: dict[tuple[str, str], list[datetime]] = {}
+    for event in events:
+        _span(sessions, event, machine_ids)
+    if not sessions:
+        return
+    statement = upsert(session, ContactSession)
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["contact_id", "session_id"],
+            set_={
+                "started_at": case(
+                    (new.started_at < ContactSession.started_at, new.started_at), else_=ContactSession.started_at
+                ),
+                "last_at": case((new.last_at > ContactSession.last_at, new.last_at), else_=ContactSession.last_at),
+            },
+        ),
+        [
+            {"contact_id": contact_id, "session_id": session_id, "started_at": start, "last_at": last}
+            for (contact_id, session_id), (start, last) in sorted(sessions.items())
+        ],
+    )
+
+
+def _load_sessions(session: Session, histories: dict[str, History], ids: list[str], now: datetime) -> None:
+    rows = session.execute(
+        select(ContactSession.contact_id, ContactSession.started_at, ContactSession.last_at)
+        .where(
+            ContactSession.contact_id.in_(ids),
+            ContactSession.started_at > now - timedelta(days=SESSION_DAYS),
+            ContactSession.started_at <= now,
+        )
+        .order_by(ContactSession.started_at, ContactSession.last_at)
+    )
+    for contact_id, started_at, last_at in rows:
+        histories[contact_id].sessions.append((started_at, min(last_at, now)))
+
+
+def _load_homes(session: Session, histories: dict[str, History], ids: list[str]) -> None:
+    rows = session.execute(
+        select(Property.contact_id, Property.estimated_value, Property.mortgage_balance, Property.purchased_on)
+        .where(Property.contact_id.in_(ids))
+        .order_by(Property.id)
+    )
+    for contact_id, value, mortgage, purchased_on in rows:
+        histories[contact_id].homes.append(Home(value, mortgage, purchased_on))
+
+
+def _load_facts(session: Session, histories: dict[str, History], ids: list[str], now: datetime) -> None:
+    rows = session.execute(
+        select(Signal.contact_id, Signal.type, Signal.subtype, Signal.strength, Signal.confidence, Signal.first_seen_at)
+        .where(
+            Signal.contact_id.in_(ids),
+            Signal.source != "events",
+            Signal.first_seen_at <= now,
+            Signal.first_seen_at > now - _REACH,
+        )
+        .order_by(Signal.first_seen_at)
+    )
+    for contact_id, signal_type, subtype, strength, confidence, occurred_at in rows:
+        histories[contact_id].facts.append(Fact(signal_type, subtype, strength, confidence, occurred_at))
