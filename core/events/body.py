@@ -132,12 +132,16 @@ def _refused(error: ValidationError) -> Invalid:
     return refused(error)
 
 
+_EVENT_ID = re.compile(rb'"event(?:Id|_id)"\s*:\s*"([^"\\]{1,128})"')
+
+
 def _decoded(item: bytes) -> object:
-    """For finding the eventId of an item that was refused."""
+    """Enough of a refused item to say which one it is."""
     try:
         return orjson.loads(item)
     except orjson.JSONDecodeError:
-        return None
+        found = _EVENT_ID.search(item)
+        return {"eventId": found.group(1).decode("utf-8", "replace")} if found else None
 
 
 def _too_many(count: int) -> TooLarge:

@@ -20,9 +20,9 @@ def claim(session: Session, *, limit: int = 1000) -> list[RecordedEvent]:
 
     The contacts stay locked until the transaction ends; contacts that another worker holds are passed over.
     """
-    contact_ids = _lock_oldest(session, window=limit)
-    if not contact_ids and is_postgres(session):
-        contact_ids = _lock_oldest(session, window=limit * 50)  # other workers hold all of the oldest
+    contact_ids = _lock_oldest(session, window=limit, most=limit)
+    if not contact_ids and is_postgres(session):  # other workers hold all of the oldest: look past them
+        contact_ids = _lock_oldest(session, window=limit * 50, most=max(1, limit // 4))
     return _pending_of(session, contact_ids)
 
 
@@ -49,7 +49,8 @@ def pending(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Event).where(Event.processed_at.is_(None))) or 0
 
 
-def _lock_oldest(session: Session, *, window: int) -> list[str]:
+def _lock_oldest(session: Session, *, window: int, most: int) -> list[str]:
+    """The contacts behind the `window` oldest waiting events, `most` at most, without those that others hold."""
     oldest = (
         select(Event.id, Event.contact_id)
         .where(Event.processed_at.is_(None))
@@ -57,16 +58,17 @@ def _lock_oldest(session: Session, *, window: int) -> list[str]:
         .limit(window)
         .subquery()
     )
-    waiting = select(oldest.c.contact_id).distinct()
     if not is_postgres(session):  # a SQLite writer is alone
-        return list(session.scalars(waiting))
+        return list(session.scalars(select(oldest.c.contact_id).distinct()))
+    waiting = select(oldest.c.contact_id, func.min(oldest.c.id).label("first")).group_by(oldest.c.contact_id).subquery()
     # NO KEY UPDATE: events of a claimed contact can still be recorded, their foreign key only shares the key.
     return list(
         session.scalars(
             select(Contact.id)
-            .where(Contact.id.in_(waiting))
-            .order_by(Contact.id)
-            .with_for_update(key_share=True, skip_locked=True)
+            .join(waiting, waiting.c.contact_id == Contact.id)
+            .order_by(waiting.c.first)
+            .limit(most)
+            .with_for_update(key_share=True, skip_locked=True, of=Contact)
         )
     )
 

@@ -144,7 +144,10 @@ def refused(error: ValidationError) -> Invalid:
     fields: dict[str, str] = {}
     for found in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in found["loc"]) or "event"
-        fields.setdefault(name[:200], _PLAIN.get(found["type"], found["msg"]))
+        why = _PLAIN.get(found["type"], found["msg"])
+        if name == "eventId" and found["type"] == "missing":
+            why = "is required, chosen by the client: the same eventId sent twice is one event"
+        fields.setdefault(name[:200], why)
     return Invalid("; ".join(f"{name}: {why}" for name, why in list(fields.items())[:5]), fields=fields)
 
 
