@@ -32,7 +32,7 @@ def enqueue(session: Session, notices: Sequence[Notice], *, quiet: bool = False,
     for notice in notices:
         alert = alerts.get(notice.alert_id or "")
         owns = alert is not None and alert.assigned_agent_id == notice.user_id
-        occasion = notice.occasion or occasions.get((notice.alert_id, notice.user_id if owns else ""), "-")
+        occasion = notice.occasion or occasions.get((notice.alert_id or "", notice.user_id if owns else ""), "-")
         for channel in CHANNELS.values():
             if notice.priority not in channel.priorities or (quiet and channel.write is None):
                 continue
@@ -50,7 +50,7 @@ def enqueue(session: Session, notices: Sequence[Notice], *, quiet: bool = False,
         dialect.wake(session, "deliveries")
 
 
-def _occasions(session: Session, alert_ids: Collection[str]) -> Mapping[tuple[str | None, str], str]:
+def _occasions(session: Session, alert_ids: Collection[str]) -> Mapping[tuple[str, str], str]:
     """(alert, owner) to its open assignment, and (alert, "") to its newest decision."""
     if not alert_ids:
         return {}

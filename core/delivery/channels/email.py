@@ -10,15 +10,13 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import emails
+from emails.message import Message as Mail
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -72,15 +70,14 @@ class Mailer:
         if not _ADDRESS.fullmatch(message.recipient_email):
             raise DeliveryFailed("the address is not an e-mail address", retryable=False)
         mail = compose(message, mail_from=self._from)
-        mail.send(smtp=self)
+        self._hand_over(mail.as_bytes(), to=message.recipient_email)
         return message_id(message.key, domain=_domain(self._from))
 
-    def sendmail(self, *, from_addr: str, to_addrs: Sequence[str], msg: Any, **_options: Any) -> None:
-        """What `emails` calls with the finished message."""
+    def _hand_over(self, mail: bytes, *, to: str) -> None:
         try:
             connection = self._connection()
             try:
-                connection.sendmail(from_addr, list(to_addrs), msg.as_bytes())
+                connection.sendmail(self._from[1], [to], mail)
             except BaseException:
                 connection.close()
                 raise
@@ -96,13 +93,13 @@ class Mailer:
             raise _refused(refusal.smtp_code, refusal.smtp_error) from refusal
         except smtplib.SMTPNotSupportedError as refusal:
             raise DeliveryFailed(one_line(str(refusal)), retryable=False) from refusal
-        except TimeoutError as error:
-            raise DeliveryFailed("the mail server did not answer in time", retryable=True) from error
         except ssl.SSLError as error:
             raise DeliveryFailed(
                 f"no secure connection: {one_line(error.reason or str(error))}", retryable=True
             ) from error
         except (OSError, smtplib.SMTPException) as error:
+            if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+                raise DeliveryFailed("the mail server did not answer in time", retryable=True) from error
             raise DeliveryFailed(f"no connection to the mail server: {one_line(str(error))}", retryable=True) from error
         with self._lock:
             if len(self._idle) < self._keep:
@@ -130,7 +127,7 @@ class Mailer:
             connection.close()
 
 
-def compose(message: Message, *, mail_from: tuple[str, str]) -> emails.Message:
+def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
     """The mail: HTML and text, headers that cannot be broken out of, a Message-ID that stays the same over retries."""
     domain = _domain(mail_from)
     headers = {KEY_HEADER: message.key, "Auto-Submitted": "auto-generated"}
@@ -138,7 +135,7 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> emails.Message:
         headers["References"] = f"<alert.{message.story.alert_id}@{domain}>"  # one thread an alert in the mail program
     if message.priority == Priority.CRITICAL:
         headers |= {"X-Priority": "1", "Importance": "high"}
-    return emails.Message(
+    return Mail(
         subject=f"{message.priority.capitalize()}: {message.title}",
         mail_from=mail_from,
         mail_to=(message.recipient_name, message.recipient_email),

@@ -1,0 +1,96 @@
+"""One conformance suite for every channel there is."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from core import ids
+from core.db import Database
+from core.db.tables import Delivery
+from core.delivery import CHANNELS, Channel, DeliveryFailed, open_channels
+from core.delivery import channels as folder
+from core.delivery.channel import Inbox
+from core.settings import Settings
+from core.words import Priority
+from tests import factories
+from tests.delivery.making import message
+from tests.mail import MailServer
+
+every_channel = pytest.mark.parametrize("channel", CHANNELS.values(), ids=CHANNELS)
+
+
+@every_channel
+def test_a_channel_is_named_like_its_file_and_says_who_it_is(channel: Channel) -> None:
+    assert (Path(folder.__path__[0]) / f"{channel.name}.py").exists()
+    assert channel.label
+    assert channel.priorities <= frozenset(Priority)
+
+
+@every_channel
+def test_a_channel_delivers_inside_or_sends_outside(channel: Channel) -> None:
+    assert (channel.write is None) != (channel.open is None)
+    assert bool(channel.setup) == (channel.open is not None), "what needs setting up says how"
+
+
+@every_channel
+def test_a_channel_that_is_not_set_up_is_absent(channel: Channel) -> None:
+    assert channel.name not in open_channels(Settings())
+
+
+@every_channel
+def test_a_channel_delivers(channel: Channel, settings: Settings, database: Database, now: datetime) -> None:
+    if channel.write is None:
+        sender = open_channels(settings)[channel.name]
+        assert sender.send(message()), "a provider id"
+        sender.close()
+        return
+    with database.write() as session:
+        user_id = factories.agent(session, now=now)
+        alert_id = factories.alert(session, agent_id=user_id, now=now)
+        item = Inbox(
+            delivery_id=_delivery(session, user_id, alert_id, now),
+            user_id=user_id,
+            alert_id=alert_id,
+            kind="alert_new",
+            priority="HIGH",
+            title="<script>",
+            body="=1+1",
+        )
+        channel.write(session, [item], now)
+
+
+@every_channel
+def test_a_channel_outside_fails_only_as_it_may(channel: Channel, settings: Settings, mail_server: MailServer) -> None:
+    if channel.open is None:
+        pytest.skip("nothing outside to fail")
+    mail_server.rcpt = "421 Not now"
+    sender = open_channels(settings)[channel.name]
+    with pytest.raises(DeliveryFailed) as caught:
+        sender.send(message())
+    sender.close()
+    sender.close()
+    assert caught.value.retryable
+    assert caught.value.reason
+
+
+def _delivery(session: Session, user_id: str, alert_id: str, now: datetime) -> str:
+    delivery_id = ids.new_id()
+    session.execute(
+        insert(Delivery).values(
+            id=delivery_id,
+            alert_id=alert_id,
+            user_id=user_id,
+            channel="in_app",
+            kind="alert_new",
+            priority="HIGH",
+            state="delivered",
+            idempotency_key=delivery_id,
+            payload={},
+            due_at=now,
+            created_at=now,
+        )
+    )
+    return delivery_id

@@ -1,0 +1,183 @@
+"""The outbox: what is enqueued is told once, leases run out, and every end has its reason."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from core import changes, delivery
+from core.clock import FakeClock
+from core.db import Database
+from core.db.tables import Attempt, Delivery, Notification
+from core.delivery import Failed, Notice, Sent, Suppressed
+from core.errors import Conflict
+from core.words import Priority
+from tests import factories
+from tests.delivery.making import LEASE, by_channel, claim_one, owned_alert, row, told
+
+
+def test_a_critical_alert_is_in_the_inbox_at_once_and_queued_for_mail(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, agent_id = told(session, priority=Priority.CRITICAL, now=now)
+    with database.read() as session:
+        found = by_channel(session, alert_id)
+        (note,) = session.scalars(select(Notification).where(Notification.user_id == agent_id))
+        (change,) = changes.since(session, 0)
+    assert {name: one.state for name, one in found.items()} == {"in_app": "delivered", "email": "queued"}
+    assert note.title == "Rosa Diaz is likely to sell"
+    assert note.body == "Checked the value of the home 10 times in 30 days"
+    assert (change.kind, change.audience.users, change.payload["alertId"]) == (
+        "notification:new",
+        (agent_id,),
+        alert_id,
+    )
+
+
+def test_a_medium_alert_writes_no_mail(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, priority=Priority.MEDIUM, now=now)
+        assert set(by_channel(session, alert_id)) == {"in_app"}
+
+
+def test_history_loaded_later_is_told_in_the_app_only(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, agent_id = owned_alert(session, now=now)
+        notice = Notice(alert_id=alert_id, user_id=agent_id, kind="alert_new", priority="CRITICAL")
+        delivery.enqueue(session, [notice], quiet=True, now=now)
+        assert set(by_channel(session, alert_id)) == {"in_app"}
+
+
+def test_the_same_notice_twice_is_told_once(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, agent_id = told(session, now=now)
+    with database.write() as session:
+        again = Notice(alert_id=alert_id, user_id=agent_id, kind="alert_new", priority=Priority.HIGH)
+        delivery.enqueue(session, [again, again], now=now)
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Delivery)) == 2
+        assert session.scalar(select(func.count()).select_from(Notification)) == 1
+        assert len(changes.since(session, 0)) == 1
+
+
+def test_an_owner_who_gets_it_again_is_told_again(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, agent_id = owned_alert(session, now=now)
+        for occasion in ("first", "second"):
+            notice = Notice(
+                alert_id=alert_id, user_id=agent_id, kind="alert_assigned", priority="LOW", occasion=occasion
+            )
+            delivery.enqueue(session, [notice], now=now)
+        assert session.scalar(select(func.count()).select_from(Notification)) == 2
+
+
+def test_a_claimed_message_is_nobody_elses_until_its_lease_runs_out(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    with database.write() as session:
+        told(session, now=now)
+    with database.write() as session:
+        first = claim_one(session, worker="w1", now=now)
+    with database.write() as session:
+        assert delivery.claim(session, worker="w2", limit=10, lease=LEASE, now=now) == []
+        assert not delivery.has_due(session, now=now)
+    later = now + LEASE + timedelta(seconds=1)
+    with database.write() as session:
+        second = claim_one(session, worker="w2", now=later)
+    assert (second.id, second.key, second.attempt) == (first.id, first.key, 2)
+    with database.write() as session:
+        assert delivery.finish(session, first, Sent(provider_id="late"), now=later) == []
+        assert row(session, first.id).state == "leased"
+        outcomes = session.scalars(select(Attempt.outcome).order_by(Attempt.number)).all()
+    assert outcomes == ["sent", "started"]
+
+
+def test_a_try_that_died_with_its_process_is_recorded_as_lost(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        claim_one(session, worker="gone", now=now)
+    with database.write() as session:
+        assert delivery.return_leases(session, lambda worker: worker == "gone", now=now) == 1
+        assert delivery.return_leases(session, lambda worker: worker == "gone", now=now) == 0
+    with database.write() as session:
+        assert session.scalars(select(Attempt.outcome)).all() == ["lost"]
+        assert claim_one(session, worker="new", now=now).attempt == 2
+
+
+def test_what_was_claimed_and_not_tried_goes_back_as_if_untouched(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        delivery.release(session, [claim_one(session, now=now)], now=now)
+    with database.write() as session:
+        claimed = claim_one(session, now=now)
+        assert row(session, claimed.id).attempts == 1
+
+
+def test_sent_reaches_the_owner_and_says_so_once(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+        claimed = claim_one(session, now=now)
+        assert delivery.finish(session, claimed, Sent(provider_id="<1@x>"), now=now) == [alert_id]
+        assert delivery.finish(session, claimed, Sent(provider_id="<1@x>"), now=now) == []
+        found = row(session, claimed.id)
+    assert (found.state, found.provider_id, found.sent_at, found.leased_by) == ("sent", "<1@x>", now, None)
+
+
+def test_a_failure_waits_and_comes_back(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        claimed = claim_one(session, now=now)
+        failure = Failed(reason="the mail server said 451 later", retryable=True)
+        delivery.finish(session, claimed, failure, now=now, fraction=lambda: 0.5)
+        found = row(session, claimed.id)
+        assert (found.state, found.due_at, found.reason) == ("queued", now + timedelta(seconds=1), failure.reason)
+        assert delivery.claim(session, worker="w", limit=9, lease=LEASE, now=now) == []
+        assert claim_one(session, now=now + timedelta(seconds=1)).attempt == 2
+
+
+def test_a_final_failure_is_a_dead_letter_that_can_be_replayed_once(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        factories.admin(session, now=now)
+        told(session, now=now)
+        claimed = claim_one(session, now=now)
+        delivery.finish(session, claimed, Failed(reason="550 no such user", retryable=False), now=now)
+        assert (row(session, claimed.id).state, row(session, claimed.id).reason) == ("dead", "550 no such user")
+        delivery.replay(session, claimed.id, actor_id="admin", now=now)
+        again = claim_one(session, now=now)
+        assert (again.key, again.attempt) == (claimed.key, 2)
+        delivery.finish(session, again, Failed(reason="busy", retryable=True), now=now, fraction=lambda: 0.999999)
+        assert (row(session, claimed.id).due_at - now) < timedelta(seconds=2), "its tries are counted anew"
+        with pytest.raises(Conflict):
+            delivery.replay(session, claimed.id, actor_id="admin", now=now)
+
+
+def test_a_bounce_counts_after_sent_and_only_once(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        claimed = claim_one(session, now=now)
+        assert not delivery.take_bounce(session, "<1@x>", reason="mailbox full")
+        delivery.finish(session, claimed, Sent(provider_id="<1@x>"), now=now)
+        assert delivery.take_bounce(session, "<1@x>", reason="mailbox full")
+        assert not delivery.take_bounce(session, "<1@x>", reason="again")
+        assert (row(session, claimed.id).state, row(session, claimed.id).reason) == ("bounced", "mailbox full")
+
+
+def test_a_suppressed_message_keeps_its_reason(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        claimed = claim_one(session, now=now)
+        delivery.finish(session, claimed, Suppressed(reason="e-mail is not set up"), now=now)
+        found = row(session, claimed.id)
+    assert (found.state, found.reason) == ("suppressed", "e-mail is not set up")
+
+
+def test_two_workers_on_postgresql_never_hold_the_same_message(database: Database, now: datetime) -> None:
+    if database.is_sqlite:
+        pytest.skip("a SQLite writer is alone")
+    with database.write() as session:
+        for _ in range(6):
+            told(session, now=now)
+    with database.write() as one, database.write() as other:
+        first = delivery.claim(one, worker="w1", limit=4, lease=LEASE, now=now)
+        second = delivery.claim(other, worker="w2", limit=4, lease=LEASE, now=now)
+    assert (len(first), len(second)) == (4, 2)
+    assert not {claimed.id for claimed in first} & {claimed.id for claimed in second}

@@ -1,0 +1,116 @@
+"""At the moment of sending everything is checked again, and what is not sent says why."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from core import assignments, delivery
+from core.db import Database
+from core.db.tables import Alert, User
+from core.delivery import Failed, Message, Sent, Suppressed
+from core.delivery.channel import DeliveryFailed
+from tests import factories
+from tests.delivery.making import claim_one, message, told
+
+ORIGIN = "https://bell.example.com"
+
+
+class Accepting:
+    def __init__(self) -> None:
+        self.got: list[Message] = []
+
+    def send(self, message: Message) -> str:
+        self.got.append(message)
+        return "id-1"
+
+    def close(self) -> None: ...
+
+
+class Refusing(Accepting):
+    def send(self, message: Message) -> str:
+        raise DeliveryFailed("slow down", retryable=True, retry_after=30)
+
+
+def close_it(session: Session, alert_id: str, now: datetime) -> None:
+    session.execute(update(Alert).where(Alert.id == alert_id).values(status="DISMISSED", closed_at=now))
+
+
+def give_it_away(session: Session, alert_id: str, now: datetime) -> None:
+    other = factories.agent(session, now=now)
+    assert assignments.take(session, alert_id, other, decision_id=None, reason="moved", by=None, now=now)
+
+
+def snooze_it(session: Session, alert_id: str, now: datetime) -> None:
+    session.execute(update(Alert).where(Alert.id == alert_id).values(snoozed_until=now + timedelta(hours=1)))
+
+
+def leave(session: Session, _alert_id: str, _now: datetime) -> None:
+    session.execute(update(User).values(active=False))
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (close_it, "the alert was closed before it could be sent"),
+        (give_it_away, "the alert belongs to somebody else now"),
+        (snooze_it, "the alert was snoozed before it could be sent"),
+        (leave, "the account is not active"),
+    ],
+)
+def test_what_changed_since_it_was_queued_suppresses_it(
+    database: Database, now: datetime, happens: Callable[[Session, str, datetime], None], reason: str
+) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+        claimed = claim_one(session, now=now)
+        happens(session, alert_id, now)
+    with database.read() as session:
+        assert delivery.prepare(session, claimed, origin=ORIGIN, now=now) == Suppressed(reason=reason)
+
+
+def test_a_snooze_that_is_over_suppresses_nothing(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+        claimed = claim_one(session, now=now)
+        snooze_it(session, alert_id, now - timedelta(hours=2))
+    with database.read() as session:
+        assert isinstance(delivery.prepare(session, claimed, origin=ORIGIN, now=now), Message)
+
+
+def test_the_message_says_who_what_why_and_how_sure(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        contact_id = factories.contact(session, name="Ana\nLopez", now=now)
+        factories.home(session, contact_id, now=now)
+        alert_id, agent_id = told(session, contact_id=contact_id, now=now)
+        claimed = claim_one(session, now=now)
+    with database.read() as session:
+        message = delivery.prepare(session, claimed, origin=ORIGIN, now=now)
+    assert isinstance(message, Message)
+    assert message.story is not None
+    assert (message.title, message.link) == ("Ana Lopez is likely to sell", f"{ORIGIN}/feed?alert={alert_id}")
+    assert message.recipient_email == f"{agent_id}@doorbell.test"
+    assert message.key == claimed.key
+    assert (message.story.confidence, message.story.confidence_range) == ("75%", "65 to 85%")
+    assert (message.story.chance, message.story.lift) == ("20%", "8.0 times the usual")
+    assert (message.story.home, message.story.value) == ("12 Elm Street, Oak Park, 60302", "about $450,000")
+    assert message.story.since == "Mon 2 Mar, 9:00 AM CST"
+
+
+def test_a_channel_that_is_not_set_up_says_so(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        claimed = claim_one(session, now=now)
+    assert delivery.send(claimed, message(), {}) == Suppressed(reason="e-mail is not set up")
+
+
+def test_sending_answers_with_what_the_provider_said(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        claimed = claim_one(session, now=now)
+    assert delivery.send(claimed, message(), {"email": Accepting()}) == Sent(provider_id="id-1")
+    assert delivery.send(claimed, message(), {"email": Refusing()}) == Failed(
+        reason="slow down", retryable=True, retry_after=30
+    )
