@@ -19,7 +19,9 @@ async def by_token(runtime: Runtime, token: str) -> SignedIn:
         Unauthorized: forged, expired, revoked, or the user is no longer active.
     """
     known = runtime.recent.get(token, now=runtime.clock.now())
-    return known or await run_in_threadpool(by_token_now, runtime, token)
+    if known is not None:
+        return known
+    return await run_in_threadpool(by_token_now, runtime, token)
 
 
 def by_token_now(runtime: Runtime, token: str) -> SignedIn:
@@ -40,7 +42,9 @@ async def by_cookie(runtime: Runtime, secret: str) -> SignedIn | None:
     """Who a browser's cookie belongs to; None when it is unknown, expired or revoked."""
     session_id = secret_hash(secret)
     known = runtime.recent.get(session_id, now=runtime.clock.now())
-    return known or await run_in_threadpool(by_session, runtime, session_id)
+    if known is not None:
+        return known
+    return await run_in_threadpool(by_session, runtime, session_id)
 
 
 def by_session(runtime: Runtime, session_id: str) -> SignedIn | None:
