@@ -111,9 +111,10 @@ def columns() -> Select[Any]:
 
 
 def card(row: Row[Any], *, viewer_id: str, may_undo_others: bool, now: datetime) -> AlertCard:
-    """The card of one row of `columns()`."""
+    """The card of one row of `columns()`, with or without the explanation beside it."""
     values = dict(row._mapping)
     memory = values.pop("undo")
+    values.pop("explanation", None)
     values["top_factors"] = tuple(values["top_factors"])
     values["undo_until"] = _undo_until(memory, viewer_id=viewer_id, may_undo_others=may_undo_others, now=now)
     return AlertCard(**values)

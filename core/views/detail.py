@@ -1,10 +1,37 @@
 """One alert in full: why, what it rests on, what happened to it, who it is about."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from core.views.card import AlertCard
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from core import alerts
+from core.db.tables import (
+    Alert,
+    AlertOutcome,
+    Assignment,
+    AuditRow,
+    Contact,
+    Decision,
+    Delivery,
+    Event,
+    Property,
+    Signal,
+    User,
+)
+from core.errors import NotFound
+from core.viewer import Viewer, alert_scope
+from core.views.card import AlertCard, card, columns, type_words
+from core.views.page import well_formed
+from core.words import EventType, Role, Status
+
+_EVENTS = 25
+_DELIVERIES = 50
+_ACTIONS = 100
+_MAX_ID = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +149,229 @@ class AlertDetail:
     outcome: OutcomeRow | None = None
     contact: ContactRow
     properties: tuple[PropertyRow, ...] = ()
-    events: tuple[EventRow, ...] = field(default=())
+    events: tuple[EventRow, ...] = ()
     """The contact's newest human behaviour, newest first, at most 25."""
     next_steps: tuple[str, ...] = ()
     """The statuses that may legally follow."""
+
+
+def get_alert(session: Session, viewer: Viewer, alert_id: str, *, now: datetime) -> AlertDetail:
+    """Everything about one alert.
+
+    Raises:
+        NotFound: no such alert, or not for this viewer (which must not be told apart).
+    """
+    row = None
+    if len(alert_id) <= _MAX_ID and well_formed(alert_id):
+        row = session.execute(
+            columns().add_columns(Alert.explanation).where(Alert.id == alert_id, alert_scope(viewer))
+        ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such alert.")
+    shown = card(row, viewer_id=viewer.user_id, may_undo_others=viewer.role is not Role.AGENT, now=now)
+    assignments = _assignments(session, alert_id)
+    outcome = _outcome(session, alert_id)
+    return AlertDetail(
+        card=shown,
+        explanation=row.explanation,
+        signals=_signals(session, shown.contact_id),
+        timeline=_timeline(session, shown, assignments),
+        assignments=assignments,
+        decision=_decision(session, alert_id),
+        outcome=outcome,
+        contact=_contact(session, shown.contact_id),
+        properties=_properties(session, shown.contact_id),
+        events=_events(session, shown.contact_id),
+        next_steps=tuple(alerts.steps(Status(shown.status))),
+    )
+
+
+def _signals(session: Session, contact_id: str) -> tuple[SignalRow, ...]:
+    rows = session.execute(
+        select(
+            Signal.id,
+            Signal.type,
+            Signal.subtype,
+            Signal.category,
+            Signal.source,
+            Signal.strength,
+            Signal.confidence,
+            Signal.event_count,
+            Signal.evidence,
+            Signal.window_start,
+            Signal.window_end,
+            Signal.first_seen_at,
+            Signal.last_seen_at,
+        )
+        .where(Signal.contact_id == contact_id, Signal.closed_at.is_(None))
+        .order_by((Signal.strength * Signal.confidence).desc(), Signal.type, Signal.subtype)
+    )
+    return tuple(SignalRow(**row._mapping) for row in rows)
+
+
+def _assignments(session: Session, alert_id: str) -> tuple[AssignmentRow, ...]:
+    by = aliased(User)
+    rows = session.execute(
+        select(
+            Assignment.id,
+            Assignment.agent_id,
+            User.name.label("agent_name"),
+            Assignment.assigned_at,
+            Assignment.ended_at,
+            Assignment.reason,
+            Assignment.ended_reason,
+            by.name.label("assigned_by"),
+        )
+        .join(User, User.id == Assignment.agent_id)
+        .outerjoin(by, by.id == Assignment.assigned_by)
+        .where(Assignment.alert_id == alert_id)
+        .order_by(Assignment.assigned_at.desc(), Assignment.id.desc())
+    )
+    return tuple(AssignmentRow(**row._mapping) for row in rows)
+
+
+def _decision(session: Session, alert_id: str) -> DecisionRow | None:
+    row = session.execute(
+        select(
+            Decision.id,
+            Decision.decided_at,
+            Decision.trigger,
+            Decision.agent_id,
+            User.name.label("agent_name"),
+            Decision.strategy,
+            Decision.rule_id,
+            Decision.overflow,
+            Decision.reason,
+            Decision.trace,
+        )
+        .outerjoin(User, User.id == Decision.agent_id)
+        .where(Decision.alert_id == alert_id)
+        .order_by(Decision.decided_at.desc(), Decision.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return DecisionRow(**row._mapping) if row else None
+
+
+def _outcome(session: Session, alert_id: str) -> OutcomeRow | None:
+    row = session.execute(
+        select(
+            AlertOutcome.outcome,
+            AlertOutcome.converted,
+            AlertOutcome.value,
+            AlertOutcome.transaction_type,
+            AlertOutcome.reason,
+            AlertOutcome.notes,
+            AlertOutcome.contact_methods,
+            User.name.label("recorded_by"),
+            AlertOutcome.recorded_at,
+        )
+        .outerjoin(User, User.id == AlertOutcome.recorded_by)
+        .where(AlertOutcome.alert_id == alert_id)
+    ).one_or_none()
+    return OutcomeRow(**{**row._mapping, "contact_methods": tuple(row.contact_methods)}) if row else None
+
+
+def _contact(session: Session, contact_id: str) -> ContactRow:
+    row = session.execute(
+        select(
+            Contact.id,
+            Contact.name,
+            Contact.email,
+            Contact.phone,
+            Contact.territory,
+            Contact.owner_agent_id,
+            User.name.label("owner_name"),
+            Contact.first_seen_at,
+            Contact.last_human_event_at,
+        )
+        .outerjoin(User, User.id == Contact.owner_agent_id)
+        .where(Contact.id == contact_id)
+    ).one()
+    return ContactRow(**row._mapping)
+
+
+def _properties(session: Session, contact_id: str) -> tuple[PropertyRow, ...]:
+    rows = session.execute(
+        select(
+            Property.id,
+            Property.address,
+            Property.city,
+            Property.zip,
+            Property.territory,
+            Property.estimated_value,
+            Property.mortgage_balance,
+            Property.purchased_on,
+        )
+        .where(Property.contact_id == contact_id)
+        .order_by(Property.estimated_value.desc(), Property.id)
+        .limit(50)
+    )
+    return tuple(PropertyRow(**row._mapping) for row in rows)
+
+
+def _events(session: Session, contact_id: str) -> tuple[EventRow, ...]:
+    rows = session.execute(
+        select(Event.occurred_at.label("at"), Event.event_type, Event.event_name, Event.page_url)
+        .where(Event.contact_id == contact_id, Event.is_machine.is_(False), Event.event_type != EventType.EMAIL_SENT)
+        .order_by(Event.occurred_at.desc(), Event.id.desc())
+        .limit(_EVENTS)
+    )
+    return tuple(EventRow(**row._mapping) for row in rows)
+
+
+def _timeline(session: Session, shown: AlertCard, assignments: Sequence[AssignmentRow]) -> tuple[TimelineEntry, ...]:
+    """What happened to the alert, told from the ledger rows that made it happen."""
+    entries = [TimelineEntry(at=shown.opened_at, kind="opened", text=f"{type_words(shown.alert_type)}: alert opened")]
+    for row in assignments:
+        entries.append(
+            TimelineEntry(
+                at=row.assigned_at,
+                kind="assigned",
+                text=f"Assigned to {row.agent_name}: {row.reason}",
+                actor=row.assigned_by,
+            )
+        )
+        if row.ended_at is not None:
+            why = (row.ended_reason or "ended").replace("_", " ")
+            entries.append(TimelineEntry(at=row.ended_at, kind="released", text=f"No longer with {row.agent_name}: {why}"))
+    entries += _actions(session, shown.id)
+    entries += _deliveries(session, shown.id)
+    return tuple(sorted(entries, key=lambda entry: entry.at, reverse=True))
+
+
+def _actions(session: Session, alert_id: str) -> list[TimelineEntry]:
+    rows = session.execute(
+        select(AuditRow.at, AuditRow.action, User.name)
+        .outerjoin(User, User.id == AuditRow.actor_id)
+        .where(AuditRow.subject_type == "alert", AuditRow.subject_id == alert_id)
+        .order_by(AuditRow.id.desc())
+        .limit(_ACTIONS)
+    )
+    return [
+        TimelineEntry(
+            at=row.at,
+            kind="outcome" if row.action == "alert.outcome" else "action",
+            text=row.action.partition(".")[2].replace("_", " ").capitalize(),
+            actor=row.name,
+        )
+        for row in rows
+    ]
+
+
+def _deliveries(session: Session, alert_id: str) -> list[TimelineEntry]:
+    rows = session.execute(
+        select(Delivery.created_at, Delivery.sent_at, Delivery.channel, Delivery.state, Delivery.reason, User.name)
+        .join(User, User.id == Delivery.user_id)
+        .where(Delivery.alert_id == alert_id)
+        .order_by(Delivery.created_at.desc(), Delivery.id.desc())
+        .limit(_DELIVERIES)
+    )
+    return [
+        TimelineEntry(
+            at=row.sent_at or row.created_at,
+            kind="delivery",
+            text=f"{row.channel.replace('_', ' ').capitalize()} to {row.name}: {row.state}"
+            + (f" ({row.reason})" if row.reason else ""),
+        )
+        for row in rows
+    ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, false, or_
 
 from core.db.tables import Alert, Contact
 from core.errors import Invalid
@@ -104,12 +104,6 @@ def _owners(agent_ids: tuple[str, ...]) -> ColumnElement[bool]:
     named = tuple(agent_id for agent_id in agent_ids if agent_id != UNASSIGNED)
     owned = _among(Alert.assigned_agent_id, named) if named else false()
     return or_(owned, Alert.assigned_agent_id.is_(None)) if UNASSIGNED in agent_ids else owned
-
-
-def text_condition(word: str, types: tuple[str, ...]) -> ColumnElement[bool]:
-    """One searched word: in the contact (a subquery) or, by `types`, in the words of the alert's type."""
-    contact = Alert.contact_id.in_(select(Contact.id).where(contact_matches(word)))
-    return or_(contact, Alert.alert_type.in_(types)) if types else and_(contact)
 
 
 def contact_matches(word: str) -> ColumnElement[bool]:
