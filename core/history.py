@@ -85,6 +85,8 @@ class History:
     """One contact as known at one instant."""
 
     contact_id: str
+    now: datetime
+    """The instant: nothing after it is in here."""
     first_day: int | None = None
     """Ordinal of the first UTC day the contact was known; None when nothing is known."""
     days: dict[str, list[Day]] = field(default_factory=dict)
@@ -141,8 +143,7 @@ def absorb(session: Session, events: Sequence["RecordedEvent"], machine_ids: set
     tallies: dict[tuple[str, str, date], list[int]] = {}
     for event in events:
         _tally(tallies, event, 1, machine=event.id in machine_ids)
-    late = machine_ids.difference([event.id for event in events]) if machine_ids else set()
-    for event in _unmask(session, late):
+    for event in _unmask(session, machine_ids):
         _tally(tallies, event, -1, machine=False)
         _tally(tallies, event, 1, machine=True)
     if tallies:
@@ -166,7 +167,7 @@ def absorb(session: Session, events: Sequence["RecordedEvent"], machine_ids: set
 def load(session: Session, contact_ids: Iterable[str], *, now: datetime) -> dict[str, History]:
     """The histories of these contacts as they stood at `now`: nothing that occurred later is in them."""
     ids = list(dict.fromkeys(contact_ids))
-    histories = {contact_id: History(contact_id) for contact_id in ids}
+    histories = {contact_id: History(contact_id, now) for contact_id in ids}
     if not ids:
         return histories
     day = today(now)
@@ -206,7 +207,7 @@ def of(
     now: datetime,
 ) -> History:
     """The same history from events in memory: for training, replays and tests. Events after `now` are left out."""
-    history = History(contact_id, homes=list(homes))
+    history = History(contact_id, now, homes=list(homes))
     history.facts = [fact for fact in facts if fact.occurred_at <= now and fact.occurred_at > now - _REACH]
     if first_seen_at is not None and first_seen_at <= now:
         history.first_day = today(first_seen_at)
@@ -305,12 +306,16 @@ def _put(history: History, kind: str, ordinal: int, human: int, machine: int) ->
 
 
 def _unmask(session: Session, event_ids: set[int]) -> list["RecordedEvent"]:
-    """Earlier events that counted as a human's and were a machine's: marked here, and returned to be moved over."""
+    """Mark these events as a machine's; returns those that had counted as a human's and must be moved over."""
     if not event_ids:
         return []
     rows = session.execute(_EVENT_COLUMNS.where(Event.id.in_(event_ids), Event.is_machine.is_(False))).all()
-    if rows:
-        session.execute(update(Event).where(Event.id.in_([row.id for row in rows])).values(is_machine=True))
+    session.execute(
+        update(Event)
+        .where(Event.id.in_(event_ids))
+        .values(is_machine=True)
+        .execution_options(synchronize_session=False)
+    )
     return rows  # type: ignore[return-value]
 
 

@@ -95,7 +95,7 @@ def test_a_visit_spans_its_first_to_its_last_event_in_any_order(database: Databa
 
 
 def test_an_unknown_contact_has_an_empty_history(database: Database, now: datetime) -> None:
-    assert _loaded(database, now, "nobody") == History("nobody")
+    assert _loaded(database, now, "nobody") == History("nobody", now)
 
 
 def test_memory_and_database_tell_the_same_story(database: Database, now: datetime) -> None:
