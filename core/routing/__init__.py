@@ -1,0 +1,9 @@
+"""ROUTE: the right agent for an alert. `route` is the whole of it; `choosing.choose` is its pure middle; read that next.
+
+rules (conditions, actions) -> the team's strategy (strategies/, one file each) -> overflow, or the pool with the reason
+"""
+
+from core.routing.dispatch import Routed, route
+from core.routing.state import State
+
+__all__ = ["Routed", "State", "route"]

@@ -1,0 +1,314 @@
+"""One routing decision, pure: rules first, then the team's strategy, then overflow; with the whole reason.
+
+Values in, values out: the same case, house, loads and seed give the same answer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+from zlib import crc32
+
+from core.routing import roster as why
+from core.routing.actions import Wish
+from core.routing.directory import Agent
+from core.routing.queues import Key, Queues
+from core.routing.rules import Compiled
+from core.routing.state import House
+from core.routing.strategies import STRATEGIES
+from core.routing.strategy import BY_LOAD, Case, Pool
+
+MOST_CANDIDATES = 10
+MOST_RULES = 20
+NOBODY_ON_DUTY = "nobody_on_duty"
+NOBODY_ELSE = "nobody_else"
+NO_AGENTS = "no_agents"
+POOL_WORDS = {
+    NOBODY_ON_DUTY: "Nobody is on duty; it waits in the pool.",
+    NOBODY_ELSE: "Nobody else on duty can take it.",
+    NO_AGENTS: "There are no agents yet; it waits in the pool.",
+}
+STALE_TRIGGERS = frozenset({"stale", "escalated"})
+
+
+@dataclass(slots=True)
+class Choice:
+    """Who gets the alert, and everything there is to say about it."""
+
+    position: int | None = None
+    strategy: str = ""
+    rule: Compiled | None = None
+    overflow: bool = False
+    reason: str = ""
+    unassigned_reason: str | None = None
+    notify: list[str] = field(default_factory=list)
+    trace: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Found:
+    position: int
+    strategy: str
+    why: str
+    candidates: list[dict[str, Any]]
+    reachable: int
+    """How many free agents the pool that decided had."""
+
+
+def choose(
+    case: Case,
+    *,
+    house: House,
+    queues: Queues,
+    trigger: str,
+    exclude: frozenset[int] = frozenset(),
+    seed: int | None = None,
+    strategy: str | None = None,
+) -> Choice:
+    """Choose the agent of one alert. Does not count the alert for the agent: `queues.hand` does.
+
+    Args:
+        exclude: positions of agents who must not get it.
+        seed: fixes the order of equals; made from the alert's id when left out.
+        strategy: skips rules and the team's default.
+    """
+    ring = crc32(case.alert_id.encode() if seed is None else f"{seed}:{case.alert_id}".encode())
+    choice = Choice()
+    tried: dict[int, str] = {}
+    found = None if strategy else _by_rules(case, house, queues, exclude, ring, choice, tried)
+    if found is None:
+        default = "stale_escalation" if trigger in STALE_TRIGGERS else house.strategy_for(case.territory)
+        found = _by_strategy(case, strategy or default, queues, None, exclude, ring)
+    if found is not None:
+        agent, load = house.directory.agents[found.position], queues.loads[found.position]
+        choice.position, choice.strategy = found.position, found.strategy
+        choice.reason = f"{found.why}; {load.open} of {agent.capacity} open."
+    else:
+        _overflow_or_pool(case, queues, exclude, choice, strategy or default)
+    choice.trace = _trace(case, house, queues, exclude, found, choice, tried, ring)
+    return choice
+
+
+def _by_rules(
+    case: Case,
+    house: House,
+    queues: Queues,
+    exclude: frozenset[int],
+    ring: int,
+    choice: Choice,
+    tried: dict[int, str],
+) -> _Found | None:
+    """The first rule that holds and whose action finds somebody; every rule that holds gets to notify until then."""
+    for position, rule in house.rules.matching(case.facts):
+        found: _Found | None = None
+        for action in rule.actions:
+            wish = action.wish(case.facts)
+            if wish.kind == "notify":
+                choice.notify += _told(wish, case, house, found)
+            elif found is None:
+                found = _grant(wish, case, house, queues, exclude, ring)
+                if found is not None and wish.roles:
+                    choice.notify += _told(wish, case, house, found)
+        if found is not None:
+            tried[position] = "assigned"
+            choice.rule = rule
+            found.why = f"Rule “{rule.name}”: {found.why[0].lower()}{found.why[1:]}"
+            return found
+        tried[position] = "nobody_free" if any(action.kind != "notify" for action in rule.actions) else "notified"
+    return None
+
+
+def _grant(wish: Wish, case: Case, house: House, queues: Queues, exclude: frozenset[int], ring: int) -> _Found | None:
+    directory = house.directory
+    if wish.kind == "assign_to_agent":
+        return _named(wish, house, queues, exclude)
+    if wish.kind == "assign_to_territory":
+        if wish.territory is None:
+            return None
+        people: set[int] = set()
+        for territory in directory.around(wish.territory):
+            people.update(directory.covering(territory))
+        among = (("territory", wish.territory), frozenset(people))
+        return _by_strategy(replace(case, territory=wish.territory), "territory", queues, among, exclude, ring)
+    if wish.kind == "escalate":
+        before = {directory.by_id[one].position for one in (case.owner_id,) if one in directory.by_id}
+        return _by_strategy(case, "stale_escalation", queues, None, exclude | before, ring)
+    where = replace(case, territory=wish.territory) if wish.territory else case
+    if not wish.skills:
+        return _by_strategy(where, house.strategy_for(where.territory), queues, None, exclude, ring)
+    return _walk("skill", iter((_skill_pool(wish, where, house),)), queues, None, exclude, ring)
+
+
+def _skill_pool(wish: Wish, case: Case, house: House) -> Pool:
+    directory = house.directory
+    near = frozenset(directory.around(case.territory))
+    members = set(range(len(directory.agents)))
+    for skill, least in wish.skills:
+        members &= {one for one in directory.skilled(skill) if directory.agents[one].level(skill) >= least}
+
+    def is_near(agent: Agent) -> bool:
+        return agent.primary_territory in near or not near.isdisjoint(agent.territories)
+
+    named = " and ".join(skill for skill, _ in wish.skills)
+    return Pool(
+        ("skills", case.territory, case.alert_type, *(f"{skill}>={least}" for skill, least in wish.skills)),
+        tuple(members),
+        lambda agent: (
+            -sum(agent.level(skill) for skill, _ in wish.skills),
+            not is_near(agent),
+            not agent.prefers(case.alert_type),
+        ),
+        BY_LOAD,
+        lambda agent: f"You know {named}",
+    )
+
+
+def _named(wish: Wish, house: House, queues: Queues, exclude: frozenset[int]) -> _Found | None:
+    """The first named agent who is free; somebody on time off is answered for by their cover."""
+    directory = house.directory
+    for agent_id in wish.agent_ids:
+        agent = directory.by_id.get(agent_id)
+        if agent is None:
+            continue
+        because = "You are named in it"
+        if queues.roster.reasons.get(agent.position) == why.TIME_OFF:
+            now = queues.roster.since
+            cover_id = next((cover for start, end, cover in agent.time_off if start <= now < end and cover), None)
+            cover = directory.by_id.get(cover_id or "")
+            if cover is None:
+                continue
+            agent, because = cover, f"You cover for {agent.name}"
+        if agent.position not in exclude and queues.free(agent.position):
+            return _Found(
+                position=agent.position,
+                strategy="assign_to_agent",
+                why=because,
+                candidates=[_candidate(agent, queues, because, ())],
+                reachable=1,
+            )
+    return None
+
+
+def _by_strategy(
+    case: Case,
+    name: str,
+    queues: Queues,
+    among: tuple[Key, frozenset[int]] | None,
+    exclude: frozenset[int],
+    ring: int,
+) -> _Found | None:
+    return _walk(name, STRATEGIES[name].pools(case, queues.directory), queues, among, exclude, ring)
+
+
+def _walk(
+    name: str,
+    pools: "Iterator[Pool] | Any",
+    queues: Queues,
+    among: tuple[Key, frozenset[int]] | None,
+    exclude: frozenset[int],
+    ring: int,
+) -> _Found | None:
+    agents = queues.directory.agents
+    for pool in pools:
+        line = queues.line(name, pool, among, ring)
+        if exclude:
+            line = (position for position in line if position not in exclude)
+        best = list(islice(line, MOST_CANDIDATES))
+        if best:
+            candidates = [
+                _candidate(agents[one], queues, pool.why(agents[one]), pool.rank(agents[one])) for one in best
+            ]
+            return _Found(
+                position=best[0],
+                strategy=name,
+                why=candidates[0]["why"],
+                candidates=candidates,
+                reachable=queues.length(name, pool, among),
+            )
+    return None
+
+
+def _candidate(agent: Agent, queues: Queues, because: str, rank: tuple[float, ...]) -> dict[str, Any]:
+    load = queues.loads[agent.position]
+    return {
+        "agentId": agent.id,
+        "why": because,
+        "rank": [float(part) for part in rank],
+        "open": load.open,
+        "capacity": agent.capacity,
+        "turn": load.turn,
+    }
+
+
+def _overflow_or_pool(case: Case, queues: Queues, exclude: frozenset[int], choice: Choice, strategy: str) -> None:
+    eligible, full = queues.roster.eligible, queues.full
+    choice.strategy = strategy
+    if eligible and len(full) == len(eligible):  # overflow is only ever explicit: everybody on duty is at capacity
+        position = queues.least_loaded(exclude)
+        if position is not None:
+            agent, load = queues.directory.agents[position], queues.loads[position]
+            choice.position, choice.overflow = position, True
+            choice.reason = f"Everybody on duty is full and you have the least; {load.open} of {agent.capacity} open."
+            return
+    choice.unassigned_reason = NOBODY_ELSE if eligible else NOBODY_ON_DUTY if queues.directory.agents else NO_AGENTS
+    choice.reason = POOL_WORDS[choice.unassigned_reason]
+
+
+def _told(wish: Wish, case: Case, house: House, found: _Found | None) -> list[str]:
+    users = list(wish.user_ids)
+    if "manager" in wish.roles:
+        agents, teams = house.directory.agents, house.directory.teams
+        owner = agents[found.position] if found else house.directory.by_id.get(case.owner_id or "")
+        team = teams.get(owner.team_id or "") if owner else house.directory.team_of(case.territory)
+        if team and team.manager_id:
+            users.append(team.manager_id)
+    if "admin" in wish.roles:
+        users += house.admin_ids
+    return users
+
+
+def _trace(
+    case: Case,
+    house: House,
+    queues: Queues,
+    exclude: frozenset[int],
+    found: _Found | None,
+    choice: Choice,
+    tried: dict[int, str],
+    ring: int,
+) -> dict[str, Any]:
+    excluded = dict(queues.roster.excluded)
+    if queues.full:
+        excluded[why.AT_CAPACITY] = len(queues.full)
+    left_out = len(exclude & queues.roster.eligible - queues.full) if exclude else 0
+    if left_out:
+        excluded[why.LEFT_OUT] = left_out
+    if found is not None:
+        elsewhere = len(queues.roster.eligible) - len(queues.full) - left_out - found.reachable
+        if elsewhere > 0:
+            excluded[why.OUT_OF_REACH] = elsewhere
+    last = max(tried) + 1 if choice.rule else len(house.rules)
+    return {
+        "rules": [_rule_entry(house, position, tried, case) for position in _shown(tried, last)],
+        "rulesTried": last,
+        "excluded": excluded,
+        "candidates": found.candidates if found else [],
+        "seed": ring,
+        "versions": {"routing": house.version, "rule": choice.rule.version if choice.rule else None},
+    }
+
+
+def _shown(tried: dict[int, str], last: int) -> list[int]:
+    """Every rule that held, and the first few that did not: all of them can be recomputed from the versions."""
+    if last <= MOST_RULES:
+        return list(range(last))
+    rest = (position for position in range(last) if position not in tried)
+    return sorted([*tried, *islice(rest, max(0, MOST_RULES - len(tried)))])
+
+
+def _rule_entry(house: House, position: int, tried: dict[int, str], case: Case) -> dict[str, Any]:
+    rule = house.rules.rules[position]
+    outcome = tried.get(position)
+    if outcome is None:
+        return {"id": rule.id, "outcome": "no_match", "why": house.rules.why_not(position, case.facts)}
+    return {"id": rule.id, "name": rule.name, "outcome": outcome}

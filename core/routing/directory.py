@@ -1,0 +1,182 @@
+"""The house as routing sees it: agents, teams and territories, indexed so that no decision scans everybody."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from core.routing.schedule import Week
+
+SKILLS_OF_TYPE = {
+    "LIKELY_TO_SELL": ("LIKELY_TO_SELL", "seller", "sellers", "selling", "listing"),
+    "LIKELY_TO_BUY": ("LIKELY_TO_BUY", "buyer", "buyers", "buying"),
+    "REFINANCE_OPPORTUNITY": ("REFINANCE_OPPORTUNITY", "refinance", "refinancing", "mortgage"),
+    "INVESTMENT_INTEREST": ("INVESTMENT_INTEREST", "investment", "investor", "investors", "investing"),
+}
+"""Names under which people write the skill for an alert type."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """What does not change with every alert. `position` is the agent's place in the directory."""
+
+    id: str
+    position: int
+    name: str
+    active: bool
+    available: bool
+    auto_assign: bool
+    capacity: int
+    team_id: str | None
+    primary_territory: str | None
+    territories: tuple[str, ...]
+    skills: Mapping[str, int]
+    specializations: frozenset[str]
+    preferred: frozenset[str]
+    week: Week
+    zone: ZoneInfo
+    time_off: tuple[tuple[datetime, datetime, str | None], ...]
+    """(from, to, who covers)"""
+
+    @cached_property
+    def token(self) -> int:
+        """The agent's fixed place on the ring that breaks ties."""
+        return crc32(self.id.encode())
+
+    @cached_property
+    def _named(self) -> Mapping[str, int]:
+        named = {name.casefold(): level for name, level in self.skills.items()}
+        for special in self.specializations:
+            named.setdefault(special.casefold(), 3)
+        return named
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return {
+            kind: max(self._named.get(name.casefold(), 0) for name in names) for kind, names in SKILLS_OF_TYPE.items()
+        }
+
+    def level(self, skill: str) -> int:
+        """0 (does not know it) to 5, by the skill's name or the alert type it stands for."""
+        known = self._known.get(skill)
+        return self._named.get(skill.casefold(), 0) if known is None else known
+
+    def prefers(self, alert_type: str) -> bool:
+        """An empty list prefers everything."""
+        return not self.preferred or alert_type in self.preferred
+
+
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    id: str
+    name: str
+    manager_id: str | None
+    default_strategy: str
+
+
+class Directory:
+    """Frozen: a change in the house makes a new one."""
+
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        *,
+        teams: Iterable[Team] = (),
+        parents: Mapping[str, str | None] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """`parents` is territory -> the one around it; `names` is territory -> how people call it."""
+        self.agents = tuple(agents)
+        self.teams = {team.id: team for team in teams}
+        self.by_id = {agent.id: agent for agent in self.agents}
+        self._parents = dict(parents or {})
+        self._names = dict(names or {})
+        self._covering: dict[str, list[int]] = {}
+        self._primary: dict[str, list[int]] = {}
+        self._skilled: dict[str, tuple[int, ...]] = {}
+        self._levels: dict[str, tuple[tuple[int, tuple[int, ...]], ...]] = {}
+        self._in_team: dict[str, list[int]] = {}
+        for agent in self.agents:
+            for territory in dict.fromkeys((agent.primary_territory, *agent.territories)):
+                if territory:
+                    self._covering.setdefault(territory, []).append(agent.position)
+            if agent.primary_territory:
+                self._primary.setdefault(agent.primary_territory, []).append(agent.position)
+            if agent.team_id:
+                self._in_team.setdefault(agent.team_id, []).append(agent.position)
+        self._around: dict[str, tuple[str, ...]] = {}
+        self._teams_of: dict[str, str | None] = {}
+
+    def covering(self, territory: str | None) -> Sequence[int]:
+        """Agents who have exactly this territory."""
+        return self._covering.get(territory, ()) if territory else ()
+
+    def around(self, territory: str | None) -> tuple[str, ...]:
+        """The territory and those that contain it, from the smallest to the largest."""
+        if territory is None:
+            return ()
+        found = self._around.get(territory)
+        if found is None:
+            chain: list[str] = []
+            at: str | None = territory
+            while at is not None and at not in chain:  # a circle in the table must not hang routing
+                chain.append(at)
+                at = self._parents.get(at)
+            found = tuple(chain)
+            if len(self._around) < 100_000:
+                self._around[territory] = found
+        return found
+
+    def skilled(self, skill: str) -> tuple[int, ...]:
+        """Agents who know the skill at all."""
+        found = self._skilled.get(skill)
+        if found is None:
+            found = tuple(agent.position for agent in self.agents if agent.level(skill) > 0)
+            if len(self._skilled) < 10_000:
+                self._skilled[skill] = found
+        return found
+
+    def skilled_at(self, skill: str) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """(level, agents at that level), the best level first; those who do not know the skill are left out."""
+        found = self._levels.get(skill)
+        if found is None:
+            levels: dict[int, list[int]] = {}
+            for position in self.skilled(skill):
+                levels.setdefault(self.agents[position].level(skill), []).append(position)
+            found = tuple((level, tuple(levels[level])) for level in sorted(levels, reverse=True))
+            if len(self._levels) < 10_000:
+                self._levels[skill] = found
+        return found
+
+    def in_team(self, team_id: str) -> Sequence[int]:
+        return self._in_team.get(team_id, ())
+
+    def team_of(self, territory: str | None) -> Team | None:
+        """The team at home in a territory: most primary territories there, else most who cover it; ties by id."""
+        if territory is None:
+            return None
+        if territory not in self._teams_of and len(self._teams_of) < 100_000:
+            self._teams_of[territory] = self._home_team(territory)
+        found = self._teams_of.get(territory)
+        return self.teams.get(found) if found else None
+
+    def place(self, territory: str) -> str:
+        """How people call a territory."""
+        return self._names.get(territory) or territory.replace("-", " ").replace("_", " ").title()
+
+    def knows_territory(self, territory: str) -> bool:
+        return territory in self._names or territory in self._covering
+
+    def _home_team(self, territory: str) -> str | None:
+        for place in self.around(territory):
+            for index in (self._primary, self._covering):
+                counts: dict[str, int] = {}
+                for position in index.get(place, ()):
+                    team_id = self.agents[position].team_id
+                    if team_id:
+                        counts[team_id] = counts.get(team_id, 0) + 1
+                if counts:
+                    return min(counts, key=lambda team_id: (-counts[team_id], team_id))
+        return None

@@ -1,0 +1,273 @@
+"""ROUTE: alerts to agents, in one transaction: read, choose, reserve, write the decision, hand over, tell."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from core import feed
+from core.db.base import table_of
+from core.db.tables import Alert, Decision, User
+from core.ids import new_id
+from core.routing import capacity, cases
+from core.routing.capacity import Handover
+from core.routing.choosing import Choice, choose
+from core.routing.queues import Queues
+from core.routing.state import House, State
+from core.routing.strategies import STRATEGIES
+from core.routing.strategy import Case
+from core.words import ChangeKind
+
+OPENED = "opened"
+"""The one trigger whose assignment the feed is not told here: the pipeline tells the new alert with its owner."""
+_MOST_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """What became of one alert."""
+
+    alert_id: str
+    agent_id: str | None
+    """None: nobody (new) was found; an alert that had an owner keeps it."""
+    decision_id: str
+    strategy: str
+    rule_id: str | None
+    reason: str
+    """One plain sentence for the agent."""
+    overflow: bool
+    notify_user_ids: tuple[str, ...]
+    """Whom rules want told besides the owner."""
+    user_ids: tuple[str, ...]
+    """The owner and those: everybody to tell."""
+
+
+def route(
+    session: Session,
+    alert_ids: Sequence[str],
+    *,
+    state: State,
+    trigger: str,
+    now: datetime,
+    exclude: frozenset[str] = frozenset(),
+    seed: int | None = None,
+) -> list[Routed]:
+    """Give each open alert to the right agent, or leave it where it is with the reason; in the order of `alert_ids`.
+
+    Closed and unknown alerts are left out. Writes one decision an alert, takes capacity atomically, and tells
+    `alert:assigned` to the new owner and the one who lost it (not for new alerts; see `OPENED`).
+
+    Args:
+        trigger: opened, escalated, released, manual, stale or returned; the last two skip alerts nobody can take.
+        exclude: agents who must not get these.
+        seed: fixes the order of equals for a replay.
+    """
+    return route_each(session, dict.fromkeys(alert_ids, exclude), state=state, trigger=trigger, seed=seed, now=now)
+
+
+def route_each(
+    session: Session,
+    exclude: Mapping[str, frozenset[str]],
+    *,
+    state: State,
+    trigger: str,
+    seed: int | None = None,
+    by: str | None = None,
+    now: datetime,
+) -> list[Routed]:
+    """`route` with the excluded agents of each alert: alert id -> agent ids."""
+    alert_ids = list(exclude)
+    found: dict[str, Routed] = {}
+    state.refresh(session)
+    for start in range(0, len(alert_ids), _MOST_AT_ONCE):
+        some = alert_ids[start : start + _MOST_AT_ONCE]
+        known = cases.load(session, some, house=state.house, now=now, lock=True)
+        batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
+        found |= batch.route({alert_id: (case, exclude[alert_id]) for alert_id, case in known.items()})
+    return [found[alert_id] for alert_id in alert_ids if alert_id in found]
+
+
+class _Batch:
+    """One pass over alerts that were read and locked together."""
+
+    def __init__(
+        self, session: Session, state: State, *, trigger: str, seed: int | None, by: str | None, now: datetime
+    ) -> None:
+        self.session, self.house, self.trigger, self.seed, self.by, self.now = (
+            session,
+            state.house,
+            trigger,
+            seed,
+            by,
+            now,
+        )
+        capacity.take_turn(session)
+        self.queues = Queues(state.house.directory, state.roster(now), capacity.loads(session))
+
+    def route(self, wanted: Mapping[str, tuple[Case, frozenset[str]]]) -> dict[str, Routed]:
+        chosen = self._choose(wanted)
+        if self.trigger in ("stale", "returned"):
+            chosen = {key: choice for key, choice in chosen.items() if choice.position is not None}
+        decision_ids = {alert_id: new_id() for alert_id in chosen}
+        self._write_decisions(chosen, decision_ids)
+        self._hand_over(wanted, chosen, decision_ids)
+        self._leave(wanted, chosen)
+        self._tell(wanted, chosen)
+        known = _users(self.session, {user for choice in chosen.values() for user in choice.notify})
+        return {
+            alert_id: routed(self.house, alert_id, choice, decision_ids[alert_id], known=known)
+            for alert_id, choice in chosen.items()
+        }
+
+    def _choose(self, wanted: Mapping[str, tuple[Case, frozenset[str]]]) -> dict[str, Choice]:
+        """Choose and reserve until everybody chosen had the place: usually once, again where a release was undone."""
+        chosen: dict[str, Choice] = {}
+        order = STRATEGIES[self.house.default_strategy].order
+        pending = sorted((case for case, _ in wanted.values()), key=order)
+        while pending:
+            picked = [(case, self._pick(case, wanted[case.alert_id][1])) for case in pending]
+            chosen |= {case.alert_id: choice for case, choice in picked}
+            pending = self._reserve(picked)
+        return chosen
+
+    def _pick(self, case: Case, exclude: frozenset[str]) -> Choice:
+        by_id = self.house.directory.by_id
+        choice = choose(
+            case,
+            house=self.house,
+            queues=self.queues,
+            trigger=self.trigger,
+            exclude=frozenset(by_id[agent_id].position for agent_id in exclude if agent_id in by_id),
+            seed=self.seed,
+        )
+        if self._moves(case, choice):
+            assert choice.position is not None
+            self.queues.hand(choice.position)
+        return choice
+
+    def _moves(self, case: Case, choice: Choice) -> bool:
+        return choice.position is not None and self._agent_id(choice) != case.owner_id
+
+    def _reserve(self, picked: Sequence[tuple[Case, Choice]]) -> list[Case]:
+        """Take the places in the database; the cases whose agent turned out to be full."""
+        moving = [(case, choice) for case, choice in picked if self._moves(case, choice)]
+        plain = Counter(self._agent_id(choice) for _, choice in moving if not choice.overflow)
+        over = Counter(self._agent_id(choice) for _, choice in moving if choice.overflow)
+        losing = {case.owner_id for case, _ in moving if case.owner_id}
+        lifted = self.queues.absent()
+        capacity.lock(self.session, {*plain, *over, *losing, *lifted})
+        granted = capacity.reserve(self.session, plain)
+        capacity.reserve(self.session, over, overflow=True)
+        refused = []
+        for case, choice in moving:
+            agent_id = self._agent_id(choice)
+            if choice.overflow:
+                continue
+            if granted[agent_id] == 0:
+                assert choice.position is not None
+                self.queues.mark_full(choice.position)
+                refused.append(case)
+            else:
+                granted[agent_id] -= 1
+        return refused
+
+    def _write_decisions(self, chosen: Mapping[str, Choice], decision_ids: Mapping[str, str]) -> None:
+        if not chosen:
+            return
+        self.session.connection().execute(
+            insert(table_of(Decision)),
+            [
+                {
+                    "id": decision_ids[alert_id],
+                    "alert_id": alert_id,
+                    "decided_at": self.now,
+                    "trigger": self.trigger,
+                    "agent_id": self._agent_id(choice) or None,
+                    "strategy": choice.strategy,
+                    "rule_id": choice.rule.id if choice.rule else None,
+                    "overflow": choice.overflow,
+                    "reason": choice.reason,
+                    "trace": choice.trace,
+                }
+                for alert_id, choice in chosen.items()
+            ],
+        )
+
+    def _hand_over(
+        self,
+        wanted: Mapping[str, tuple[Case, frozenset[str]]],
+        chosen: Mapping[str, Choice],
+        decision_ids: Mapping[str, str],
+    ) -> None:
+        moved = {key: choice for key, choice in chosen.items() if self._moves(wanted[key][0], choice)}
+        capacity.hand_over(
+            self.session,
+            [
+                Handover(
+                    alert_id=alert_id,
+                    agent_id=self._agent_id(choice),
+                    decision_id=decision_ids[alert_id],
+                    reason=choice.reason,
+                    by=self.by,
+                )
+                for alert_id, choice in moved.items()
+            ],
+            now=self.now,
+        )
+        if moved:
+            served = {choice.position for choice in moved.values() if choice.position is not None}
+            agents, loads = self.house.directory.agents, self.queues.loads
+            turns = {agents[position].id: loads[position].turn for position in served}
+            capacity.set_turns(self.session, self.queues.absent() | turns)
+
+    def _leave(self, wanted: Mapping[str, tuple[Case, frozenset[str]]], chosen: Mapping[str, Choice]) -> None:
+        """Say why alerts without an owner have none."""
+        reasons: dict[str, list[str]] = {}
+        for alert_id, choice in chosen.items():
+            if choice.unassigned_reason and wanted[alert_id][0].owner_id is None:
+                reasons.setdefault(choice.unassigned_reason, []).append(alert_id)
+        alerts = table_of(Alert)
+        for reason, alert_ids in reasons.items():
+            self.session.connection().execute(
+                update(alerts)
+                .where(alerts.c.id.in_(alert_ids), alerts.c.assigned_agent_id.is_(None))
+                .values(unassigned_reason=reason)
+            )
+
+    def _tell(self, wanted: Mapping[str, tuple[Case, frozenset[str]]], chosen: Mapping[str, Choice]) -> None:
+        if self.trigger == OPENED:
+            return
+        moved = [key for key, choice in chosen.items() if self._moves(wanted[key][0], choice)]
+        if moved:
+            lost = {key: owner for key in moved if (owner := wanted[key][0].owner_id)}
+            feed.tell_alerts(self.session, ChangeKind.ALERT_ASSIGNED, moved, lost=lost, now=self.now)
+
+    def _agent_id(self, choice: Choice) -> str:
+        return self.house.directory.agents[choice.position].id if choice.position is not None else ""
+
+
+def _users(session: Session, user_ids: set[str]) -> frozenset[str]:
+    """Those that exist and are active: a rule may name anybody."""
+    if not user_ids:
+        return frozenset()
+    return frozenset(session.scalars(select(User.id).where(User.id.in_(user_ids), User.active)))
+
+
+def routed(house: House, alert_id: str, choice: Choice, decision_id: str, *, known: frozenset[str]) -> Routed:
+    """The answer in the callers' words."""
+    agent_id = house.directory.agents[choice.position].id if choice.position is not None else None
+    told = tuple(dict.fromkeys(user for user in choice.notify if user in known and user != agent_id))
+    return Routed(
+        alert_id=alert_id,
+        agent_id=agent_id,
+        decision_id=decision_id,
+        strategy=choice.strategy,
+        rule_id=choice.rule.id if choice.rule else None,
+        reason=choice.reason,
+        overflow=choice.overflow,
+        notify_user_ids=told,
+        user_ids=(*([agent_id] if agent_id else []), *told),
+    )

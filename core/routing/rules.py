@@ -1,0 +1,167 @@
+"""Rules: conditions that must all hold, and actions tried in order; validated on saving, compiled on loading."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import Invalid
+from core.routing.actions import Action, compile_action
+from core.routing.conditions import INDEXED, Condition, compile_condition
+from core.routing.fields import Facts
+
+MOST_CONDITIONS = 50
+MOST_ACTIONS = 20
+_PRIORITIES = range(-1_000_000, 1_000_001)
+_FIELDS = {"name", "priority", "enabled", "description", "conditions", "actions"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRule:
+    """A checked rule as people write it."""
+
+    name: str
+    priority: int
+    enabled: bool
+    description: str
+    conditions: tuple[Mapping[str, Any], ...]
+    actions: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    id: str
+    name: str
+    version: int
+    conditions: tuple[Condition, ...]
+    actions: tuple[Action, ...]
+
+    def failing(self, facts: Facts) -> Condition | None:
+        """The first condition that does not hold."""
+        for condition in self.conditions:
+            if not condition.test(facts):
+                return condition
+        return None
+
+
+def validate(raw: object) -> NewRule:
+    """Read {name, priority, enabled, description, conditions, actions}; unknown fields are refused.
+
+    Raises:
+        Invalid: naming every wrong field at the top, and the first wrong one inside a condition or action.
+    """
+    if not isinstance(raw, Mapping):
+        raise Invalid("The rule is not valid.", fields={"rule": "give an object"})
+    wrong = {str(name): "there is no such field in a rule" for name in raw if name not in _FIELDS}
+    name = raw.get("name")
+    if not isinstance(name, str) or not 1 <= len(name.strip()) <= 120:
+        wrong["name"] = "give a name of 1 to 120 characters"
+    priority = raw.get("priority", 0)
+    if isinstance(priority, bool) or not isinstance(priority, int) or priority not in _PRIORITIES:
+        wrong["priority"] = "a whole number; larger ones are tried first"
+    if not isinstance(raw.get("enabled", True), bool):
+        wrong["enabled"] = "true or false"
+    description = raw.get("description") or ""
+    if not isinstance(description, str) or len(description) > 2_000:
+        wrong["description"] = "text of at most 2000 characters"
+    conditions = raw.get("conditions") or []
+    if not isinstance(conditions, list | tuple) or len(conditions) > MOST_CONDITIONS:
+        wrong["conditions"] = f"a list of at most {MOST_CONDITIONS}"
+    actions = raw.get("actions")
+    if not isinstance(actions, list | tuple) or not 1 <= len(actions) <= MOST_ACTIONS:
+        wrong["actions"] = f"a list of 1 to {MOST_ACTIONS}"
+    if wrong:
+        raise Invalid("The rule is not valid.", fields=wrong)
+    assert isinstance(name, str)
+    assert isinstance(actions, list | tuple)
+    _compile_parts(conditions, actions)
+    return NewRule(
+        name=name.strip(),
+        priority=priority,
+        enabled=raw.get("enabled", True),
+        description=description,
+        conditions=tuple({"value": None, **condition} for condition in conditions),
+        actions=tuple({"params": {}, **action} for action in actions),
+    )
+
+
+def compile_rule(
+    rule_id: str, *, name: str, version: int, conditions: Sequence[Any], actions: Sequence[Any]
+) -> Compiled:
+    """Turn a stored rule into closures.
+
+    Raises:
+        Invalid: it no longer reads; whoever loads it leaves it out and says so.
+    """
+    tests, deeds = _compile_parts(conditions, actions)
+    return Compiled(id=rule_id, name=name, version=version, conditions=tests, actions=deeds)
+
+
+def _compile_parts(
+    conditions: Sequence[Any], actions: Sequence[Any]
+) -> tuple[tuple[Condition, ...], tuple[Action, ...]]:
+    return (
+        tuple(compile_condition(raw, at=f"conditions.{number}") for number, raw in enumerate(conditions)),
+        tuple(compile_action(raw, at=f"actions.{number}") for number, raw in enumerate(actions)),
+    )
+
+
+class RuleSet:
+    """Compiled rules in the order they are tried, indexed by one fixed value each.
+
+    A rule that asks for `alert.territory equals riverside` is only looked at for Riverside's alerts: at 200 rules that
+    is the difference between trying all of them for each alert and trying a handful.
+    """
+
+    def __init__(self, rules: Sequence[Compiled]) -> None:
+        self.rules = tuple(rules)
+        self._always: list[int] = []
+        self._by_value: dict[tuple[str, ...], dict[str, list[int]]] = {path: {} for path in INDEXED}
+        for position, rule in enumerate(self.rules):
+            self._index(position, rule)
+        self._cache: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self.reads = {condition.path[0] for rule in self.rules for condition in rule.conditions} | {
+            name
+            for rule in self.rules
+            for raw in (*(c.value for c in rule.conditions), *(v for a in rule.actions for v in a.params.values()))
+            for name in ("property", "signals", "contact", "metadata")
+            if f"${{{name}" in str(raw)
+        }
+        """The namespaces some rule reads: what nobody reads is not loaded."""
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def promising(self, facts: Facts) -> tuple[int, ...]:
+        """Positions of the rules whose indexed condition holds, in order."""
+        alert = facts["alert"]
+        key = tuple(alert.get(name) for _, name in INDEXED)
+        found = self._cache.get(key)
+        if found is None:
+            positions = list(self._always)
+            for path, value in zip(INDEXED, key, strict=True):
+                positions += self._by_value[path].get(value, ())
+            found = tuple(sorted(positions))
+            if len(self._cache) < 10_000:
+                self._cache[key] = found
+        return found
+
+    def matching(self, facts: Facts) -> Iterator[tuple[int, Compiled]]:
+        """The rules that hold, in order."""
+        for position in self.promising(facts):
+            rule = self.rules[position]
+            if rule.failing(facts) is None:
+                yield position, rule
+
+    def why_not(self, position: int, facts: Facts) -> str | None:
+        """The condition that fails, in plain words; None when the rule holds."""
+        failing = self.rules[position].failing(facts)
+        return f"not: {failing.says}" if failing else None
+
+    def _index(self, position: int, rule: Compiled) -> None:
+        narrow = [condition for condition in rule.conditions if condition.only is not None]
+        if not narrow:
+            self._always.append(position)
+            return
+        best = min(narrow, key=lambda condition: (len(condition.only or ()), -INDEXED.index(condition.path)))
+        for value in best.only or ():
+            self._by_value[best.path].setdefault(value, []).append(position)

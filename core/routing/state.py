@@ -1,0 +1,180 @@
+"""What routing keeps in memory: the house and its compiled rules, refreshed when the version counter moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import log, versions
+from core.db import tables
+from core.errors import Invalid
+from core.routing.directory import Agent, Directory, Team
+from core.routing.roster import Roster, roster
+from core.routing.rules import Compiled, RuleSet, compile_rule
+from core.routing.schedule import ALWAYS, Week, parse
+from core.routing.strategies import DEFAULT, STRATEGIES
+from core.words import Role
+
+VERSION = "routing"
+_FALLBACK_ZONE = "America/Chicago"
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """One consistent reading of the house. Frozen; a newer version is another object."""
+
+    version: int
+    directory: Directory
+    rules: RuleSet
+    default_strategy: str = DEFAULT
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(_FALLBACK_ZONE))
+    """The house's own zone, for rules over time.*"""
+    admin_ids: tuple[str, ...] = ()
+    broken_rules: Mapping[str, str] = field(default_factory=dict)
+    """Rule id -> why it was left out."""
+
+    def strategy_for(self, territory: str | None) -> str:
+        """The default of the team at home in the territory, else the house's."""
+        team = self.directory.team_of(territory)
+        return team.default_strategy if team and team.default_strategy in STRATEGIES else self.default_strategy
+
+
+class State:
+    """The newest `House` this process has seen. Threads may share it: a refresh swaps one reference."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.hits = 0
+        self.misses = 0
+        self._roster: tuple[House, Roster] | None = None
+
+    @classmethod
+    def load(cls, session: Session) -> "State":
+        return cls(read(session))
+
+    def refresh(self, session: Session) -> bool:
+        """Read the house again when somebody changed it; one tiny query when nobody did."""
+        if versions.number(session, VERSION) == self.house.version:
+            self.hits += 1
+            return False
+        self.misses += 1
+        self.house = read(session)
+        return True
+
+    def roster(self, now: datetime) -> Roster:
+        """Who is on duty, worked out at most once a minute."""
+        house, kept = self.house, self._roster
+        if kept is None or kept[0] is not house or not kept[1].since <= now < kept[1].until:
+            kept = (house, roster(house.directory, now))
+            self._roster = kept
+        return kept[1]
+
+
+def read(session: Session) -> House:
+    """The whole house in six queries. The version is read first: a change in between is seen as newer next time."""
+    version = versions.number(session, VERSION)
+    setting = session.scalar(select(tables.Setting.value).where(tables.Setting.key == "routing")) or {}
+    default = setting.get("default_strategy")
+    rules, broken = _rules(session)
+    admins = session.scalars(
+        select(tables.User.id).where(tables.User.role == Role.ADMIN, tables.User.active).order_by(tables.User.id)
+    )
+    return House(
+        version=version,
+        directory=_directory(session),
+        rules=rules,
+        default_strategy=default if default in STRATEGIES else DEFAULT,
+        zone=_zone(setting.get("timezone") or _FALLBACK_ZONE),
+        admin_ids=tuple(admins),
+        broken_rules=broken,
+    )
+
+
+def _directory(session: Session) -> Directory:
+    off: dict[str, list[tuple[datetime, datetime, str | None]]] = {}
+    times = select(
+        tables.TimeOff.agent_id, tables.TimeOff.starts_at, tables.TimeOff.ends_at, tables.TimeOff.cover_agent_id
+    ).order_by(tables.TimeOff.starts_at, tables.TimeOff.id)
+    for agent_id, starts, ends, cover in session.execute(times):
+        off.setdefault(agent_id, []).append((starts, ends, cover))
+    table = tables.Agent.__table__.c
+    rows = session.execute(
+        select(*table, tables.User.name, tables.User.active, tables.User.timezone)
+        .join(tables.User, tables.User.id == tables.Agent.id)
+        .order_by(tables.Agent.id)
+    ).all()
+    weeks: dict[str, Week] = {}
+    places = session.execute(select(tables.Territory.id, tables.Territory.parent_id, tables.Territory.name)).all()
+    return Directory(
+        [_agent(row, position, weeks, tuple(off.get(row.id, ()))) for position, row in enumerate(rows)],
+        teams=[
+            Team(id=row.id, name=row.name, manager_id=row.manager_id, default_strategy=row.default_strategy)
+            for row in session.execute(
+                select(tables.Team.id, tables.Team.name, tables.Team.manager_id, tables.Team.default_strategy).order_by(
+                    tables.Team.id
+                )
+            )
+        ],
+        parents={place.id: place.parent_id for place in places},
+        names={place.id: place.name for place in places},
+    )
+
+
+def _agent(
+    row: Any, position: int, weeks: dict[str, Week], time_off: tuple[tuple[datetime, datetime, str | None], ...]
+) -> Agent:
+    key = repr(row.schedule)
+    if key not in weeks:
+        try:
+            weeks[key] = parse(row.schedule or {})
+        except Invalid:
+            _log.error("schedule_unreadable", agent_id=row.id)
+            weeks[key] = ALWAYS
+    return Agent(
+        id=row.id,
+        position=position,
+        name=row.name,
+        active=row.active,
+        available=row.available,
+        auto_assign=row.auto_assign,
+        capacity=row.max_concurrent_alerts,
+        team_id=row.team_id,
+        primary_territory=row.primary_territory,
+        territories=tuple(row.territories or ()),
+        skills={name: int(level) for name, level in (row.skills or {}).items()},
+        specializations=frozenset(row.specializations or ()),
+        preferred=frozenset(row.preferred_alert_types or ()),
+        week=weeks[key],
+        zone=_zone(row.timezone),
+        time_off=time_off,
+    )
+
+
+def _rules(session: Session) -> tuple[RuleSet, dict[str, str]]:
+    """A rule that no longer reads must not stop everybody's alerts: it is left out, logged, and shown as broken."""
+    compiled: list[Compiled] = []
+    broken: dict[str, str] = {}
+    stored = session.execute(
+        select(tables.Rule.__table__).where(tables.Rule.enabled).order_by(tables.Rule.priority.desc(), tables.Rule.id)
+    )
+    for row in stored:
+        try:
+            compiled.append(
+                compile_rule(row.id, name=row.name, version=row.version, conditions=row.conditions, actions=row.actions)
+            )
+        except Invalid as error:
+            broken[row.id] = "; ".join(f"{name}: {why}" for name, why in error.fields.items())
+            _log.error("rule_unreadable", rule_id=row.id, why=broken[row.id])
+    return RuleSet(compiled), broken
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,33 @@
+"""The best alerts first, each to the best agent who is free: the surest leads go to those who know them best."""
+
+from collections.abc import Iterator
+
+from core.routing.directory import Agent, Directory
+from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, spoken, whole_house
+
+
+def pools(case: Case, directory: Directory) -> Iterator[Pool]:
+    """Everybody on duty, ranked by how good they are at this kind of client, wherever they work."""
+    kind = case.alert_type
+    near = frozenset(directory.around(case.territory))
+
+    def why(agent: Agent) -> str:
+        is_near = agent.primary_territory in near or not near.isdisjoint(agent.territories)
+        return spoken(agent, case, place=directory.place(case.territory) if case.territory and is_near else None)
+
+    yield Pool(
+        ("best", kind),
+        whole_house(directory),
+        lambda agent: (-agent.level(kind), not agent.prefers(kind)),
+        BY_LOAD,
+        why,
+    )
+
+
+STRATEGY = Strategy(
+    id="confidence_ranking",
+    title="Best alerts to the best agents",
+    about="The surest alerts are handed out first, each to the most skilled agent who is free.",
+    pools=pools,
+    order=lambda case: (-case.confidence, case.priority_rank, case.opened_at, case.alert_id),
+)

@@ -1,0 +1,40 @@
+"""Territory first, then skill, then the smallest load: the house default."""
+
+from collections.abc import Iterator
+
+from core.routing.directory import Agent, Directory
+from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, most_urgent_first, spoken, whole_house
+
+
+def pools(case: Case, directory: Directory) -> Iterator[Pool]:
+    """The alert's own territory, then each larger one around it, then everybody."""
+    kind = case.alert_type
+    for territory in directory.around(case.territory):
+        place = directory.place(territory)
+
+        def rank(agent: Agent, territory: str = territory) -> tuple[float, ...]:
+            return (-agent.level(kind), agent.primary_territory != territory, not agent.prefers(kind))
+
+        yield Pool(
+            ("territory", territory, kind),
+            directory.covering(territory),
+            rank,
+            BY_LOAD,
+            lambda agent, place=place: spoken(agent, case, place=place),  # type: ignore[misc]
+        )
+    yield Pool(
+        ("everybody", kind),
+        whole_house(directory),
+        lambda agent: (-agent.level(kind), not agent.prefers(kind)),
+        BY_LOAD,
+        lambda agent: spoken(agent, case, place=None),
+    )
+
+
+STRATEGY = Strategy(
+    id="territory",
+    title="Territory, then skill, then load",
+    about="Whoever covers the area, knows the kind of client best, and has the most room.",
+    pools=pools,
+    order=most_urgent_first,
+)

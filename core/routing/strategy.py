@@ -1,0 +1,83 @@
+"""What a strategy is: pure functions that say, for one alert, which pools of agents to look in and how to rank them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from core.routing.directory import Agent, Directory
+
+BY_LOAD = "load"
+"""Within equal rank: the smallest share of capacity in use first, then virtual time."""
+BY_TURN = "turn"
+"""Within equal rank: the smallest virtual time first, then load."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One alert as routing sees it. Values only; two equal cases get equal answers."""
+
+    alert_id: str
+    contact_id: str
+    alert_type: str
+    priority: str
+    priority_rank: int
+    confidence: float
+    territory: str | None
+    owner_id: str | None
+    """Who has it now."""
+    previous_agent_id: str | None
+    """Who had it last, or has a standing relation with the contact."""
+    opened_at: Any
+    facts: dict[str, Any] = field(compare=False)
+
+
+class Pool(NamedTuple):
+    """Agents to choose among, best first by `rank`, then by the moving part (`by`)."""
+
+    key: tuple[str | None, ...]
+    """Identity of members and ranking: equal keys of one strategy mean the same queue, which is kept in order between alerts."""
+    members: Sequence[int]
+    """Positions in the directory."""
+    rank: Callable[[Agent], tuple[float, ...]]
+    """The part of the ranking that loads do not change; smaller is better."""
+    by: str
+    why: Callable[[Agent], str]
+    """Why such an agent fits, as the start of a sentence to the agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    id: str
+    title: str
+    about: str
+    """One sentence for the settings page."""
+    pools: Callable[[Case, Directory], Iterable[Pool]]
+    """The pools in order of preference; the first that has a free agent decides."""
+    order: Callable[[Case], tuple[Any, ...]]
+    """Which alert of a batch is served first; smaller is earlier."""
+
+
+def most_urgent_first(case: Case) -> tuple[Any, ...]:
+    return (case.priority_rank, -case.confidence, case.opened_at, case.alert_id)
+
+
+def whole_house(directory: Directory) -> range:
+    return range(len(directory.agents))
+
+
+def spoken(agent: Agent, case: Case, *, place: str | None) -> str:
+    """What about this agent fits this alert: "You cover Riverside and know sellers"."""
+    parts = []
+    if place:
+        parts.append(f"cover {place}")
+    if agent.level(case.alert_type) > 0:
+        parts.append(f"know {TOPICS.get(case.alert_type, case.alert_type.lower().replace('_', ' '))}")
+    return f"You {' and '.join(parts)}" if parts else "You are on duty"
+
+
+TOPICS = {
+    "LIKELY_TO_SELL": "sellers",
+    "LIKELY_TO_BUY": "buyers",
+    "REFINANCE_OPPORTUNITY": "refinancing",
+    "INVESTMENT_INTEREST": "investors",
+}
