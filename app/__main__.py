@@ -21,6 +21,7 @@ from core.settings import Settings, load
 from core.words import Role
 
 if TYPE_CHECKING:
+    from app.server import Role as WebRole
     from app.server import Web
 
 _WRONG_SETTING = 2
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["replay"]:
         from app import replay  # noqa: PLC0415  its progress bar and CSV reader are not the server's business
 
-        return replay.main(list(arguments[1:]))
+        return int(replay.main(list(arguments[1:])))
     options = _parser().parse_args(arguments)
     try:
         settings = load()
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings, *, role: str, with_jobs: bool) -> int:
+def _serve(settings: Settings, *, role: "WebRole", with_jobs: bool) -> int:
     bound = serving.bind(settings.host, settings.port)
     made = runtime.make(settings)
     _migrate(made)
@@ -67,7 +68,7 @@ def _serve(settings: Settings, *, role: str, with_jobs: bool) -> int:
     try:
         from app.server import Web  # noqa: PLC0415  Streamlit, pandas and plotly: 2 s that a wrong setting need not wait
 
-        web = Web(made, role=role)  # type: ignore[arg-type]  argparse has checked it
+        web = Web(made, role=role)
         server = serving.Server(web.app, after_start=lambda: _greet(made), before_stop=lambda: _before_stop(web, jobs))
         server.serve_on(bound)
         return 0 if server.started else 1

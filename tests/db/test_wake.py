@@ -6,7 +6,6 @@ from datetime import datetime
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import StatementError
 
 from core import changes
 from core.changes import Audience
@@ -43,12 +42,16 @@ def test_a_commit_during_the_wait_ends_it(database: Database, waker: Waker, now:
     timer.join()
 
 
-def test_a_rollback_wakes_nobody(database: Database, waker: Waker, now: datetime) -> None:
-    with pytest.raises(StatementError, match="naive"), database.write() as session:
+def tell_and_fail(database: Database, now: datetime) -> None:
+    with database.write() as session:
         changes.tell(session, ChangeKind.ALERT_NEW, subject_id="a", audience=Audience(pool=True), payload={}, now=now)
         changes.flush(session)
-        tell_at = now.replace(tzinfo=None)
-        changes.tell(session, ChangeKind.ALERT_NEW, subject_id="b", audience=Audience(), payload={}, now=tell_at)
+        raise RuntimeError("after the notice, before the commit")
+
+
+def test_a_rollback_wakes_nobody(database: Database, waker: Waker, now: datetime) -> None:
+    with pytest.raises(RuntimeError, match="before the commit"):
+        tell_and_fail(database, now)
     assert waker.wait(0.02) is False
 
 
