@@ -92,7 +92,7 @@ def escalate(session: Session, alert_id: str, *, state: routing.State, now: date
     priority, owner_id, step = alert.priority, alert.assigned_agent_id, alert.escalation_step + 1
     next_id = None
     if step <= MOST_STEPS:
-        next_id = _hand_over(session, alert_id, owner_id=owner_id, state=state, now=now)
+        next_id = _hand_over(session, alert_id, state=state, now=now)
     session.execute(
         update(Alert)
         .where(Alert.id == alert_id)
@@ -131,20 +131,11 @@ def escalate(session: Session, alert_id: str, *, state: routing.State, now: date
     ]
 
 
-def _hand_over(
-    session: Session, alert_id: str, *, owner_id: str | None, state: routing.State, now: datetime
-) -> str | None:
-    """Route it among those who never had it; the new owner, or None when it stays where it was."""
+def _hand_over(session: Session, alert_id: str, *, state: routing.State, now: datetime) -> str | None:
+    """Route it among those who never had it; the new owner, or None when nobody is left and it stays where it is."""
     had = frozenset(session.scalars(select(Assignment.agent_id).where(Assignment.alert_id == alert_id).distinct()))
-    savepoint = session.begin_nested()
     routed = routing.route(session, [alert_id], state=state, trigger="escalated", now=now, exclude=had)
-    next_id = routed[0].agent_id if routed else None
-    if next_id is None and owner_id is not None:
-        savepoint.rollback()  # routing may have put it back into the pool; an owner who is late still owns it
-        session.info.get("doorbell.changes", [])[:] = session.info.get("doorbell.changes", [])
-        return None
-    savepoint.commit()
-    return next_id
+    return routed[0].agent_id if routed else None
 
 
 def _is_due(alert: Alert, *, now: datetime) -> bool:

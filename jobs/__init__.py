@@ -1,0 +1,1 @@
+"""The jobs process: decides, sends, and does what time calls for. The tables are the truth; nothing lives only here."""

@@ -1,0 +1,49 @@
+"""`python -m jobs [--no-schedule]`: decide, send and do what time calls for, until SIGTERM."""
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+
+from core import log, settings
+from core.clock import SystemClock
+from core.db import Database
+from core.db.migrate import upgrade
+from core.errors import BadSetting
+from jobs.process import Process
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__)
+    parser.add_argument(
+        "--no-schedule", action="store_true", help="decide and send only; let another process keep the time"
+    )
+    arguments = parser.parse_args()
+    try:
+        configured = settings.load()
+    except BadSetting as wrong:
+        sys.stderr.write(f"{wrong.detail}\n")
+        return 2
+    log.configure(level=configured.log_level, json=configured.log_format == "json")
+    database = Database(configured.database)
+    process = Process(configured, database, SystemClock(), with_schedule=not arguments.no_schedule)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        process.stop.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    upgrade(database)
+    process.start()
+    code = process.wait()
+    if not process.end() or code:
+        # A provider that does not answer must not hold up the end: its lease runs out, or our successor takes it.
+        sys.stderr.flush()
+        os._exit(code)
+    database.dispose()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

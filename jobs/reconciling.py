@@ -1,0 +1,248 @@
+"""Promise 3, checked: every open alert has an owner who can act, or a stated reason why not.
+
+Four things can be wrong: the pool holds what somebody could take by now; an owner has left; an owner is away and never
+touched it; the books disagree (an alert without its assignment, an agent's count that is off). The first three are
+routed, the last is put right where that is safe, and an admin is told of what should never have been.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from core import assignments, audit, delivery, escalation, feed, log, routing
+from core.clock import Clock
+from core.db import Database
+from core.db.tables import Agent, Alert, Assignment, TimeOff, User
+from core.delivery import Kind, Notice
+from core.words import ChangeKind, Priority, Role, Status
+
+OWNER_LEFT = "owner_left"
+_SOME = 200
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """What one pass did."""
+
+    routed: int = 0
+    released: int = 0
+    told: tuple[str, ...] = ()
+    """What an admin was told."""
+
+    def sentence(self) -> str:
+        parts = [f"{self.routed} routed"] if self.routed else []
+        parts += [f"{self.released} put back into the pool"] if self.released else []
+        return ", ".join([*parts, *self.told])
+
+
+def reconcile_once(database: Database, state: routing.State, clock: Clock) -> Reconciled:
+    """One pass, in short transactions."""
+    now = clock.now()
+    with database.read() as session:
+        state.refresh(session)
+        pool = list(session.scalars(_pool()))
+        left = list(session.scalars(_owner_left()))
+        away = list(session.scalars(_owner_away(now)))
+        broken = list(session.scalars(_without_assignment()))
+        miscounted = list(session.scalars(_miscounted()))
+    routed = _route(database, state, pool, trigger="returned", now=now)
+    routed += _route(database, state, away, trigger="stale", now=now)
+    moved, released = _from_who_left(database, state, left, now=now)
+    told = [
+        *_mend_assignments(database, broken, now=now),
+        *_mend_counts(database, miscounted, now=now),
+    ]
+    if told:
+        with database.write() as session:
+            _tell_admins(session, told, now=now)
+    return Reconciled(routed=routed + moved, released=released, told=tuple(told))
+
+
+def _pool() -> Select[str]:
+    return (
+        select(Alert.id)
+        .where(Alert.closed_at.is_(None), Alert.assigned_agent_id.is_(None))
+        .order_by(Alert.opened_at)
+        .limit(_SOME)
+    )
+
+
+def _owner_left() -> Select[str]:
+    return (
+        select(Alert.id)
+        .join(User, User.id == Alert.assigned_agent_id)
+        .where(Alert.closed_at.is_(None), ~User.active)
+        .limit(_SOME)
+    )
+
+
+def _owner_away(now: datetime) -> Select[str]:
+    """Untouched, and its owner has time off: what somebody has begun to work stays with them."""
+    return (
+        select(Alert.id)
+        .join(
+            TimeOff,
+            and_(TimeOff.agent_id == Alert.assigned_agent_id, TimeOff.starts_at <= now, TimeOff.ends_at > now),
+        )
+        .where(Alert.closed_at.is_(None), Alert.status == Status.NEW, Alert.acknowledged_at.is_(None))
+        .distinct()
+        .limit(_SOME)
+    )
+
+
+def _without_assignment() -> Select[str]:
+    """Open alerts whose owner and open assignment are not the same."""
+    return (
+        select(Alert.id)
+        .outerjoin(Assignment, and_(Assignment.alert_id == Alert.id, Assignment.ended_at.is_(None)))
+        .where(
+            Alert.closed_at.is_(None),
+            or_(
+                and_(Alert.assigned_agent_id.is_not(None), Assignment.agent_id.is_(None)),
+                and_(Alert.assigned_agent_id.is_(None), Assignment.agent_id.is_not(None)),
+                Alert.assigned_agent_id != Assignment.agent_id,
+            ),
+        )
+        .limit(_SOME)
+    )
+
+
+def _miscounted() -> Select[str]:
+    counts = (
+        select(Assignment.agent_id, func.count().label("open"))
+        .where(Assignment.ended_at.is_(None))
+        .group_by(Assignment.agent_id)
+        .subquery()
+    )
+    return (
+        select(Agent.id)
+        .outerjoin(counts, counts.c.agent_id == Agent.id)
+        .where(Agent.open_alerts != func.coalesce(counts.c.open, 0))
+    )
+
+
+def _route(database: Database, state: routing.State, alert_ids: Sequence[str], *, trigger: str, now: datetime) -> int:
+    """Both triggers used here leave alone, without a decision, what nobody can take."""
+    if not alert_ids:
+        return 0
+    with database.write() as session:
+        owners = _owners(session, alert_ids)
+        moved = 0
+        for owner_id in sorted(set(owners.values()), key=str):
+            some = [alert_id for alert_id in alert_ids if owners.get(alert_id, "") == owner_id]
+            exclude = frozenset([owner_id] if owner_id else [])
+            moved += _move(session, state, some, trigger=trigger, exclude=exclude, now=now)
+    return moved
+
+
+def _move(
+    session: Session,
+    state: routing.State,
+    alert_ids: Sequence[str],
+    *,
+    trigger: str,
+    exclude: frozenset[str],
+    now: datetime,
+) -> int:
+    routed = routing.route(session, alert_ids, state=state, trigger=trigger, now=now, exclude=exclude)
+    moved = [one for one in routed if one.agent_id and one.agent_id not in exclude]
+    delivery.enqueue(session, delivery.notices_of(session, moved, kind=Kind.ALERT_ASSIGNED), now=now)
+    escalation.start(session, [one.alert_id for one in moved], now=now)
+    return len(moved)
+
+
+def _owners(session: Session, alert_ids: Sequence[str]) -> dict[str, str]:
+    rows = session.execute(
+        select(Alert.id, func.coalesce(Alert.assigned_agent_id, "")).where(
+            Alert.id.in_(alert_ids), Alert.closed_at.is_(None)
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _from_who_left(
+    database: Database, state: routing.State, alert_ids: Sequence[str], *, now: datetime
+) -> tuple[int, int]:
+    """To the next person, else into the pool: an owner who is gone is no owner."""
+    moved = released = 0
+    for alert_id in alert_ids:
+        with database.write() as session:
+            owner = _owners(session, [alert_id]).get(alert_id)
+            if not owner:
+                continue
+            exclude = frozenset([owner])
+            if _move(session, state, [alert_id], trigger="released", exclude=exclude, now=now):
+                moved += 1
+                continue
+            assignments.release(session, alert_id, reason=OWNER_LEFT, now=now)
+            feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id], lost={alert_id: owner}, now=now)
+            released += 1
+    return moved, released
+
+
+def _mend_assignments(database: Database, alert_ids: Sequence[str], *, now: datetime) -> list[str]:
+    """An alert whose books disagree goes back into the pool, from where it is routed like any other."""
+    told = []
+    for alert_id in alert_ids:
+        with database.write() as session:
+            still = session.scalar(_without_assignment().where(Alert.id == alert_id))
+            if still is None:
+                continue
+            _log.error("alert_books_disagree", alert_id=alert_id)
+            assignments.release(session, alert_id, reason="books_disagreed", now=now)
+            feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id], now=now)
+            told.append(f"alert {alert_id} had an owner without an assignment and was put back into the pool")
+    return told
+
+
+def _mend_counts(database: Database, agent_ids: Sequence[str], *, now: datetime) -> list[str]:
+    """Count again under the agent's lock: whoever takes or gives back a place holds it until their commit."""
+    told = []
+    for agent_id in agent_ids:
+        with database.write() as session:
+            held = session.scalar(select(Agent.open_alerts).where(Agent.id == agent_id).with_for_update())
+            counted = session.scalar(
+                select(func.count())
+                .select_from(Assignment)
+                .where(Assignment.agent_id == agent_id, Assignment.ended_at.is_(None))
+            )
+            if held is None or held == counted:
+                continue
+            _log.error("agent_count_wrong", agent_id=agent_id, held=held, counted=counted)
+            session.execute(update(Agent).where(Agent.id == agent_id).values(open_alerts=counted))
+            audit.record(
+                session,
+                "agent.recount",
+                subject_type="agent",
+                subject_id=agent_id,
+                actor_id=None,
+                before={"openAlerts": held},
+                after={"openAlerts": counted},
+                now=now,
+            )
+            told.append(f"agent {agent_id} was counted with {held} open alerts and has {counted}")
+    return told
+
+
+def _tell_admins(session: Session, facts: Sequence[str], *, now: datetime) -> None:
+    admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active)).all()
+    text = facts[0] if len(facts) == 1 else f"{facts[0]}; and {len(facts) - 1} more like it"
+    delivery.enqueue(
+        session,
+        [
+            Notice(
+                alert_id=None,
+                user_id=admin,
+                kind=Kind.ADMIN_NOTICE,
+                priority=Priority.HIGH,
+                occasion=f"reconcile-{now:%Y%m%dT%H%M%S}",
+                text=f"Found and put right: {text}",
+            )
+            for admin in admins
+        ],
+        now=now,
+    )

@@ -1,0 +1,1 @@
+"""One file a job that time calls for; found by jobs.schedule."""
