@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import orjson
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
+from core import loose_json
 from core.errors import Invalid
 from core.events.shapes import NewEvent, Refusal
 from core.words import EventCategory, EventType
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
 OLDEST = timedelta(days=3653)  # ten years: an older time is a broken clock, not history
-MAX_PROPERTIES = 32_768
-MAX_DEPTH = 16
-_MAX_INTEGER = 2**63 - 1
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"\S")]
 Short = Annotated[str, StringConstraints(max_length=128)]
@@ -81,7 +78,7 @@ def accepted(wire: WireEvent, *, now: datetime) -> NewEvent:
     elif now - occurred_at > OLDEST:
         raise _wrong("occurredAt", "is more than ten years ago")
     if properties:
-        _check_properties(properties)
+        loose_json.check(properties, name="properties")
     texts = (
         wire.event_id,
         wire.user_id,
@@ -170,40 +167,6 @@ def refusal(index: int, item: object, error: Invalid) -> Refusal:
     if isinstance(event_id, str) and len(event_id) <= 128 and event_id.isprintable():
         told["eventId"] = event_id
     return told
-
-
-def _check_properties(properties: dict[str, Any]) -> None:
-    """PostgreSQL stores neither NUL nor NaN in JSON, and nobody should have to read 5 MB of one event."""
-    why = _unfit(properties, MAX_DEPTH)
-    if why is None:
-        try:
-            if len(orjson.dumps(properties)) > MAX_PROPERTIES:
-                why = f"are more than {MAX_PROPERTIES} bytes"
-        except (TypeError, UnicodeEncodeError) as error:
-            why = f"cannot be kept: {error}"
-    if why is not None:
-        raise _wrong("properties", why)
-
-
-def _unfit(value: Any, depth: int) -> str | None:
-    kind = type(value)
-    if kind is str:
-        return "hold a NUL character" if "\0" in value else None
-    if kind is float:
-        return None if value - value == 0.0 else "hold a number that is not finite"
-    if kind is int:
-        return None if -_MAX_INTEGER <= value <= _MAX_INTEGER else "hold a number beyond 64 bits"
-    if kind is dict or kind is list:
-        if depth == 0:
-            return f"are nested more than {MAX_DEPTH} deep"
-        for inner in value.values() if kind is dict else value:
-            if why := _unfit(inner, depth - 1):
-                return why
-        if kind is dict:
-            for key in value:
-                if "\0" in key:
-                    return "hold a NUL character"
-    return None
 
 
 def _wrong(name: str, why: str) -> Invalid:
