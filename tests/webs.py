@@ -1,7 +1,7 @@
 """A real web process for tests: uvicorn on a free port in a thread, without Streamlit's pages, and people to sign in."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +31,8 @@ class Running:
     url: str
     web: Web
     runtime: Runtime
+    stop: Callable[[], None]
+    """Ask it to stop, as SIGTERM does."""
 
     def token(self, email: str) -> str:
         return str(self.tokens(email)["access_token"])
@@ -73,10 +75,14 @@ def serving_web(
     thread = threading.Thread(target=server.serve_on, args=(bound,), daemon=True)
     thread.start()
     assert up.wait(20), "the server did not start"
-    try:
-        yield Running(url=f"http://127.0.0.1:{bound.getsockname()[1]}", web=web, runtime=runtime)
-    finally:
+
+    def stop() -> None:
         server.should_exit = True
+
+    try:
+        yield Running(url=f"http://127.0.0.1:{bound.getsockname()[1]}", web=web, runtime=runtime, stop=stop)
+    finally:
+        stop()
         thread.join(10)
         bound.close()
         assert not thread.is_alive(), "the server did not stop"
