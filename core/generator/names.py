@@ -55,15 +55,15 @@ def areas() -> tuple[Area, ...]:
 TERRITORIES = tuple(area for area in areas() if area.zips)
 DISTRICTS = tuple(_DISTRICTS)
 
-FIRST_NAMES = (
+_FIRST = (
     "Adela Alvin Amara Anton Ariadne Barnaby Beatrix Benedek Calla Casimir Celeste Corwin Dalia Darius Delphine Dorian "
     "Edda Elias Elowen Emeric Esme Fabian Farah Felix Fenna Gideon Giselle Greta Hollis Ianthe Ilse Imre Ines Isidor "
     "Jarek Jolie Jonas Juno Kaia Kalev Kira Lazlo Leona Linnea Lorcan Lucan Mabel Marek Marisol Milo Mina Nadir Nell "
     "Noemi Odell Odette Oskar Otis Paloma Petra Quill Rafe Ramona Renzo Rhea Roan Rosalind Rufus Sabine Saskia Selma "
     "Silas Soren Tamsin Thea Tobias Ursa Vesna Viggo Wanda Wilder Xenia Yara Yorick Zelda Zoran"
-).split()
+)
 
-LAST_NAMES = (
+_LAST = (
     "Abernold Ashdowne Balkwin Barrowick Bellgrave Birchall-Roe Blackthwaite Borrowell Brightmoor Calderwin Cobbleford "
     "Corvane Dapplewood Darrowby-Lee Dellacre Drummet Eastlock Elderfen Ellisande Fairwether Farrowdale Fenwold "
     "Foxhollow Garrowin Gildermane Glasswick Greyling Hallowmere Harkwell Hartsong Hazelbourne Hollingrey Ironwell "
@@ -71,11 +71,15 @@ LAST_NAMES = (
     "Millhaven Mossgrave Nettleship-Ray Northolme Oakhanger Oldcastle-Wye Orrin Pemberlay Pikeswood Quenby Ravensdell "
     "Redfern-Low Rookwell Rushbourne Sandholm Silverlake-Ash Stonebrook Swanmere Tallowfield Thistlewood Thornacre "
     "Underhay Vanderloft Wakelin-Moor Westerby Whitlow Willowmark Winterbourn-Hale Woolcombe Yarrowdale Yewbank"
-).split()
+)
 
-STREETS = (
+_STREETS = (
     "Alder Walk,Beacon Rise,Bellmaker Lane,Candlewick Street,Cherry Terrace,Clockhouse Road,Dovecote Close,Elm Parade,"
     "Ferryman's Way,Foxglove Avenue,Glassblower Row,Hawthorn Drive,Heron Court,Ivy Crescent,Kiln Street,Lamplighter Lane,"
     "Linden Boulevard,Mariner's Hill,Millrace Road,Orchard Gate,Pear Tree Lane,Quarryman Street,Ropewalk,Sailcloth Lane,"
     "Sycamore Circle,Tanner's Yard,Weaver Street,Windmill Road"
-).split(",")
+)
+
+FIRST_NAMES = tuple(_FIRST.split())
+LAST_NAMES = tuple(_LAST.split())
+STREETS = tuple(_STREETS.split(","))

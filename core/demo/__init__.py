@@ -1,0 +1,8 @@
+"""The demo brokerage: people, homes, a year of history played through the real line, and a live trickle."""
+
+from core.demo.brokerage import ADMIN, AGENT, MANAGER
+from core.demo.homeowners import UNSCORED
+from core.demo.loading import JOB, SIZES, Size, load
+from core.demo.trickle import trickle
+
+__all__ = ["ADMIN", "AGENT", "JOB", "MANAGER", "SIZES", "UNSCORED", "Size", "load", "trickle"]

@@ -1,0 +1,179 @@
+"""Load the demo: the house and all contacts at once, then their history, cohort by cohort, behind a progress bar.
+
+A cohort is some two hundred contacts with their whole history, played apart (`scratch`) and brought in at one stroke
+(`merging`). The first cohort holds those with something going on right now, so the feed has something to show first.
+The position is stored in the same transaction as the cohort, so a killed load goes on where it stopped.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import changes, scoring
+from core.changes import Audience
+from core.db import Database
+from core.db.dialect import upsert
+from core.db.tables import JobRun, Setting, User
+from core.demo import brokerage, homeowners, merging, playing
+from core.demo.scratch import furnish, scratch
+from core.errors import Invalid
+from core.generator import World, generate
+from core.generator.hazards import MARKET
+from core.settings import Settings
+from core.words import ChangeKind
+
+JOB = "demo"
+_KEY = "demo"
+_FRESH_DAYS = 25.0
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    contacts: int
+    days: int
+    cohort: int
+
+
+SIZES = {"small": Size(contacts=400, days=120, cohort=100), "full": Size(contacts=5_000, days=400, cohort=200)}
+
+
+def load(
+    database: Database,
+    settings: Settings,
+    now: datetime,
+    progress: Progress = lambda done, total, message: None,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    size: Size | None = None,
+) -> bool:
+    """Bring the demo to completion from wherever it is; returns whether it is complete.
+
+    Args:
+        settings: `demo` names the size; nothing happens when it is off.
+        progress: told (contacts done, contacts in all, a sentence) after each cohort; the same is in job_runs "demo".
+        stop: asked between simulated days; when it says yes the cohort at hand is dropped, to be played at the next start.
+        size: instead of the one that `settings.demo` names; for tests.
+    """
+    wanted = size or SIZES.get(settings.demo)
+    if wanted is None:
+        return True
+    state = _begin(database, settings, wanted, now=now)
+    total = int(state["contacts"])
+    done = min(int(state["cohorts"]) * int(state["cohort"]), total)
+    if done >= total:
+        return True
+    world = _world(state)
+    with database.write() as session:
+        homeowners.seed(session, world, now=now)
+        homeowners.seed_unscored(session, now=now)
+    members = order(world)
+    while done < total:
+        chosen = members[done : done + int(state["cohort"])]
+        try:
+            _cohort(database, world, chosen, number=int(state["cohorts"]), stop=stop, total=total, done=done, now=now)
+        except playing.Stopped:
+            return False
+        state["cohorts"] = int(state["cohorts"]) + 1
+        done = min(done + len(chosen), total)
+        progress(done, total, _message(done, total))
+    return True
+
+
+def order(world: World) -> list[int]:
+    """Contact numbers in loading order: those in the market of late first, the others as they come."""
+    days = world.day(world.end)
+    busy = (world.paths.state >= MARKET) & (world.paths.until > days - _FRESH_DAYS) & (world.paths.at < days)
+    first = np.unique(world.paths.contact[busy])
+    rest = np.setdiff1d(np.arange(len(world.contacts)), first)
+    return [*first.tolist(), *rest.tolist()]
+
+
+def _begin(database: Database, settings: Settings, size: Size, *, now: datetime) -> dict[str, Any]:
+    """The stored state, made with the house at the first start."""
+    with database.write() as session:
+        stored = session.scalar(select(Setting.value).where(Setting.key == _KEY))
+        if stored is not None:
+            return dict(stored)
+        if session.scalar(select(User.id).limit(1)) is not None:
+            raise Invalid("This database already has people in it; the demo needs an empty one.")
+        state: dict[str, Any] = {
+            "seed": settings.demo_seed,
+            "end": now.astimezone(UTC).isoformat(),
+            "contacts": size.contacts,
+            "days": size.days,
+            "cohort": size.cohort,
+            "cohorts": 0,
+        }
+        brokerage.seed(session, password=settings.demo_password.get_secret_value(), now=now)
+        scoring.install(session, now=now)
+        homeowners.seed_unscored(session, now=now)
+        _keep(session, state, now=now)
+        _report(session, 0, size.contacts, started_at=now, finished_at=None)
+        return state
+
+
+def _world(state: dict[str, Any]) -> World:
+    return generate(
+        int(state["seed"]), int(state["contacts"]), int(state["days"]), datetime.fromisoformat(str(state["end"]))
+    )
+
+
+def _cohort(
+    database: Database,
+    world: World,
+    members: Sequence[int],
+    *,
+    number: int,
+    stop: Callable[[], bool],
+    total: int,
+    done: int,
+    now: datetime,
+) -> None:
+    ids = [world.contacts[member].id for member in members]
+    with scratch() as aside:
+        with database.read() as live, aside.write() as session:
+            furnish(live, session, ids)
+        with aside.write() as session:
+            playing.play(session, world, members, cohort=number, stop=stop)
+        with aside.read() as played, database.write() as live:
+            merging.merge(played, live, ids, now=now)
+            _keep(live, _state_after(live, number), now=now)
+            _report(live, done + len(members), total, started_at=None, finished_at=now)
+            changes.tell(
+                live, ChangeKind.STATS_UPDATED, subject_id=JOB, audience=Audience(pool=True), payload={}, now=now
+            )
+
+
+def _state_after(session: Session, number: int) -> dict[str, Any]:
+    stored = session.scalar(select(Setting.value).where(Setting.key == _KEY)) or {}
+    return {**stored, "cohorts": number + 1}
+
+
+def _keep(session: Session, state: dict[str, Any], *, now: datetime) -> None:
+    statement = upsert(session, Setting).values(key=_KEY, value=state, updated_at=now)
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["key"], set_={"value": state, "updated_at": now})
+    )
+
+
+def _report(
+    session: Session, done: int, total: int, *, started_at: datetime | None, finished_at: datetime | None
+) -> None:
+    row: dict[str, Any] = {"done": done, "total": total, "message": _message(done, total), "error": None}
+    if started_at is not None:
+        row["started_at"] = started_at
+    row["finished_at"] = finished_at if done >= total else None
+    statement = upsert(session, JobRun).values(name=JOB, **row)
+    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+
+
+def _message(done: int, total: int) -> str:
+    if done >= total:
+        return f"The demo's history is complete: {total:,} contacts."
+    return f"Loading the demo's history: {done:,} of {total:,} contacts"
