@@ -4,6 +4,21 @@ rules (conditions, actions) -> the team's strategy (strategies/, one file each) 
 """
 
 from core.routing.dispatch import Routed, route
+from core.routing.moves import Moved, bulk_reassign, drain_pool, handle_stale, reassign
+from core.routing.reading import available_agents, decision, simulate, workload
 from core.routing.state import State
 
-__all__ = ["Routed", "State", "route"]
+__all__ = [
+    "Moved",
+    "Routed",
+    "State",
+    "available_agents",
+    "bulk_reassign",
+    "decision",
+    "drain_pool",
+    "handle_stale",
+    "reassign",
+    "route",
+    "simulate",
+    "workload",
+]

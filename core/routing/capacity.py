@@ -128,6 +128,15 @@ def set_turns(session: Session, turns: Mapping[str, float]) -> None:
         )
 
 
+def add_turns(session: Session, given: Mapping[str, int]) -> None:
+    """Count alerts given by hand in the fair queue."""
+    agents = table_of(Agent)
+    for number, agent_ids in _by_number(given).items():
+        session.connection().execute(
+            update(agents).where(agents.c.id.in_(agent_ids)).values(round_robin_at=agents.c.round_robin_at + number)
+        )
+
+
 def _by_number(wanted: Mapping[str, int]) -> dict[int, list[str]]:
     grouped: dict[int, list[str]] = {}
     for agent_id, number in sorted(wanted.items()):

@@ -29,6 +29,8 @@ POOL_WORDS = {
     NO_AGENTS: "There are no agents yet; it waits in the pool.",
 }
 STALE_TRIGGERS = frozenset({"stale", "escalated"})
+NO_OVERFLOW = frozenset({"stale", "returned"})
+"""A late alert has an owner, and a backlog drains into free places: neither may flood people who are full."""
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ def choose(
         choice.position, choice.strategy = found.position, found.strategy
         choice.reason = f"{found.why}; {load.open} of {agent.capacity} open."
     else:
-        _overflow_or_pool(case, queues, exclude, choice, strategy or default)
+        _overflow_or_pool(queues, exclude, choice, strategy or default, may_overflow=trigger not in NO_OVERFLOW)
     choice.trace = _trace(case, house, queues, exclude, found, choice, tried, ring)
     return choice
 
@@ -240,10 +242,12 @@ def _candidate(agent: Agent, queues: Queues, because: str, rank: tuple[float, ..
     }
 
 
-def _overflow_or_pool(case: Case, queues: Queues, exclude: frozenset[int], choice: Choice, strategy: str) -> None:
+def _overflow_or_pool(
+    queues: Queues, exclude: frozenset[int], choice: Choice, strategy: str, *, may_overflow: bool
+) -> None:
     eligible, full = queues.roster.eligible, queues.full
     choice.strategy = strategy
-    if eligible and len(full) == len(eligible):  # overflow is only ever explicit: everybody on duty is at capacity
+    if may_overflow and eligible and len(full) == len(eligible):  # overflow is only ever explicit
         position = queues.least_loaded(exclude)
         if position is not None:
             agent, load = queues.directory.agents[position], queues.loads[position]

@@ -150,8 +150,8 @@ def check_value(value: object, *, at: str, depth: int = 0) -> None:
     if isinstance(value, str):
         if len(value) > LONGEST_TEXT:
             raise _refusal(at, f"at most {LONGEST_TEXT} characters")
-        if "\x00" in value:
-            raise _refusal(at, "a text cannot hold a null character")
+        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise _refusal(at, "the text has characters that cannot be stored")
     elif isinstance(value, list) and depth == 0:
         if len(value) > LONGEST_LIST:
             raise _refusal(at, f"at most {LONGEST_LIST} items")

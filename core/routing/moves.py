@@ -1,0 +1,317 @@
+"""What people do to assignments: give an alert to somebody, many at once, claim one from the pool, move stale ones on."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, or_, select
+from sqlalchemy.orm import Session
+
+from core import audit, feed
+from core.db.base import table_of
+from core.db.tables import Agent, Alert, Assignment, Decision, User
+from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
+from core.ids import new_id
+from core.routing import capacity
+from core.routing.capacity import Handover
+from core.routing.dispatch import Routed, route_each
+from core.routing.state import State
+from core.viewer import Viewer, alert_scope
+from core.words import ChangeKind, Role, Status
+
+MOST_AT_ONCE = 5_000
+STALE_HOURS = 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What became of one item of a bulk: `routed`, or the error that would have been raised for it alone."""
+
+    alert_id: str
+    agent_id: str
+    routed: Routed | None = None
+    error: DoorbellError | None = None
+
+
+def reassign(
+    session: Session,
+    alert_id: str,
+    agent_id: str,
+    *,
+    viewer: Viewer,
+    reason: str = "",
+    overflow: bool = False,
+    now: datetime,
+) -> Routed:
+    """Give one alert to an agent by hand; an agent may claim one from the pool for themself.
+
+    Args:
+        reason: shown to the new owner; made up from who did it when empty.
+        overflow: give it even past the agent's capacity. For managers and admins.
+
+    Raises:
+        NotFound: no such alert for this viewer.
+        Forbidden: the agent is not in this manager's teams, or an agent gives alerts to others.
+        Invalid: there is no such agent, or they are no longer active.
+        Conflict: the alert is closed, or the agent is at capacity and overflow was not said.
+    """
+    moved = bulk_reassign(session, [(alert_id, agent_id)], viewer=viewer, reason=reason, overflow=overflow, now=now)[0]
+    if moved.error is not None:
+        raise moved.error
+    assert moved.routed is not None
+    return moved.routed
+
+
+def bulk_reassign(
+    session: Session,
+    wanted: Sequence[tuple[str, str]],
+    *,
+    viewer: Viewer,
+    reason: str = "",
+    overflow: bool = False,
+    now: datetime,
+) -> list[Moved]:
+    """Give (alert, agent) pairs by hand, in a handful of statements however many; one result each, in their order.
+
+    An item that cannot be done says why and leaves the others alone. An alert named twice goes to the last one named.
+
+    Raises:
+        Invalid: more than `MOST_AT_ONCE`.
+        Forbidden: an agent asks for overflow.
+    """
+    if len(wanted) > MOST_AT_ONCE:
+        raise Invalid("Too many at once.", fields={"items": f"at most {MOST_AT_ONCE}"})
+    if overflow and viewer.role is Role.AGENT:
+        raise Forbidden("Only a manager or an admin gives alerts past a capacity.")
+    last = dict(wanted)
+    alerts = _visible(session, list(last), viewer=viewer)
+    agents = _agents(session, set(last.values()))
+    results: dict[str, Moved] = {}
+    moving: list[tuple[str, str]] = []
+    for alert_id, agent_id in last.items():
+        error = _refusal(alerts.get(alert_id), agents.get(agent_id), agent_id, viewer=viewer)
+        if error is not None:
+            results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, error=error)
+        else:
+            moving.append((alert_id, agent_id))
+    results |= _give(session, moving, alerts, agents, viewer=viewer, reason=reason, overflow=overflow, now=now)
+    return [
+        results[alert_id]
+        if last[alert_id] == agent_id
+        else Moved(alert_id=alert_id, agent_id=agent_id, error=Conflict("The same request names it again later."))
+        for alert_id, agent_id in wanted
+    ]
+
+
+def handle_stale(
+    session: Session,
+    *,
+    state: State,
+    hours: float = STALE_HOURS,
+    viewer: Viewer | None = None,
+    limit: int = 500,
+    now: datetime,
+) -> list[Routed]:
+    """Route alerts their owner has not touched for so many hours to somebody else; who cannot be moved stays.
+
+    Snoozed alerts rest. With a viewer, only those they may see.
+    """
+    if not 0 < hours <= 24 * 365:
+        raise Invalid("The age is not valid.", fields={"hours": "more than 0, at most 8760"})
+    statement = (
+        select(Alert.id, Assignment.agent_id)
+        .join(Assignment, (Assignment.alert_id == Alert.id) & Assignment.ended_at.is_(None))
+        .where(
+            Alert.closed_at.is_(None),
+            Alert.status == Status.NEW,
+            Assignment.assigned_at <= now - timedelta(hours=hours),
+            or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now),
+        )
+        .order_by(Alert.opened_at, Alert.id)
+        .limit(limit)
+    )
+    if viewer is not None:
+        statement = statement.where(alert_scope(viewer), Alert.assigned_agent_id.is_not(None))
+    owners = {alert_id: frozenset({agent_id}) for alert_id, agent_id in session.execute(statement)}
+    actor = viewer.user_id if viewer and viewer.user_id else None
+    return route_each(session, owners, state=state, trigger="stale", by=actor, now=now)
+
+
+def drain_pool(session: Session, *, state: State, limit: int = 500, now: datetime) -> list[Routed]:
+    """Route what waits in the pool, oldest first, now that somebody may be back; what nobody can take stays there."""
+    state.refresh(session)
+    if not state.roster(now).eligible:
+        return []
+    waiting = session.scalars(
+        select(Alert.id)
+        .where(
+            Alert.closed_at.is_(None),
+            Alert.assigned_agent_id.is_(None),
+            or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now),
+        )
+        .order_by(Alert.opened_at, Alert.id)
+        .limit(limit)
+    ).all()
+    if not waiting:
+        return []
+    return route_each(session, dict.fromkeys(waiting, frozenset()), state=state, trigger="returned", now=now)
+
+
+def _visible(session: Session, alert_ids: Sequence[str], *, viewer: Viewer) -> dict[str, Any]:
+    """The alerts this viewer may see, locked in the order of their ids."""
+    rows = session.execute(
+        select(Alert.id, Alert.assigned_agent_id, Alert.closed_at, Alert.priority)
+        .where(Alert.id.in_(alert_ids), alert_scope(viewer))
+        .order_by(Alert.id)
+        .with_for_update()
+    )
+    return {row.id: row for row in rows}
+
+
+def _agents(session: Session, agent_ids: set[str]) -> dict[str, Any]:
+    rows = session.execute(
+        select(Agent.id, Agent.team_id, Agent.max_concurrent_alerts, Agent.open_alerts, User.name, User.active)
+        .join(User, User.id == Agent.id)
+        .where(Agent.id.in_(agent_ids))
+    )
+    return {row.id: row for row in rows}
+
+
+def _refusal(alert: Any, agent: Any, agent_id: str, *, viewer: Viewer) -> DoorbellError | None:
+    if alert is None:
+        return NotFound("There is no such alert.")
+    if viewer.role is Role.AGENT and agent_id != viewer.user_id:
+        return Forbidden("You can take an alert from the pool for yourself; a manager gives alerts to others.")
+    if agent is None:
+        return Invalid("There is no such agent.", fields={"agentId": "there is no such agent"})
+    if not agent.active:
+        return Invalid("This agent is no longer active.", fields={"agentId": "no longer active"})
+    if viewer.role is Role.MANAGER and agent.team_id not in viewer.team_ids:
+        return Forbidden("This agent is not in your teams.")
+    if alert.closed_at is not None:
+        return Conflict("This alert is closed; it cannot be assigned.")
+    return None
+
+
+def _give(
+    session: Session,
+    moving: Sequence[tuple[str, str]],
+    alerts: Mapping[str, Any],
+    agents: Mapping[str, Any],
+    *,
+    viewer: Viewer,
+    reason: str,
+    overflow: bool,
+    now: datetime,
+) -> dict[str, Moved]:
+    real = [(alert_id, agent_id) for alert_id, agent_id in moving if alerts[alert_id].assigned_agent_id != agent_id]
+    owners = {alerts[alert_id].assigned_agent_id for alert_id, _ in real} - {None}
+    if real:
+        capacity.take_turn(session)
+        capacity.lock(session, {agent_id for _, agent_id in real} | owners)
+    places = capacity.reserve(session, Counter(agent_id for _, agent_id in real))
+    over: Counter[str] = Counter()
+    results: dict[str, Moved] = {}
+    done: list[tuple[str, str, str, Routed]] = []
+    for alert_id, agent_id in moving:
+        owner = alerts[alert_id].assigned_agent_id
+        is_over = owner != agent_id and places.get(agent_id, 0) == 0
+        if is_over and not overflow:
+            agent = agents[agent_id]
+            error = Conflict(f"{agent.name} is at capacity ({agent.max_concurrent_alerts}).")
+            results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, error=error)
+            continue
+        if is_over:
+            over[agent_id] += 1
+        elif owner != agent_id:
+            places[agent_id] -= 1
+        said = reason.strip() or _made_up(viewer, agent_id, again=owner == agent_id)
+        routed = _routed(alert_id, agent_id, reason=said, overflow=is_over)
+        results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, routed=routed)
+        if owner != agent_id:
+            done.append((alert_id, agent_id, owner or "", routed))
+    capacity.reserve(session, over, overflow=True)
+    _write(session, done, alerts, viewer=viewer, now=now)
+    return results
+
+
+def _write(
+    session: Session,
+    done: Sequence[tuple[str, str, str, Routed]],
+    alerts: Mapping[str, Any],
+    *,
+    viewer: Viewer,
+    now: datetime,
+) -> None:
+    if not done:
+        return
+    session.connection().execute(
+        insert(table_of(Decision)),
+        [
+            {
+                "id": routed.decision_id,
+                "alert_id": alert_id,
+                "decided_at": now,
+                "trigger": "manual",
+                "agent_id": agent_id,
+                "strategy": "manual",
+                "rule_id": None,
+                "overflow": routed.overflow,
+                "reason": routed.reason,
+                "trace": {"by": viewer.user_id or None, "rules": [], "excluded": {}, "candidates": []},
+            }
+            for alert_id, agent_id, _, routed in done
+        ],
+    )
+    capacity.hand_over(
+        session,
+        [
+            Handover(
+                alert_id=alert_id,
+                agent_id=agent_id,
+                decision_id=routed.decision_id,
+                reason=routed.reason,
+                by=viewer.user_id or None,
+            )
+            for alert_id, agent_id, _, routed in done
+        ],
+        now=now,
+    )
+    capacity.add_turns(session, Counter(agent_id for _, agent_id, _, _ in done))
+    for alert_id, agent_id, owner, routed in done:
+        audit.record(
+            session,
+            "alert.assign",
+            subject_type="alert",
+            subject_id=alert_id,
+            actor_id=viewer.user_id or None,
+            before={"agentId": owner or None},
+            after={"agentId": agent_id, "reason": routed.reason, "overflow": routed.overflow},
+            now=now,
+        )
+    lost = {alert_id: owner for alert_id, _, owner, _ in done if owner}
+    feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id for alert_id, *_ in done], lost=lost, now=now)
+
+
+def _made_up(viewer: Viewer, agent_id: str, *, again: bool) -> str:
+    if again:
+        return "You have it already."
+    if viewer.user_id == agent_id:
+        return "You took it from the pool."
+    return f"{viewer.name} gave it to you."
+
+
+def _routed(alert_id: str, agent_id: str, *, reason: str, overflow: bool) -> Routed:
+    return Routed(
+        alert_id=alert_id,
+        agent_id=agent_id,
+        decision_id=new_id(),
+        strategy="manual",
+        rule_id=None,
+        reason=reason,
+        overflow=overflow,
+        notify_user_ids=(),
+        user_ids=(agent_id,),
+    )
