@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy import bindparam, exists, or_, select, update
+from sqlalchemy import Row, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import audit, feed, routing
@@ -40,26 +40,35 @@ def deadline(priority: str, start: datetime, *, schedule: Mapping[str, Any], tim
 
 def start(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list[str]:
     """Start the clock of those whose owner has been reached and is on duty; the rest wait. Returns the started ones."""
-    if not alert_ids:
-        return []
-    return _start(session, list(alert_ids), now=now)
-
-
-def waiting_to_start(session: Session, *, limit: int) -> list[str]:
-    """Alerts whose owner has not been told on duty yet, most urgent age first; `start` picks those whose time has come."""
-    return list(
-        session.scalars(
-            select(Alert.id)
-            .where(
-                Alert.closed_at.is_(None),
-                Alert.status == Status.NEW,
-                Alert.assigned_agent_id.is_not(None),
-                Alert.notified_at.is_(None),
-            )
-            .order_by(Alert.opened_at)
-            .limit(limit)
+    changes = [
+        {"key": row.id, "until": deadline(row.priority, now, schedule=row.schedule, timezone=row.timezone)}
+        for row in _ready(session, alert_ids, now=now)
+    ]
+    if changes:
+        alerts = table_of(Alert)
+        session.connection().execute(
+            update(alerts)
+            .where(alerts.c.id == bindparam("key"))
+            .values(notified_at=now, escalate_at=bindparam("until", type_=alerts.c.escalate_at.type)),
+            changes,
         )
-    )
+    return [str(change["key"]) for change in changes]
+
+
+def waiting_to_start(session: Session, *, now: datetime, limit: int = 1000) -> list[str]:
+    """Alerts told while their owner was off, whose owner is on duty by now; oldest first."""
+    waiting = session.scalars(
+        select(Alert.id)
+        .where(
+            Alert.closed_at.is_(None),
+            Alert.status == Status.NEW,
+            Alert.assigned_agent_id.is_not(None),
+            Alert.notified_at.is_(None),
+        )
+        .order_by(Alert.opened_at)
+        .limit(limit)
+    ).all()
+    return [row.id for row in _ready(session, waiting, now=now)]
 
 
 def due(session: Session, *, now: datetime, limit: int = 100) -> list[str]:
@@ -147,7 +156,10 @@ def _is_due(alert: Alert, *, now: datetime) -> bool:
     )
 
 
-def _start(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list[str]:
+def _ready(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list[Row[Any]]:
+    """Those of the open alerts whose owner has been reached, is on duty, and whose clock has not been started."""
+    if not alert_ids:
+        return []
     reached = exists().where(
         Delivery.alert_id == Alert.id, Delivery.user_id == Alert.assigned_agent_id, Delivery.state.in_(_REACHED)
     )
@@ -155,35 +167,12 @@ def _start(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list
         select(Alert.id, Alert.priority, Agent.id.label("agent_id"), Agent.schedule, Agent.available, User.timezone)
         .join(Agent, Agent.id == Alert.assigned_agent_id)
         .join(User, User.id == Agent.id)
-        .where(
-            Alert.id.in_(alert_ids),
-            Alert.closed_at.is_(None),
-            Alert.status == Status.NEW,
-            Alert.notified_at.is_(None),
-            User.active,
-            reached,
-        )
+        .where(Alert.id.in_(alert_ids), Alert.closed_at.is_(None), Alert.notified_at.is_(None), User.active, reached)
     ).all()
-    if not rows:
-        return []
     off = _time_off(session, {row.agent_id for row in rows}, now=now)
-    duty: dict[str, bool] = {}
-    changes = []
-    for row in rows:
-        if row.agent_id not in duty:
-            duty[row.agent_id] = row.available and _on_duty(row, off, now=now)
-        if duty[row.agent_id]:
-            until = deadline(row.priority, now, schedule=row.schedule, timezone=row.timezone)
-            changes.append({"key": row.id, "until": until})
-    if changes:
-        alerts = table_of(Alert)
-        session.connection().execute(
-            update(alerts)
-            .where(alerts.c.id == bindparam("key"))
-            .values(notified_at=now, escalate_at=bindparam("until", type_=alerts.c.escalate_at.type)),
-            changes,
-        )
-    return [str(change["key"]) for change in changes]
+    duty = {row.agent_id: row for row in rows}
+    on = {agent_id for agent_id, row in duty.items() if row.available and _on_duty(row, off, now=now)}
+    return [row for row in rows if row.agent_id in on]
 
 
 def _on_duty(row: Any, off: set[str], *, now: datetime) -> bool:

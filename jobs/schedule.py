@@ -87,9 +87,10 @@ def run(job: Job, context: Context) -> None:
     except Exception as raised:
         error = f"{type(raised).__name__}: {raised}"[:2000]
         _log.exception("job_failed", job=job.name)
-    if not (message or error or job.name not in context.memory):
-        return  # nothing happened: a row every few seconds would only wake everybody
-    context.memory[job.name] = True
+    quiet = not message and error is None and context.memory.get(f"run:{job.name}") == "fine"
+    context.memory[f"run:{job.name}"] = "failed" if error else "fine"
+    if quiet:
+        return  # nothing to tell: a row every few seconds would only wake everybody
     if message:
         _log.info("job_done", job=job.name, done=message)
     try:

@@ -149,14 +149,10 @@ def send_once(
 
 
 def escalate_once(database: Database, state: routing.State, clock: Clock, *, limit: int = 100) -> int:
-    """Start the clocks of owners who came on duty, and move on what is overdue; how many were moved on."""
+    """Move on what is overdue; how many alerts were."""
     now = clock.now()
     with database.read() as session:
         overdue = escalation.due(session, now=now, limit=limit)
-        waiting = escalation.waiting_to_start(session, limit=1000)
-    if waiting:
-        with database.write() as session:
-            escalation.start(session, waiting, now=now)
     moved = 0
     for alert_id in overdue:
         try:
@@ -171,6 +167,17 @@ def escalate_once(database: Database, state: routing.State, clock: Clock, *, lim
                 raise
             _log.exception("escalation_failed", alert_id=alert_id)
     return moved
+
+
+def start_clocks_once(database: Database, clock: Clock) -> int:
+    """Start the escalation clocks of owners who have come on duty since they were told; how many."""
+    now = clock.now()
+    with database.read() as session:
+        waiting = escalation.waiting_to_start(session, now=now)
+    if not waiting:
+        return 0
+    with database.write() as session:
+        return len(escalation.start(session, waiting, now=now))
 
 
 def sweep_once(database: Database, clock: Clock, *, limit: int = 500) -> int:

@@ -1,0 +1,114 @@
+"""Every open alert has an owner who can act, or a reason; what does not is put right."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from core import delivery, routing
+from core.clock import FakeClock
+from core.db import Database
+from core.db.tables import Agent, Alert, Assignment, Delivery, TimeOff, User
+from core.words import Status
+from jobs import reconciling
+from jobs.reconciling import Reconciled
+from tests import factories
+
+
+def reconcile(database: Database, clock: FakeClock) -> Reconciled:
+    with database.read() as session:
+        state = routing.State.load(session)
+    return reconciling.reconcile_once(database, state, clock)
+
+
+def owner(database: Database, alert_id: str) -> str | None:
+    with database.read() as session:
+        return session.get_one(Alert, alert_id).assigned_agent_id
+
+
+def test_a_house_in_order_is_left_alone(database: Database, clock: FakeClock, now: datetime) -> None:
+    with database.write() as session:
+        factories.alert(session, agent_id=factories.agent(session, now=now), now=now)
+    assert reconcile(database, clock) == Reconciled()
+
+
+def test_the_pool_is_handed_out_when_somebody_comes_on_duty(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    night = now - timedelta(hours=6)
+    clock.set(night)
+    with database.write() as session:
+        agent_id = factories.agent(session, schedule={"mon": [["09:00", "17:00"]]}, now=night)
+        alert_id = factories.alert(session, unassigned_reason="nobody_on_duty", now=night)
+    assert reconcile(database, clock).routed == 0
+    clock.set(now)
+    assert reconcile(database, clock).routed == 1
+    assert owner(database, alert_id) == agent_id
+    with database.read() as session:
+        assert session.scalars(select(Delivery.kind).where(Delivery.user_id == agent_id)).first() == "alert_assigned"
+        assert session.get_one(Alert, alert_id).escalate_at == now + timedelta(minutes=30)
+
+
+def test_alerts_of_somebody_who_left_go_to_the_next(database: Database, clock: FakeClock, now: datetime) -> None:
+    with database.write() as session:
+        gone, here = (factories.agent(session, now=now) for _ in range(2))
+        alert_id = factories.alert(session, agent_id=gone, status=Status.IN_PROGRESS, now=now)
+        session.execute(update(User).where(User.id == gone).values(active=False))
+    assert reconcile(database, clock).routed == 1
+    assert owner(database, alert_id) == here
+
+
+def test_with_nobody_else_they_go_into_the_pool_with_the_reason(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    with database.write() as session:
+        gone = factories.agent(session, now=now)
+        alert_id = factories.alert(session, agent_id=gone, now=now)
+        session.execute(update(User).where(User.id == gone).values(active=False))
+    assert reconcile(database, clock).released == 1
+    with database.read() as session:
+        alert = session.get_one(Alert, alert_id)
+        assert (alert.assigned_agent_id, alert.unassigned_reason) == (None, reconciling.OWNER_LEFT)
+        assert session.get_one(Agent, gone).open_alerts == 0
+
+
+@pytest.mark.parametrize(("status", "moves"), [(Status.NEW, True), (Status.IN_PROGRESS, False)])
+def test_what_somebody_away_never_touched_is_given_to_others(
+    database: Database, clock: FakeClock, now: datetime, status: Status, moves: bool
+) -> None:
+    with database.write() as session:
+        away, here = (factories.agent(session, now=now) for _ in range(2))
+        alert_id = factories.alert(session, agent_id=away, status=status, now=now)
+        session.execute(
+            insert(TimeOff).values(
+                id="off", agent_id=away, starts_at=now, ends_at=now + timedelta(days=14), reason="holiday"
+            )
+        )
+    reconcile(database, clock)
+    assert owner(database, alert_id) == (here if moves else away)
+
+
+def test_an_owner_without_an_assignment_is_put_right_and_told(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    with database.write() as session:
+        admin = factories.admin(session, now=now)
+        agent_id = factories.agent(session, now=now)
+        alert_id = factories.alert(session, agent_id=agent_id, now=now)
+        session.execute(update(Assignment).values(ended_at=now))
+    assert reconcile(database, clock).told
+    reconcile(database, clock)
+    with database.read() as session:
+        assert session.scalars(select(Assignment.agent_id).where(Assignment.ended_at.is_(None))).all() == [agent_id]
+        assert session.get_one(Alert, alert_id).assigned_agent_id == agent_id
+        assert session.get_one(Agent, agent_id).open_alerts == 1
+        assert delivery.Kind.ADMIN_NOTICE in session.scalars(select(Delivery.kind).where(Delivery.user_id == admin))
+
+
+def test_a_wrong_count_is_counted_again(database: Database, clock: FakeClock, now: datetime) -> None:
+    with database.write() as session:
+        agent_id = factories.agent(session, now=now)
+        factories.alert(session, agent_id=agent_id, now=now)
+        session.execute(update(Agent).values(open_alerts=7))
+    assert "was counted with 7 open alerts and has 1" in reconcile(database, clock).sentence()
+    assert reconcile(database, clock) == Reconciled()
