@@ -6,7 +6,7 @@ third of its size: that is what its interval is made of. `docs/scoring.md` says 
 
 from collections.abc import Mapping, Sequence
 from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.words import Intent
 
@@ -100,6 +100,69 @@ BASE_RATES = {
     Intent.INVESTMENT_INTEREST: 0.020,
 }
 """The share of all contacts who transact within the horizon."""
+
+
+class Story(NamedTuple):
+    """A contact as an experienced agent would tell of, and the share of such alerts that agent would call right."""
+
+    features: Mapping[str, float]
+    right: float
+
+
+STORY_ROWS = 60.0
+"""A story weighs as much as so many contacts like it."""
+_HERE_TODAY = {"days_since_visit": 0.0, "visits_per_week": 0.4, "signal_confidence": 0.99}
+STORIES: dict[Intent, Story] = {
+    Intent.LIKELY_TO_SELL: Story(
+        {
+            **_HERE_TODAY,
+            "value_checks_30d": 10,
+            "comparable_views_30d": 2,
+            "signal_frequent_value_checks": 1.0,
+            "platform_signals": 1,
+            "signal_strength": 1.0,
+        },
+        0.7,
+    ),
+    Intent.LIKELY_TO_BUY: Story(
+        {
+            **_HERE_TODAY,
+            "property_views_30d": 25,
+            "searches_30d": 10,
+            "buying_calculators_30d": 2,
+            "calculator_uses_30d": 2,
+        },
+        0.7,
+    ),
+    Intent.REFINANCE_OPPORTUNITY: Story(
+        {
+            **_HERE_TODAY,
+            "refinance_clicks_90d": 5,
+            "refinance_calculators_30d": 3,
+            "calculator_uses_30d": 3,
+            "signal_refinance_interest": 1.0,
+            "signal_calculator_usage": 0.375,
+            "email_signals": 1,
+            "platform_signals": 1,
+            "signal_strength": 1.375,
+        },
+        0.7,
+    ),
+    Intent.INVESTMENT_INTEREST: Story(
+        {
+            **_HERE_TODAY,
+            "investment_research_30d": 12,
+            "market_reports_90d": 4,
+            "signal_market_report_views": 0.667,
+            "property_count": 2,
+            "property_views_30d": 12,
+            "email_signals": 1,
+            "signal_strength": 0.667,
+        },
+        0.7,
+    ),
+}
+"""What must open an alert whatever a sample says of it; the journeys that are tested are among them."""
 
 
 def parameters(intent: Intent) -> dict[str, Any]:

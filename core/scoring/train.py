@@ -3,20 +3,23 @@
 Each feature becomes a staircase: one coefficient a step (the thermometer code), so a bound of zero keeps the staircase
 from ever going down where more evidence must not lower a score. The penalty pulls every step to the prior's own, so
 what the data never showed stays what was documented (a Gaussian prior; Gelman et al. 2008, "A weakly informative default
-prior"). Variances are those of the Laplace approximation. The two curves are fitted last, on `calibration` rows if given.
+prior"), and so do a few documented stories of what must alert (conditional means priors; Bedrick, Christensen & Johnson
+1996). Variances are those of the Laplace approximation. The two curves are fitted last, on `calibration` rows if given.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, hstack, vstack
 
 from core import errors
+from core.history import History
 from core.scoring import features, prior
 from core.scoring.model import Term
 from core.words import Intent
@@ -34,6 +37,8 @@ CURVE_ROWS = 200.0
 
 LEFT_OUT = frozenset({"peak_hour", "preferred_device"})
 """Habits, shown to agents and of no order: a model that leans on them learns who people are, not what they want."""
+UNTOLD = frozenset({"property_count", "years_owned", "estimated_equity", "loan_to_value"})
+"""What nobody told us of the home is no evidence: missing counts as the average of those of whom it is known."""
 NEVER_LOWERS: dict[Intent, frozenset[str]] = {
     intent: frozenset(
         name
@@ -56,6 +61,8 @@ class Steps:
     has_missing: bool
     first: int
     """Column of the first step; steps are followed by the missing column, if any."""
+    usual: tuple[float, ...]
+    """The share of rows at or above each step, among those where it is known."""
 
 
 def fit(
@@ -86,7 +93,8 @@ def fit(
     X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(X) != len(y) or X.shape[1] != len(feature_names):
         raise errors.Invalid("X and y have different lengths, or X is not as wide as its feature names")
-    if y.sum() < 5 or y.sum() > len(y) - 5:
+    target, used = _target(y, confirmed)
+    if target[used].sum() < 5 or target[used].sum() > used.sum() - 5:
         raise errors.Invalid("fewer than five rows of either outcome: there is nothing to learn from")
     documented = prior.parameters(intent)
     priors = {name: _prior_term(stored) for name, stored in documented["terms"].items()}
@@ -98,13 +106,17 @@ def fit(
     weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
     strength = np.full(len(centre), penalty)
     strength[0] = 1.0  # the base is the data's to say
-    coefficients = _solve(design, y, weights, centre, strength, lower)
-    variances = _variances(design, weights, coefficients, strength)
-    terms = _terms(steps, coefficients, variances)
+    told, told_target, told_weights = _stories(intent, feature_names)
+    rows = vstack([design[used], _design(told, feature_names, steps)], format="csr")
+    row_target = np.concatenate([target[used], told_target])
+    row_weights = np.concatenate([weights[used], told_weights])
+    coefficients = _solve(rows, row_target, row_weights, centre, strength, lower)
+    covariance = _covariance(rows, row_weights, coefficients, strength, lower)
+    terms = _terms(steps, coefficients, covariance)
     base, terms = _centred(float(coefficients[0]), terms, steps, X, feature_names, weights)
     parameters: dict[str, Any] = {
         "base": round(base, 6),
-        "base_variance": round(float(variances[0]), 8),
+        "base_variance": round(float(covariance[0, 0]), 8),
         "base_rate": round(float(np.average(y, weights=weights)), 6),
         "probability": dict(prior.PROBABILITY),
         "confidence": dict(prior.CONFIDENCE),
@@ -117,6 +129,28 @@ def fit(
     if on_confirmed is not None:
         parameters["confidence"] = _confidence_curve(log_odds, np.asarray(on_confirmed, dtype=np.float64))
     return parameters
+
+
+def _stories(intent: Intent, names: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+    """The documented stories as rows of a contact of whom nothing else is known, with their share of right alerts."""
+    epoch = datetime(2000, 1, 1, tzinfo=UTC)
+    quiet = dict(zip(features.NAMES, features.vector(History("", epoch), (), now=epoch), strict=True))
+    story = prior.STORIES[intent]
+    row = [story.features.get(name, quiet.get(name, np.nan)) for name in names]
+    return np.array([row], dtype=np.float64), np.array([story.right]), np.array([prior.STORY_ROWS])
+
+
+def _target(y: Floats, confirmed: NDArray[Any] | None) -> tuple[Floats, NDArray[np.bool_]]:
+    """What to learn and from which rows: what agents confirmed where that is known of most, else the transactions.
+
+    Interest is commoner and plainer to see than a closing, whose timing is luck; both curves are calibrated afterwards.
+    """
+    if confirmed is not None:
+        right = np.asarray(confirmed, dtype=np.float64)
+        reached = ~np.isnan(right)
+        if reached.mean() >= 0.5:
+            return np.where(reached, right, 0.0), reached
+    return y, np.ones(len(y), dtype=bool)
 
 
 def log_odds_of(parameters: Mapping[str, Any], X: Floats, feature_names: Sequence[str] = features.NAMES) -> Floats:
@@ -153,10 +187,18 @@ def _staircases(X: Floats, names: Sequence[str]) -> list[Steps]:
         known = column[~np.isnan(column)]
         missing = len(column) - len(known)
         edges = _edges(known)
-        has_missing = missing >= FEWEST and len(known) >= FEWEST
+        has_missing = missing >= FEWEST and len(known) >= FEWEST and name not in UNTOLD
         if not edges and not has_missing:
             continue
-        found.append(Steps(name=name, edges=edges, has_missing=has_missing, first=column_at))
+        found.append(
+            Steps(
+                name=name,
+                edges=edges,
+                has_missing=has_missing,
+                first=column_at,
+                usual=tuple(float(np.mean(known >= edge)) for edge in edges),
+            )
+        )
         column_at += len(edges) + has_missing
     return found
 
@@ -192,7 +234,10 @@ def _design(X: Floats, names: Sequence[str], steps: Sequence[Steps]) -> csr_matr
         column = X[:, position[step.name]]
         missing = np.isnan(column)
         if step.edges:
-            blocks.append(csr_matrix((column[:, None] >= np.array(step.edges)).astype(np.float64)))
+            reached = (column[:, None] >= np.array(step.edges)).astype(np.float64)
+            if step.name in UNTOLD:
+                reached[missing] = step.usual
+            blocks.append(csr_matrix(reached))
         if step.has_missing:
             blocks.append(csr_matrix(missing[:, None].astype(np.float64)))
     return hstack(blocks, format="csr")
@@ -240,26 +285,31 @@ def _solve(design: csr_matrix, y: Floats, weights: Floats, centre: Floats, stren
     return np.asarray(result.x)
 
 
-def _variances(design: csr_matrix, weights: Floats, coefficients: Floats, strength: Floats) -> Floats:
+def _covariance(design: csr_matrix, weights: Floats, coefficients: Floats, strength: Floats, lower: Floats) -> Floats:
+    """The Laplace approximation; a step held at its bound does not move."""
     p = _sigmoid(design @ coefficients)
     scaled = design.multiply((weights * p * (1 - p))[:, None]).tocsr()
     hessian = (design.T @ scaled).toarray() + np.diag(strength)
-    return np.asarray(np.diag(np.linalg.inv(hessian)))
+    free = np.flatnonzero(coefficients > lower + 1e-9)
+    covariance: Floats = np.zeros_like(hessian)
+    covariance[np.ix_(free, free)] = np.linalg.inv(hessian[np.ix_(free, free)])
+    return covariance
 
 
-def _terms(steps: Sequence[Steps], coefficients: Floats, variances: Floats) -> dict[str, Any]:
+def _terms(steps: Sequence[Steps], coefficients: Floats, covariance: Floats) -> dict[str, Any]:
     terms: dict[str, Any] = {}
     for step in steps:
         last = step.first + len(step.edges)
         values = np.concatenate([[0.0], np.cumsum(coefficients[step.first : last])])
-        spread = np.concatenate([[0.0], np.cumsum(variances[step.first : last])])
+        of_term = covariance[step.first : last, step.first : last]
+        spread = [0.0, *(of_term[: k + 1, : k + 1].sum() for k in range(len(step.edges)))]
         missing = float(coefficients[last]) if step.has_missing else 0.0
         terms[step.name] = {
             "edges": list(step.edges),
             "values": [round(float(each), 6) for each in values],
-            "variances": [round(float(each), 8) for each in spread],
+            "variances": [round(max(0.0, float(each)), 8) for each in spread],
             "missing": round(missing, 6),
-            "missing_variance": round(float(variances[last]), 8) if step.has_missing else 0.0,
+            "missing_variance": round(float(covariance[last, last]), 8) if step.has_missing else 0.0,
         }
     return terms
 
@@ -267,17 +317,22 @@ def _terms(steps: Sequence[Steps], coefficients: Floats, variances: Floats) -> d
 def _centred(
     base: float, terms: dict[str, Any], steps: Sequence[Steps], X: Floats, names: Sequence[str], weights: Floats
 ) -> tuple[float, dict[str, Any]]:
-    """Shift every term so that its commonest bin adds nothing: an explanation tells what sets this contact apart."""
+    """Shift every term so that its commonest bin (of the home: its mean) adds nothing: an explanation tells what sets
+    this contact apart."""
     position = {name: at for at, name in enumerate(names)}
     missing_known = {step.name: step.has_missing for step in steps}
     for name, term in terms.items():
         column = X[:, position[name]]
         at = np.searchsorted(np.array(term["edges"]), column, side="right")
         at[np.isnan(column)] = len(term["values"])
-        levels = [*term["values"], term["missing"]]
-        usual = levels[int(np.argmax(np.bincount(at, weights=weights, minlength=len(levels))))]
+        known = at < len(term["values"])
+        if name in UNTOLD:
+            usual = float(np.average(np.array(term["values"])[at[known]], weights=weights[known]))
+        else:
+            levels = [*term["values"], term["missing"]]
+            usual = levels[int(np.argmax(np.bincount(at, weights=weights, minlength=len(levels))))]
         if not missing_known[name]:
-            term["missing"] = usual  # never seen missing: then it says nothing
+            term["missing"] = usual  # never seen missing, or untold: then it says nothing
         base += usual
         term["values"] = [round(each - usual, 6) + 0.0 for each in term["values"]]
         term["missing"] = round(term["missing"] - usual, 6) + 0.0
