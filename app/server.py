@@ -115,7 +115,7 @@ def _routers() -> Sequence[APIRouter]:
 
 
 def bare(routes: list[BaseRoute], middleware: list[Middleware], lifespan: Lifespan) -> Any:
-    """Without the dashboard: what `--role api` serves."""
+    """Without the dashboard's pages: what `--role api` serves."""
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
 
 

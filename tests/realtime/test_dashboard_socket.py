@@ -1,0 +1,139 @@
+"""The page's own socket: hello, hints of what changed, and what was missed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import orjson
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from app.server import bare
+from core.changes import Audience
+from core.clock import FakeClock
+from core.db import Database
+from core.words import ChangeKind
+from tests import webs
+from tests.webs import Running
+
+MINE = Audience(agents=("ann",), teams=("north",))
+
+
+@pytest.fixture
+def web(database: Database, clock: FakeClock, now: datetime) -> Iterator[Running]:
+    webs.people(database, now)
+    with webs.serving_web(database, clock, frame=bare) as running:
+        yield running
+
+
+@asynccontextmanager
+async def page(web: Running, cookie: str) -> AsyncIterator[ClientConnection]:
+    url = web.url.replace("http", "ws") + "/live"
+    headers = {"cookie": f"doorbell={cookie}"}
+    async with connect(url, origin=web.url, additional_headers=headers) as socket:  # type: ignore[arg-type]
+        yield socket
+
+
+async def next_of(socket: ClientConnection) -> dict[str, Any]:
+    return dict(orjson.loads(await asyncio.wait_for(socket.recv(), 10)))
+
+
+async def items(socket: ClientConnection, count: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        message = await next_of(socket)
+        assert message["type"] == "changes"
+        found += message["items"]
+    return found
+
+
+def test_an_open_page_is_told_what_changed_without_personal_data(
+    web: Running, database: Database, now: datetime
+) -> None:
+    cookie = web.cookie("ann@doorbell.test")
+
+    async def look() -> None:
+        async with page(web, cookie) as socket:
+            assert await next_of(socket) == {"type": "hello", "last": 0}
+            await asyncio.to_thread(webs.ring, database, "a1", MINE, now=now)
+            [item] = await items(socket, 1)
+            assert item == {
+                "id": "a1",
+                "alertId": "a1",
+                "kind": "alert:new",
+                "changeId": 1,
+                "alertType": "LIKELY_TO_SELL",
+                "priority": "HIGH",
+                "status": "NEW",
+            }
+
+    asyncio.run(look())
+
+
+def test_a_page_hears_of_its_own_alerts_only(web: Running, database: Database, now: datetime) -> None:
+    cookie = web.cookie("ann@doorbell.test")
+
+    async def look() -> None:
+        async with page(web, cookie) as socket:
+            await next_of(socket)
+            await asyncio.to_thread(webs.ring, database, "cals", Audience(agents=("cal",)), now=now)
+            lost = Audience(agents=("bob",), teams=("north",), lost=("ann",))
+            kind = ChangeKind.ALERT_ASSIGNED
+            await asyncio.to_thread(webs.ring, database, "gone", lost, now=now, kind=kind)
+            [item] = await items(socket, 1)
+            assert item == {"id": "gone", "alertId": "gone", "kind": "alert:assigned", "changeId": 2, "lost": True}
+
+    asyncio.run(look())
+
+
+def test_a_page_that_was_away_catches_up(web: Running, database: Database, now: datetime) -> None:
+    cookie = web.cookie("ann@doorbell.test")
+    for number in range(3):
+        webs.ring(database, f"a{number}", MINE, now=now)
+        webs.ring(database, f"c{number}", Audience(agents=("cal",)), now=now)
+
+    async def look() -> None:
+        async with page(web, cookie) as socket:
+            while (await next_of(socket))["last"] < 6:  # the tailer may still be reading
+                await socket.close()
+                return await look()
+            await socket.send('{"type":"resume","last":1}')
+            assert [item["id"] for item in await items(socket, 2)] == ["a1", "a2"]
+            await asyncio.to_thread(webs.ring, database, "live", MINE, now=now)
+            assert [item["id"] for item in await items(socket, 1)] == ["live"]
+        return None
+
+    asyncio.run(look())
+
+
+def test_a_page_that_missed_too_much_is_told_to_read_anew(web: Running, database: Database, now: datetime) -> None:
+    cookie = web.cookie("ann@doorbell.test")
+    for number in range(201):
+        webs.ring(database, f"a{number}", MINE, now=now)
+
+    async def look() -> None:
+        async with page(web, cookie) as socket:
+            if (await next_of(socket))["last"] < 201:
+                await socket.close()
+                return await look()
+            await socket.send('{"type":"resume","last":0}')
+            assert await next_of(socket) == {"type": "resync", "last": 201}
+        return None
+
+    asyncio.run(look())
+
+
+def test_nonsense_from_a_page_is_ignored(web: Running, database: Database, now: datetime) -> None:
+    cookie = web.cookie("ann@doorbell.test")
+
+    async def look() -> None:
+        async with page(web, cookie) as socket:
+            await next_of(socket)
+            for nonsense in ("", "{", "[]", '{"type":"resume"}', '{"type":"resume","last":"x"}'):
+                await socket.send(nonsense)
+            await asyncio.to_thread(webs.ring, database, "a1", MINE, now=now)
+            assert [item["id"] for item in await items(socket, 1)] == ["a1"]
+
+    asyncio.run(look())

@@ -1,0 +1,53 @@
+"""/health, /ready, /metrics and the API's own pages."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import httpx2
+import pytest
+
+from core.changes import Audience
+from core.clock import FakeClock
+from core.db import Database
+from core.db.tables import JobRun
+from tests import webs
+from tests.webs import Running
+
+
+@pytest.fixture
+def web(database: Database, clock: FakeClock) -> Iterator[Running]:
+    with webs.serving_web(database, clock) as running:
+        yield running
+
+
+def test_alive_and_ready_once_the_jobs_process_was_seen(
+    web: Running, database: Database, clock: FakeClock, now: datetime
+) -> None:
+    assert httpx2.get(f"{web.url}/health").json()["status"] == "ok"
+    ready = httpx2.get(f"{web.url}/ready")
+    assert ready.status_code == 200
+    assert ready.json()["checks"]["jobs"] == "the jobs process has not been seen"
+    with database.write() as session:
+        session.add(JobRun(name="heartbeat", finished_at=now))
+    assert httpx2.get(f"{web.url}/ready").json()["status"] == "ok"
+    clock.set(now + timedelta(minutes=2))
+    assert httpx2.get(f"{web.url}/ready").json()["checks"]["jobs"] == "silent for 120 s"
+
+
+def test_metrics_are_prometheus_text(web: Running, database: Database, now: datetime) -> None:
+    webs.ring(database, "a1", Audience(pool=True), now=now)
+    answer = httpx2.get(f"{web.url}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    numbers = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
+    assert numbers["doorbell_changes_total"] == "1"
+    assert numbers["doorbell_events_waiting"] == "0"
+    assert "doorbell_socketio_clients" in numbers
+
+
+def test_the_api_describes_itself_without_loading_anything_from_elsewhere(web: Running) -> None:
+    document = httpx2.get(f"{web.url}/api/v1/openapi.json").json()
+    assert "/auth/token" in document["paths"]
+    page = httpx2.get(f"{web.url}/api/v1/docs").text
+    assert "/api/v1/auth/token" in page
+    assert "http://" not in page
+    assert "https://" not in page
