@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
@@ -13,10 +13,8 @@ from core.db.base import table_of
 from core.db.dialect import upsert
 from core.db.tables import Alert, Contact, Property
 from core.ids import new_id
+from core.scoring import Explanation, Scored
 from core.words import Priority, Status
-
-if TYPE_CHECKING:
-    from core.scoring import Explanation, Scored
 
 QUIET_DAYS = {Status.DISMISSED: 30, Status.CONVERTED: 90}
 """How long a type stays quiet for a contact after its alert closed that way; a higher tier breaks a dismissal's quiet."""
@@ -29,10 +27,10 @@ class Candidate:
     """One intent of one contact, scored just now."""
 
     contact_id: str
-    scored: "Scored"
+    scored: Scored
     signal_strength: float
     signal_count: int
-    explain: Callable[[], "Explanation"]
+    explain: Callable[[], Explanation]
     """Called only for what becomes or refreshes an alert: explanations cost more than scores."""
 
 
