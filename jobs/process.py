@@ -13,6 +13,7 @@ from core.db import Database
 from core.pipeline import World
 from core.settings import Settings
 from jobs import runs, schedule, work, workers
+from jobs.demo import Child
 from jobs.loops import Loop
 from jobs.parking import Parking
 from jobs.sending import Sending
@@ -40,6 +41,7 @@ class Process:
         self._loops: list[Loop] = []
         self._sending: Sending | None = None
         self._scheduler: BackgroundScheduler | None = None
+        self._demo = Child() if with_schedule and settings.demo != "off" else None
         self._started_at: datetime = clock.now()
 
     def start(self) -> None:
@@ -75,6 +77,8 @@ class Process:
     def wait(self) -> int:
         """Block until asked to stop (0) or until a thread has ended that never should (1)."""
         while not self.stop.wait(0.5):
+            if self._demo is not None:
+                self._demo.look()
             if dead := [loop.name for loop in self._loops if not loop.is_alive()]:
                 _log.critical("thread_gone", threads=dead)
                 return 1
@@ -84,6 +88,8 @@ class Process:
         """Finish the transactions under way, give back leases not begun; whether all threads ended in time."""
         self.stop.set()
         until = time.monotonic() + GRACE
+        if self._demo is not None:
+            self._demo.stop()
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=False)
 
