@@ -119,7 +119,9 @@ class Floor:
             self._add(answered + (called - answered) * 0.4, alert_id, _start)
         if rng.random() > _REACHED:
             if rng.random() < 0.7:
-                self._add(called + timedelta(days=float(rng.uniform(3, 9))), alert_id, _dismiss(DismissReason.UNREACHABLE))
+                self._add(
+                    called + timedelta(days=float(rng.uniform(3, 9))), alert_id, _dismiss(DismissReason.UNREACHABLE)
+                )
             return
         self._add(called, alert_id, _contact)
         self._ending(alert_id, contact_id, intent, now, called, rng)
@@ -181,7 +183,9 @@ def _confirmed(session: Session, alert_id: str, who: Viewer, now: datetime) -> N
 
 def _let_go(session: Session, alert_id: str, who: Viewer, now: datetime) -> None:
     """The alert was right, and yet nothing came of it for us: the label stays what the homeowner confirmed."""
-    alerts.dismiss(session, alert_id, viewer=who, reason=DismissReason.OTHER, notes="Postponed or went elsewhere.", now=now)
+    alerts.dismiss(
+        session, alert_id, viewer=who, reason=DismissReason.OTHER, notes="Postponed or went elsewhere.", now=now
+    )
     _confirmed(session, alert_id, who, now)
 
 

@@ -147,5 +147,3 @@ def _insert(session: Session, table: type[Contact] | type[Property], rows: Seque
     statement = upsert(session, table).on_conflict_do_nothing(index_elements=["id"])
     for start in range(0, len(rows), 1000):
         session.execute(statement, list(rows[start : start + 1000]))
-
-

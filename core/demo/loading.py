@@ -1,8 +1,9 @@
 """Load the demo: the house and all contacts at once, then their history, cohort by cohort, behind a progress bar.
 
-A cohort is some two hundred contacts with their whole history, played apart (`scratch`) and brought in at one stroke
-(`merging`). The first cohort holds those with something going on right now, so the feed has something to show first.
-The position is stored in the same transaction as the cohort, so a killed load goes on where it stopped.
+A cohort is some hundreds of contacts with their whole history, played apart (`scratch`) and brought in (`merging`) a
+hundred contacts a transaction, so that nobody who writes waits long. The first cohort is small and holds those with
+something going on right now: the feed has something to show within seconds. A killed load plays its cohort again, and
+contacts that were brought in before the kill are left as they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,10 +38,17 @@ Progress = Callable[[int, int, str], None]
 class Size:
     contacts: int
     days: int
+    first: int
+    """Contacts in the first cohort."""
     cohort: int
+    """Contacts in each of the others."""
 
 
-SIZES = {"small": Size(contacts=400, days=120, cohort=100), "full": Size(contacts=5_000, days=400, cohort=200)}
+SIZES = {
+    "small": Size(contacts=400, days=120, first=150, cohort=250),
+    "full": Size(contacts=5_000, days=400, first=100, cohort=700),
+}
+_AT_ONCE = 100
 
 
 def load(
@@ -65,23 +73,20 @@ def load(
         return True
     state = _begin(database, settings, wanted, now=now)
     total = int(state["contacts"])
-    done = min(int(state["cohorts"]) * int(state["cohort"]), total)
+    done = int(state["loaded"])
     if done >= total:
         return True
     world = _world(state)
     with database.write() as session:
         homeowners.seed(session, world, now=now)
-        homeowners.seed_unscored(session, now=now)
     members = order(world)
     while done < total:
-        chosen = members[done : done + int(state["cohort"])]
+        chosen = members[done : done + int(state["cohort" if done else "first"])]
         try:
-            _cohort(database, world, chosen, number=int(state["cohorts"]), stop=stop, total=total, done=done, now=now)
+            _cohort(database, world, chosen, state, stop=stop, progress=progress, now=now)
         except playing.Stopped:
             return False
-        state["cohorts"] = int(state["cohorts"]) + 1
-        done = min(done + len(chosen), total)
-        progress(done, total, _message(done, total))
+        done += len(chosen)
     return True
 
 
@@ -107,8 +112,9 @@ def _begin(database: Database, settings: Settings, size: Size, *, now: datetime)
             "end": now.astimezone(UTC).isoformat(),
             "contacts": size.contacts,
             "days": size.days,
+            "first": size.first,
             "cohort": size.cohort,
-            "cohorts": 0,
+            "loaded": 0,
         }
         brokerage.seed(session, password=settings.demo_password.get_secret_value(), now=now)
         scoring.install(session, now=now)
@@ -128,38 +134,43 @@ def _cohort(
     database: Database,
     world: World,
     members: Sequence[int],
+    state: dict[str, Any],
     *,
-    number: int,
     stop: Callable[[], bool],
-    total: int,
-    done: int,
+    progress: Progress,
     now: datetime,
 ) -> None:
+    done, total = int(state["loaded"]), int(state["contacts"])
     ids = [world.contacts[member].id for member in members]
     with scratch() as aside:
         with database.read() as live, aside.write() as session:
             furnish(live, session, ids)
         with aside.write() as session:
-            playing.play(session, world, members, cohort=number, stop=stop)
-        with aside.read() as played, database.write() as live:
-            merging.merge(played, live, ids, now=now)
-            _keep(live, _state_after(live, number), now=now)
-            _report(live, done + len(members), total, started_at=None, finished_at=now)
-            changes.tell(
-                live, ChangeKind.STATS_UPDATED, subject_id=JOB, audience=Audience(pool=True), payload={}, now=now
-            )
-
-
-def _state_after(session: Session, number: int) -> dict[str, Any]:
-    stored = session.scalar(select(Setting.value).where(Setting.key == _KEY)) or {}
-    return {**stored, "cohorts": number + 1}
+            playing.play(session, world, members, cohort=done, stop=stop)
+        with aside.read() as played:
+            for start in range(0, len(ids), _AT_ONCE):
+                page = ids[start : start + _AT_ONCE]
+                with database.write() as live:
+                    merging.merge(played, live, page, now=now)
+                    if start + len(page) == len(ids):
+                        merging.take_turns(played, live)
+                        state["loaded"] = done + len(ids)
+                        _keep(live, state, now=now)
+                    _report(live, done + start + len(page), total, started_at=None, finished_at=now)
+                    changes.tell(
+                        live,
+                        ChangeKind.STATS_UPDATED,
+                        subject_id=JOB,
+                        audience=Audience(pool=True),
+                        payload={},
+                        now=now,
+                    )
+                progress(done + start + len(page), total, _message(done + start + len(page), total))
 
 
 def _keep(session: Session, state: dict[str, Any], *, now: datetime) -> None:
     statement = upsert(session, Setting).values(key=_KEY, value=state, updated_at=now)
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["key"], set_={"value": state, "updated_at": now})
-    )
+    session.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": state, "updated_at": now}))
 
 
 def _report(

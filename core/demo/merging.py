@@ -1,4 +1,4 @@
-"""Bring a played cohort into the product's database: one transaction, all or nothing.
+"""Bring played contacts into the product's database, in the caller's transaction: all or nothing.
 
 Numbered rows (events, scores, audit) get new numbers; the feed is not told of the past. Contacts somebody has already
 used while the history was being played keep what they have: their played history is left out.
@@ -50,10 +50,10 @@ def merge(scratch: Session, live: Session, contact_ids: Sequence[str], *, now: d
     used = set(live.scalars(select(Event.contact_id).where(Event.contact_id.in_(contact_ids)).distinct()))
     ids = [contact_id for contact_id in contact_ids if contact_id not in used]
     _contacts(scratch, live, ids)
-    for model in (Event, Score):
-        _put(live, table_of(model), _numberless(rows_of(scratch, table_of(model), key="contact_id", values=ids)))
-    for model in (Rollup, ContactSession, Signal, LatestScore, Transaction):
-        _put(live, table_of(model), rows_of(scratch, table_of(model), key="contact_id", values=ids))
+    for table in (table_of(Event), table_of(Score)):
+        _put(live, table, _numberless(rows_of(scratch, table, key="contact_id", values=ids)))
+    for table in map(table_of, (Rollup, ContactSession, Signal, LatestScore, Transaction)):
+        _put(live, table, rows_of(scratch, table, key="contact_id", values=ids))
     alerts = rows_of(scratch, table_of(Alert), key="contact_id", values=ids)
     decisions = rows_of(scratch, table_of(Decision), key="alert_id", values=[row["id"] for row in alerts])
     assignments = rows_of(scratch, table_of(Assignment), key="alert_id", values=[row["id"] for row in alerts])
@@ -64,8 +64,9 @@ def merge(scratch: Session, live: Session, contact_ids: Sequence[str], *, now: d
     alert_ids = [row["id"] for row in alerts]
     _inbox(scratch, live, alert_ids, now=now)
     _put(live, table_of(AlertOutcome), rows_of(scratch, table_of(AlertOutcome), key="alert_id", values=alert_ids))
-    _put(live, table_of(AuditRow), _numberless(rows_of(scratch, table_of(AuditRow), key="subject_id", values=alert_ids)))
-    _turns(scratch, live)
+    _put(
+        live, table_of(AuditRow), _numberless(rows_of(scratch, table_of(AuditRow), key="subject_id", values=alert_ids))
+    )
     still_open = [row["id"] for row in alerts if row["closed_at"] is None]
     unanswered = [row["id"] for row in alerts if row["closed_at"] is None and row["status"] == Status.NEW]
     escalation.start(live, unanswered, now=now)
@@ -126,7 +127,7 @@ def _inbox(scratch: Session, live: Session, alert_ids: Sequence[str], *, now: da
     _put(live, table_of(Notification), notifications)
 
 
-def _turns(scratch: Session, live: Session) -> None:
+def take_turns(scratch: Session, live: Session) -> None:
     """The fair queue goes on from where the history left it."""
     for agent_id, turn in scratch.execute(select(Agent.id, Agent.round_robin_at)):
         live.execute(
@@ -146,5 +147,3 @@ def _numberless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _put(live: Session, table: Table, rows: list[dict[str, Any]]) -> None:
     for start in range(0, len(rows), _PAGE):
         live.execute(insert(table), rows[start : start + _PAGE])
-
-

@@ -15,11 +15,12 @@ from core.signals import PostedSignal
 
 _OFFICE_HOURS = (14.2, 23.2)
 """UTC hours between which a day's events are decided: 8 to 17 in Chicago."""
+_MOST = 20_000
 _KNOWN_AFTER = timedelta(days=9)
 """How long the county takes to publish a transaction."""
 
 
-class Stopped(Exception):  # noqa: N818  not an error: the process is asked to end
+class Stopped(Exception):
     """Asked to stop; the cohort is played again from its beginning at the next start."""
 
 
@@ -62,11 +63,13 @@ def moments(world: World, *, cohort: int) -> list[datetime]:
 def _decide(session: Session, line: pipeline.World, floor: Floor, *, now: datetime) -> None:
     """Until nothing waits: the events first, then those due to be looked at again."""
     while True:
-        decided = pipeline.decide(session, world=line, limit=20_000, now=now, quiet=True)
+        decided = pipeline.decide(session, world=line, limit=_MOST, now=now, quiet=True)
         if not decided.contacts:
             return
         if decided.opened:
             floor.take_on(session, decided.opened, now=now)
+        if not decided.events and decided.contacts < _MOST // 4:
+            return
 
 
 def _post(session: Session, life: LifeEvent, *, now: datetime) -> None:

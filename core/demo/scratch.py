@@ -54,7 +54,9 @@ def furnish(live: Session, aside: Session, contact_ids: Sequence[str]) -> None:
     _copy(live, aside, table_of(Property), key="contact_id", values=contact_ids)
 
 
-def rows_of(session: Session, table: Table, *, key: str | None = None, values: Sequence[str] = ()) -> list[dict[str, Any]]:
+def rows_of(
+    session: Session, table: Table, *, key: str | None = None, values: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """A table's rows as dictionaries; `key` narrows them to those whose column has one of `values`."""
     if key is None:
         return [dict(row._mapping) for row in session.execute(select(table))]
@@ -65,7 +67,9 @@ def rows_of(session: Session, table: Table, *, key: str | None = None, values: S
     return found
 
 
-def _copy(source: Session, target: Session, table: Table, *, key: str | None = None, values: Sequence[str] = ()) -> None:
+def _copy(
+    source: Session, target: Session, table: Table, *, key: str | None = None, values: Sequence[str] = ()
+) -> None:
     rows = rows_of(source, table, key=key, values=values)
     if rows:
         target.execute(insert(table), rows)

@@ -136,4 +136,5 @@ def _clicks(population: Population, who: Ints, about: Ints, at: Floats, *, rng: 
     )
 
 
-assert len(FLAVOURS) == len(_PER_VISIT) and FLAVOURS.index("idle") == len(INTENTS)
+assert len(FLAVOURS) == len(_PER_VISIT)
+assert FLAVOURS.index("idle") == len(INTENTS)

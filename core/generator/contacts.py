@@ -84,7 +84,7 @@ def populate(count: int, *, days: int, end: date, rng: np.random.Generator) -> P
 
 def _shares() -> Floats:
     weights = np.array([1.2, 0.8, 1.0, 0.7, 1.1, 0.9, 0.6, 1.3, 1.0, 0.7, 1.2, 0.9])
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def _rates(homes: Ints, years: Floats, loan_to_value: Floats, *, rng: np.random.Generator) -> Rates:

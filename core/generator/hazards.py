@@ -54,10 +54,10 @@ class Rates:
         return len(self.entry)
 
     def closing(self) -> Floats:
-        return CLOSING_SHARE / DAYS_IN_MARKET
+        return np.asarray(CLOSING_SHARE / DAYS_IN_MARKET)
 
     def leaving(self) -> Floats:
-        return (1 - CLOSING_SHARE) / DAYS_IN_MARKET
+        return np.asarray((1 - CLOSING_SHARE) / DAYS_IN_MARKET)
 
 
 @dataclass(frozen=True, kw_only=True)
