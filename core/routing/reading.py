@@ -211,6 +211,7 @@ def simulate(
 
     Raises:
         Invalid: an unknown strategy, a draft that does not read, or too many alerts.
+        NotFound: none of the alerts is visible.
     """
     if len(alert_ids) > _MOST_SIMULATED:
         raise Invalid("Too many at once.", fields={"alertIds": f"at most {_MOST_SIMULATED}"})
@@ -218,8 +219,7 @@ def simulate(
         raise Invalid("There is no such strategy.", fields={"strategy": f"one of {', '.join(STRATEGIES)}"})
     state.refresh(session)
     house = state.house if draft_rules is None else _with(state.house, draft_rules)
-    visible = set(session.scalars(select(Alert.id).where(Alert.id.in_(alert_ids), alert_scope(viewer))))
-    known = cases.load(session, [one for one in alert_ids if one in visible], house=house, now=now)
+    known = cases.load(session, visible(session, viewer, alert_ids), house=house, now=now)
     queues = _queues(session, state, now=now)
     left_out = frozenset(house.directory.by_id[one].position for one in exclude if one in house.directory.by_id)
     found: dict[str, Simulated] = {}
@@ -376,6 +376,19 @@ _ASSIGNED = (
 
 def _queues(session: Session, state: State, *, now: datetime) -> Queues:
     return Queues(state.house.directory, state.roster(now), capacity.loads(session))
+
+
+def visible(session: Session, viewer: Viewer, alert_ids: Sequence[str]) -> list[str]:
+    """Those of the alerts this viewer may see, in their order.
+
+    Raises:
+        NotFound: none of them.
+    """
+    seen = set(session.scalars(select(Alert.id).where(Alert.id.in_(alert_ids), alert_scope(viewer))))
+    found = [alert_id for alert_id in dict.fromkeys(alert_ids) if alert_id in seen]
+    if not found:
+        raise NotFound("There is no such alert.")
+    return found
 
 
 def _check_visible(session: Session, alert_id: str, *, viewer: Viewer) -> None:

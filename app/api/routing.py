@@ -1,0 +1,538 @@
+"""Routing over HTTP: route, assign, try; who is free; profiles, rules, assignments, decisions and statistics.
+
+Its paths lie under /alerts and are included before the alerts' own, so that `routing` is never taken for an id.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import Field, StringConstraints
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
+
+from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
+from core import delivery, escalation, routing
+from core.db import Database
+from core.delivery import Kind
+from core.errors import Forbidden
+from core.routing import moves, profiles, reading, rule_book
+from core.routing.dispatch import Routed, route_each
+from core.viewer import Viewer
+from core.views.page import checked_limit, cursor_of, key_of
+from core.words import Role
+
+router = APIRouter(prefix="/alerts", tags=["routing"])
+
+_PLAIN = r"^[^\x00]*$"
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*\S[^\x00]*$")]
+PathId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Said = Annotated[str, StringConstraints(max_length=500, pattern=_PLAIN)]
+Version = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="the version you saw; 409 when it moved on")]
+_LIST = "routing_assignments"
+
+
+async def state_of(connection: HTTPConnection, db: Db) -> routing.State:
+    """This process's routing state, loaded once; every use compares its version with the database's."""
+    found: routing.State | None = getattr(connection.app.state, "routing_state", None)
+    if found is None:
+        found = connection.app.state.routing_state = _load(db)
+    return found
+
+
+def _load(db: Database) -> routing.State:
+    with db.read() as session:
+        return routing.State.load(session)
+
+
+RoutingState = Annotated[routing.State, Depends(state_of)]
+
+
+class RouteIn(Camel):
+    alert_ids: list[Id] = Field(min_length=1, max_length=1000)
+    exclude_agent_ids: list[Id] = Field(default_factory=list, max_length=1000)
+    seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
+
+
+class SimulateIn(RouteIn):
+    strategy: Id | None = None
+    rules: list[dict[str, Any]] | None = Field(default=None, max_length=200)
+    """Tried instead of the stored ones."""
+
+
+class AssignIn(Camel):
+    alert_id: Id
+    agent_id: Id
+    reason: Said = ""
+    overflow: bool = False
+    """Give it even past the agent's capacity."""
+
+
+class BulkItem(Camel):
+    alert_id: Id
+    agent_id: Id
+
+
+class BulkAssignIn(Camel):
+    """Pairs in `items`, or `alertIds` that all go to one `agentId`."""
+
+    items: list[BulkItem] = Field(default_factory=list, max_length=moves.MOST_AT_ONCE)
+    alert_ids: list[Id] = Field(default_factory=list, max_length=moves.MOST_AT_ONCE)
+    agent_id: Id | None = None
+    reason: Said = ""
+    overflow: bool = False
+
+
+class StaleIn(Camel):
+    hours: float = Field(default=moves.STALE_HOURS, gt=0, le=8760)
+    limit: int = Field(default=500, ge=1, le=1000)
+
+
+class RoutedOut(Camel):
+    alert_id: str
+    agent_id: str | None
+    decision_id: str | None
+    strategy: str
+    rule_id: str | None
+    reason: str
+    overflow: bool
+    notify_user_ids: list[str]
+
+
+class RoutedList(Camel):
+    items: list[RoutedOut]
+
+
+class SimulatedOut(RoutedOut):
+    unassigned_reason: str | None
+    trace: dict[str, Any]
+
+
+class SimulatedList(Camel):
+    items: list[SimulatedOut]
+
+
+class BulkResult(Camel):
+    alert_id: str
+    agent_id: str
+    ok: bool
+    decision_id: str | None = None
+    overflow: bool = False
+    status: int = 200
+    error: str | None = None
+
+
+class BulkOut(Camel):
+    items: list[BulkResult]
+    done: int
+    failed: int
+
+
+class AvailableOut(Camel):
+    id: str
+    name: str
+    team_id: str | None
+    territories: list[str]
+    skills: dict[str, int]
+    open_alerts: int
+    capacity: int
+    free: bool
+    reason: str | None
+    reason_text: str | None
+    rank: int | None
+
+
+class AvailableList(Camel):
+    items: list[AvailableOut]
+
+
+class WorkloadOut(Camel):
+    agent_id: str
+    name: str
+    open_alerts: int
+    capacity: int
+    share: float
+    by_priority: dict[str, int]
+    oldest_opened_at: datetime | None
+    unacknowledged: int
+    assigned_last_7_days: int = Field(alias="assignedLast7Days")
+
+
+class ProfileIn(Camel):
+    """What is not named stays as it is."""
+
+    team_id: Id | None = None
+    max_concurrent_alerts: int | None = Field(default=None, ge=0, le=10_000)
+    territories: list[Id] | None = Field(default=None, max_length=200)
+    primary_territory: Id | None = None
+    skills: dict[str, int] | list[str] | None = None
+    """Skill to level, 1 (knows it) to 5 (the specialist); or a list of skills."""
+    specializations: list[Id] | None = Field(default=None, max_length=200)
+    available: bool | None = None
+    auto_assign: bool | None = None
+    preferred_alert_types: list[Id] | None = Field(default=None, max_length=200)
+    schedule: dict[str, list[list[str]]] | None = None
+    """Weekday (mon to sun) to spans such as ["09:00", "17:30"]; empty means always on duty."""
+
+
+class ProfileOut(Camel):
+    agent_id: str
+    name: str
+    team_id: str | None
+    timezone: str
+    max_concurrent_alerts: int
+    open_alerts: int
+    territories: list[str]
+    primary_territory: str | None
+    skills: dict[str, int]
+    specializations: list[str]
+    available: bool
+    auto_assign: bool
+    preferred_alert_types: list[str]
+    schedule: dict[str, Any]
+    updated_at: datetime
+
+
+class RuleIn(Camel):
+    name: str
+    priority: int = 0
+    """Larger ones are tried first."""
+    enabled: bool = True
+    description: str = ""
+    conditions: list[dict[str, Any]] = Field(default_factory=list)
+    """[{field, operator, value}], all must hold."""
+    actions: list[dict[str, Any]]
+    """[{type, params}], tried in order."""
+    version: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    """The version you saw; 409 when it moved on."""
+
+
+class RuleChange(Camel):
+    name: str | None = None
+    priority: int | None = None
+    enabled: bool | None = None
+    description: str | None = None
+    conditions: list[dict[str, Any]] | None = None
+    actions: list[dict[str, Any]] | None = None
+    version: int | None = Field(default=None, ge=0, le=2**31 - 1)
+
+
+class RuleOut(Camel):
+    id: str
+    name: str
+    priority: int
+    enabled: bool
+    description: str
+    conditions: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+    version: int
+    updated_at: datetime
+
+
+class RuleList(Camel):
+    items: list[RuleOut]
+
+
+class AssignmentOut(Camel):
+    id: str
+    alert_id: str
+    agent_id: str
+    agent_name: str
+    decision_id: str | None
+    reason: str
+    assigned_by: str | None
+    assigned_at: datetime
+    ended_at: datetime | None
+    ended_reason: str | None
+    user_id: str
+    user_name: str | None
+    alert_type: str
+    priority: str
+    status: str
+
+
+class AssignmentList(Camel):
+    items: list[AssignmentOut]
+    next_cursor: str | None = None
+
+
+class DecisionOut(Camel):
+    id: str
+    alert_id: str
+    decided_at: datetime
+    trigger: str
+    agent_id: str | None
+    agent_name: str | None
+    strategy: str
+    rule_id: str | None
+    overflow: bool
+    reason: str
+    trace: dict[str, Any]
+
+
+class StatsOut(Camel):
+    since: datetime
+    decisions: int
+    assigned: int
+    overflow: int
+    in_pool: int
+    in_pool_by_reason: dict[str, int]
+    by_strategy: dict[str, int]
+    by_trigger: dict[str, int]
+    by_rule: dict[str, int]
+    agents: int
+    free_agents: int
+    excluded: dict[str, int]
+
+
+@router.post("/routing/route", summary="Route alerts now, by rules and strategy")
+def route(body: RouteIn, viewer: Manager, db: Db, state: RoutingState, now: Now) -> RoutedList:
+    exclude = frozenset(body.exclude_agent_ids)
+    with db.write() as session:
+        visible = reading.visible(session, viewer, body.alert_ids)
+        wanted = dict.fromkeys(visible, exclude)
+        routed = route_each(
+            session, wanted, state=state, trigger="manual", seed=body.seed, by=viewer.user_id or None, now=now
+        )
+        _ring(session, routed, now=now)
+    return RoutedList(items=[_routed(one) for one in routed])
+
+
+@router.post("/routing/assign", summary="Give an alert to an agent, or take one from the pool")
+def assign(body: AssignIn, viewer: Caller, db: Db, now: Now) -> RoutedOut:
+    return _assign(body, viewer, db, now)
+
+
+@router.post("/routing/reassign", summary="Give an alert to another agent")
+def reassign(body: AssignIn, viewer: Manager, db: Db, now: Now) -> RoutedOut:
+    return _assign(body, viewer, db, now)
+
+
+def _assign(body: AssignIn, viewer: Viewer, db: Database, now: datetime) -> RoutedOut:
+    if body.overflow and viewer.role is Role.AGENT:
+        raise Forbidden("Only a manager or an admin gives alerts past a capacity.")
+    with db.write() as session:
+        routed = moves.reassign(
+            session,
+            body.alert_id,
+            body.agent_id,
+            viewer=viewer,
+            reason=body.reason,
+            overflow=body.overflow,
+            now=now,
+        )
+        _ring(session, [routed], by=viewer.user_id, now=now)
+    return _routed(routed)
+
+
+@router.post("/routing/bulk-assign", summary="Give many alerts to agents; a result for each")
+def bulk_assign(body: BulkAssignIn, viewer: Manager, db: Db, now: Now) -> BulkOut:
+    wanted = [(item.alert_id, item.agent_id) for item in body.items]
+    if body.agent_id is not None:
+        wanted += [(alert_id, body.agent_id) for alert_id in body.alert_ids]
+    with db.write() as session:
+        moved = moves.bulk_reassign(session, wanted, viewer=viewer, reason=body.reason, overflow=body.overflow, now=now)
+        _ring(session, [one.routed for one in moved if one.routed], by=viewer.user_id, now=now)
+    items = [
+        BulkResult(
+            alert_id=one.alert_id,
+            agent_id=one.agent_id,
+            ok=one.error is None,
+            decision_id=one.routed.decision_id if one.routed else None,
+            overflow=one.routed.overflow if one.routed else False,
+            status=one.error.status if one.error else 200,
+            error=one.error.detail if one.error else None,
+        )
+        for one in moved
+    ]
+    done = sum(item.ok for item in items)
+    return BulkOut(items=items, done=done, failed=len(items) - done)
+
+
+@router.post("/routing/handle-stale", summary="Move untouched alerts on to somebody else")
+def handle_stale(body: StaleIn, viewer: Manager, db: Db, state: RoutingState, now: Now) -> RoutedList:
+    with db.write() as session:
+        routed = moves.handle_stale(session, state=state, hours=body.hours, viewer=viewer, limit=body.limit, now=now)
+        _ring(session, routed, now=now)
+    return RoutedList(items=[_routed(one) for one in routed])
+
+
+@router.post("/routing/simulate", summary="What would happen now, with all reasons; writes nothing")
+def simulate(body: SimulateIn, viewer: Manager, db: Db, state: RoutingState, now: Now) -> SimulatedList:
+    with db.read() as session:
+        found = reading.simulate(
+            session,
+            body.alert_ids,
+            state=state,
+            viewer=viewer,
+            strategy=body.strategy,
+            draft_rules=body.rules,
+            exclude=frozenset(body.exclude_agent_ids),
+            seed=body.seed,
+            now=now,
+        )
+    return SimulatedList(
+        items=[
+            SimulatedOut(**_routed(one.routed).model_dump(), unassigned_reason=one.unassigned_reason, trace=one.trace)
+            for one in found
+        ]
+    )
+
+
+@router.get("/routing/available-agents", summary="Who is free now, and why the others are not")
+def available_agents(
+    viewer: Caller,
+    db: Db,
+    state: RoutingState,
+    now: Now,
+    alert_id: Annotated[str | None, Query(alias="alertId", max_length=64, pattern=_PLAIN)] = None,
+    territory: Annotated[str | None, Query(max_length=64, pattern=_PLAIN)] = None,
+    skill: Annotated[str | None, Query(max_length=64, pattern=_PLAIN)] = None,
+    team_id: Annotated[str | None, Query(alias="teamId", max_length=64, pattern=_PLAIN)] = None,
+) -> AvailableList:
+    with db.read() as session:
+        found = reading.available_agents(
+            session,
+            state,
+            alert_id=alert_id,
+            territory=territory,
+            skill=skill,
+            team_id=team_id,
+            viewer=viewer,
+            now=now,
+        )
+    return AvailableList(items=[AvailableOut(**asdict(one) | {"territories": list(one.territories)}) for one in found])
+
+
+@router.get("/routing/agent-workload/{agent_id}", summary="One agent's load")
+def agent_workload(agent_id: PathId, _viewer: Caller, db: Db, now: Now) -> WorkloadOut:
+    with db.read() as session:
+        return WorkloadOut(**asdict(reading.workload(session, agent_id, now=now)))
+
+
+@router.get("/routing/agents/{agent_id}/profile", summary="What routing knows of an agent")
+def profile(agent_id: PathId, _viewer: Caller, db: Db) -> ProfileOut:
+    with db.read() as session:
+        return ProfileOut(**asdict(profiles.get(session, agent_id)))
+
+
+@router.put("/routing/agents/{agent_id}/profile", summary="Change what routing knows of an agent")
+def put_profile(agent_id: PathId, body: ProfileIn, viewer: Caller, db: Db, now: Now) -> ProfileOut:
+    changes = body.model_dump(exclude_unset=True)
+    with db.write() as session:
+        return ProfileOut(**asdict(profiles.put(session, agent_id, changes, viewer=viewer, now=now)))
+
+
+@router.get("/routing/rules", summary="The rules, in the order they are tried")
+def rules(_viewer: Caller, db: Db) -> RuleList:
+    with db.read() as session:
+        return RuleList(items=[_rule(rule) for rule in rule_book.list_rules(session)])
+
+
+@router.post("/routing/rules", status_code=201, summary="Add a rule")
+def add_rule(body: RuleIn, viewer: Admin, db: Db, now: Now) -> RuleOut:
+    with db.write() as session:
+        return _rule(rule_book.add(session, _written(body), actor_id=viewer.user_id, now=now))
+
+
+@router.put("/routing/rules/{rule_id}", summary="Replace a rule")
+def put_rule(rule_id: PathId, body: RuleIn, viewer: Admin, db: Db, now: Now) -> RuleOut:
+    with db.write() as session:
+        return _rule(
+            rule_book.replace(session, rule_id, _written(body), version=body.version, actor_id=viewer.user_id, now=now)
+        )
+
+
+@router.patch("/routing/rules/{rule_id}", summary="Change some fields of a rule")
+def patch_rule(rule_id: PathId, body: RuleChange, viewer: Admin, db: Db, now: Now) -> RuleOut:
+    changes = body.model_dump(exclude_unset=True, exclude={"version"})
+    with db.write() as session:
+        return _rule(
+            rule_book.change(session, rule_id, changes, version=body.version, actor_id=viewer.user_id, now=now)
+        )
+
+
+@router.delete("/routing/rules/{rule_id}", status_code=204, summary="Delete a rule")
+def delete_rule(rule_id: PathId, viewer: Admin, db: Db, now: Now, version: Version = None) -> Response:
+    with db.write() as session:
+        rule_book.remove(session, rule_id, version=version, actor_id=viewer.user_id, now=now)
+    return Response(status_code=204)
+
+
+@router.get("/routing/assignments", summary="Who had what from when to when, newest first")
+def assignments(
+    viewer: Caller,
+    db: Db,
+    agent_id: Annotated[str | None, Query(alias="agentId", max_length=64, pattern=_PLAIN)] = None,
+    open_only: Annotated[bool, Query(alias="openOnly")] = False,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=1000)] = None,
+) -> AssignmentList:
+    before = key_of(cursor, _LIST, (datetime, str)) if cursor else None
+    with db.read() as session:
+        found = reading.assignments(
+            session,
+            viewer,
+            agent_id=agent_id,
+            open_only=open_only,
+            before=(before[0], before[1]) if before else None,
+            limit=checked_limit(limit) + 1,
+        )
+    page = found[:limit]
+    more = cursor_of(_LIST, page[-1].assigned_at, page[-1].id) if len(found) > limit else None
+    return AssignmentList(items=[_assignment(row) for row in page], next_cursor=more)
+
+
+@router.get("/routing/stats", summary="How routing went lately, and who is free")
+def stats(
+    viewer: Caller, db: Db, state: RoutingState, now: Now, days: Annotated[int, Query(ge=1, le=366)] = 30
+) -> StatsOut:
+    with db.read() as session:
+        return StatsOut(**asdict(reading.stats(session, viewer, state=state, days=days, now=now)))
+
+
+@router.get("/{alert_id}/assignments", summary="Everybody who had this alert, newest first")
+def assignments_of(alert_id: PathId, viewer: Caller, db: Db) -> AssignmentList:
+    with db.read() as session:
+        return AssignmentList(items=[_assignment(row) for row in reading.assignments_of(session, viewer, alert_id)])
+
+
+@router.get("/{alert_id}/decision", summary="Why this agent, and why not the others")
+def decision(alert_id: PathId, viewer: Caller, db: Db) -> DecisionOut:
+    with db.read() as session:
+        return DecisionOut(**asdict(reading.decision(session, viewer, alert_id)))
+
+
+def _ring(session: Session, routed: Sequence[Routed], *, by: str = "", now: datetime) -> None:
+    """Tell the new owners on their channels, but nobody of what they did themselves, and start the clocks."""
+    others = [one for one in routed if one.agent_id != by or one.notify_user_ids]
+    delivery.enqueue(session, delivery.notices_of(session, others, kind=Kind.ALERT_ASSIGNED), now=now)
+    escalation.start(session, [one.alert_id for one in routed if one.agent_id], now=now)
+
+
+def _routed(one: Routed) -> RoutedOut:
+    return RoutedOut(
+        alert_id=one.alert_id,
+        agent_id=one.agent_id,
+        decision_id=one.decision_id or None,
+        strategy=one.strategy,
+        rule_id=one.rule_id,
+        reason=one.reason,
+        overflow=one.overflow,
+        notify_user_ids=list(one.notify_user_ids),
+    )
+
+
+def _rule(rule: rule_book.StoredRule) -> RuleOut:
+    return RuleOut(**asdict(rule))
+
+
+def _written(body: RuleIn) -> dict[str, Any]:
+    return body.model_dump(exclude={"version"})
+
+
+def _assignment(row: reading.AssignmentRow) -> AssignmentOut:
+    values = asdict(row)
+    return AssignmentOut(user_id=values.pop("contact_id"), user_name=values.pop("contact_name"), **values)
