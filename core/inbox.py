@@ -15,20 +15,22 @@ from core.viewer import Viewer
 MAX_AT_ONCE = 1000
 
 
-def mark_read(
-    session: Session, viewer: Viewer, notification_ids: Sequence[str] | None = None, *, now: datetime
-) -> int:
+def mark_read(session: Session, viewer: Viewer, notification_ids: Sequence[str] | None = None, *, now: datetime) -> int:
     """Mark these (None: all) as read; returns how many were unread.
 
     Raises:
         NotFound: one of them is not in this viewer's inbox; nothing is changed.
     """
-    return _change(session, viewer, notification_ids, "read", read_at=now, unless=Notification.read_at.is_not(None), now=now)
+    return _change(
+        session, viewer, notification_ids, "read", read_at=now, unless=Notification.read_at.is_not(None), now=now
+    )
 
 
 def mark_unread(session: Session, viewer: Viewer, notification_ids: Sequence[str], *, now: datetime) -> int:
     """Mark these as not read; returns how many were read."""
-    return _change(session, viewer, notification_ids, "unread", read_at=None, unless=Notification.read_at.is_(None), now=now)
+    return _change(
+        session, viewer, notification_ids, "unread", read_at=None, unless=Notification.read_at.is_(None), now=now
+    )
 
 
 def archive(session: Session, viewer: Viewer, notification_ids: Sequence[str], *, now: datetime) -> int:

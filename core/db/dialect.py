@@ -1,6 +1,8 @@
 """Everything that differs between SQLite and PostgreSQL, and nothing else."""
 
-from sqlalchemy import text
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, SQLColumnExpression, cast, func, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -21,3 +23,10 @@ def wake(session: Session, what: str) -> None:
     """Tell listening processes that `what` (events, deliveries) has work; on SQLite they see data_version move."""
     if is_postgres(session):
         session.execute(text("SELECT pg_notify('doorbell', :what)"), {"what": what})
+
+
+def seconds(session: Session, since: SQLColumnExpression[Any], until: SQLColumnExpression[Any]) -> ColumnElement[float]:
+    """The seconds from one time column to another, to the millisecond."""
+    if is_postgres(session):
+        return cast(func.extract("epoch", until - since), Float)
+    return (func.julianday(until) - func.julianday(since)) * 86400.0

@@ -1,1 +1,1 @@
-"""What screens and the API show: frozen rows, scoped by the viewer, paged by key. Nothing here writes."""
+"""What screens and the API show: frozen rows, scoped by the viewer, paged by key. Only saved_filters writes."""

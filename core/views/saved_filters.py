@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from core import audit
 from core.db.dialect import upsert
 from core.db.tables import SavedFilter
 from core.errors import Invalid, NotFound
@@ -59,10 +60,12 @@ def save(
             index_elements=["user_id", "page", "name"], set_={"filters": statement.excluded.filters}
         )
     )
-    return next(row for row in list_saved(session, viewer, page) if row.name == name)
+    saved = next(row for row in list_saved(session, viewer, page) if row.name == name)
+    _audit(session, viewer, saved.id, "saved", {"page": page, "name": name, "filters": dict(filters)}, now=now)
+    return saved
 
 
-def delete_saved(session: Session, viewer: Viewer, filter_id: str) -> None:
+def delete_saved(session: Session, viewer: Viewer, filter_id: str, *, now: datetime) -> None:
     """Forget it.
 
     Raises:
@@ -72,3 +75,18 @@ def delete_saved(session: Session, viewer: Viewer, filter_id: str) -> None:
     gone = session.execute(delete(SavedFilter).where(*mine).returning(SavedFilter.id)).first()
     if gone is None:
         raise NotFound("There is no such saved filter.")
+    _audit(session, viewer, filter_id, "deleted", None, now=now)
+
+
+def _audit(
+    session: Session, viewer: Viewer, filter_id: str, what: str, after: Mapping[str, Any] | None, *, now: datetime
+) -> None:
+    audit.record(
+        session,
+        f"filter.{what}",
+        subject_type="saved_filter",
+        subject_id=filter_id,
+        actor_id=viewer.user_id,
+        after=after,
+        now=now,
+    )

@@ -7,9 +7,9 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from core.db.tables import Alert, Contact, LatestScore, User
+from core.people import contact_scope
 from core.viewer import Viewer
 from core.views.page import checked_limit
-from core.views.scope import contact_scope
 
 DAYS = 7
 
