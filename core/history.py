@@ -286,7 +286,9 @@ def _tally(
 
 
 def _device(device: str | None) -> str:
-    name = device.lower() if device else ""
+    if not device:
+        return "unknown"
+    name = device.lower()
     return name if name in DEVICES else "other"
 
 

@@ -7,7 +7,7 @@ scored = scoring.score(models, features.vector(history, open_signals, now=now))
 from collections.abc import Iterable, Sequence
 
 from core.scoring.deployed import Models, install
-from core.scoring.explain import Explanation, explain
+from core.scoring.explain import Explanation, explain, phrase
 from core.scoring.model import Floats, Scored
 from core.scoring.storing import as_json, store, unpack
 from core.signals import OpenSignal
@@ -19,6 +19,7 @@ __all__ = [
     "as_json",
     "explain",
     "install",
+    "phrase",
     "score",
     "score_batch",
     "store",

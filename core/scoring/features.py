@@ -135,7 +135,8 @@ def _pattern(history: History, _signals: Sequence[OpenSignal], now: datetime) ->
         if ordinal > first:
             days.add(ordinal)
             hours[hour] = hours.get(hour, 0) + count
-            devices[device] = devices.get(device, 0) + count
+            if device != "unknown":
+                devices[device] = devices.get(device, 0) + count
     return (
         today - last_day if last_day else nan,
         len(days) / WEEKS_IN_QUARTER,
