@@ -1,0 +1,42 @@
+"""The dashboard's script: who are you, the menu, the page. Streamlit runs it from the top for every full run."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.ui import identity, layout, sign_in
+
+_PAGES = Path(__file__).resolve().parent.parent / "pages"
+_MENU = {
+    "Today": [
+        ("overview", "Overview", "🏠"),
+        ("feed", "Feed", "📣"),
+        ("assignments", "Assignments", "🗂️"),
+    ],
+    "Learn": [
+        ("analytics", "Analytics", "📈"),
+    ],
+}
+"""Section to its pages: file name and address, title, icon. Another page is one line here and one file in pages/."""
+
+
+def main() -> None:
+    viewer = identity.find()
+    if viewer is None:
+        sign_in.page()
+        return
+    st.set_page_config(page_title="Doorbell", page_icon="🔔", layout="wide")
+    page = st.navigation(
+        {
+            section: [
+                st.Page(_PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "overview")
+                for name, title, icon in pages
+            ]
+            for section, pages in _MENU.items()
+        }
+    )
+    layout.menu_foot(viewer)
+    page.run()
+
+
+main()

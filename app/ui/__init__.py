@@ -1,0 +1,1 @@
+"""The dashboard's parts: what pages put together. Pages read through `queries` and act through `commands`."""

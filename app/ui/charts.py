@@ -1,0 +1,151 @@
+"""Charts in Plotly: every axis says what it is and in what unit, every share carries its interval, and text says it too."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from app.ui import words
+from core.views.analytics import ALL, ComparedAgent, ConversionRow, FunnelStep, ResponseRow, VolumeRow
+
+CONFIG = {"displayModeBar": False, "responsive": True}
+_FOR, _AGAINST = "#0f8a78", "#c9581a"
+_COLOURS = {
+    "LIKELY_TO_SELL": "#0f8a78",
+    "LIKELY_TO_BUY": "#d9660b",
+    "REFINANCE_OPPORTUNITY": "#3b78d8",
+    "INVESTMENT_INTEREST": "#9a5fc0",
+}
+
+
+def contributions(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """What speaks for (right) and against (left) the alert, the strongest on top."""
+    shown = list(reversed(rows))
+    values = [row["contribution"] for row in shown]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=[_short(row["label"]) for row in shown],
+            orientation="h",
+            marker_color=[_FOR if value > 0 else _AGAINST for value in values],
+            customdata=[[words.number(row.get("value")), words.odds(row["contribution"])] for row in shown],
+            hovertemplate="%{y}: %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="← against · for → (log-odds)", zeroline=True)
+    return _laid_out(figure, height=90 + 32 * len(shown), left=8)
+
+
+def volume(rows: Sequence[VolumeRow]) -> go.Figure:
+    """Alerts opened per day, stacked by type."""
+    figure = go.Figure()
+    for kind in dict.fromkeys(row.alert_type for row in rows):
+        of_kind = [row for row in rows if row.alert_type == kind]
+        figure.add_bar(
+            x=[row.day for row in of_kind],
+            y=[row.count for row in of_kind],
+            name=words.type_words(kind),
+            marker_color=_COLOURS.get(kind),
+            hovertemplate="%{x|%a %d %b}: %{y} alerts<extra>" + words.type_words(kind) + "</extra>",
+        )
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title="Day (your time zone)")
+    figure.update_yaxes(title="Alerts opened", rangemode="tozero", tickformat=",d")
+    return _laid_out(figure, height=320, legend=True)
+
+
+def conversion(rows: Sequence[ConversionRow]) -> go.Figure:
+    """Converted of closed by type, with the 95% interval."""
+    shown = [row for row in rows if row.rate.rate is not None]
+    names = ["All types" if row.group == ALL else words.type_words(row.group) for row in shown]
+    return _shares(names, [row.rate for row in shown], "Converted of closed alerts (%)")
+
+
+def funnel(steps: Sequence[FunnelStep]) -> go.Figure:
+    """How far the alerts came."""
+    figure = go.Figure(
+        go.Bar(
+            x=[step.count for step in steps],
+            y=[words.STEP.get(step.step, step.step) for step in steps],
+            orientation="h",
+            marker_color=_FOR,
+            text=[f"{step.count:,} · {words.percent(step.of_first.rate)}" for step in steps],
+            textposition="auto",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x} alerts<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="Alerts", rangemode="tozero")
+    figure.update_yaxes(autorange="reversed")
+    return _laid_out(figure, height=260)
+
+
+def response(rows: Sequence[ResponseRow]) -> go.Figure:
+    """Median and 90% time from opening to acknowledging, by priority, in minutes."""
+    shown = [row for row in rows if row.median is not None]
+    figure = go.Figure()
+    for label, name, colour in (("Half within", "median", _FOR), ("9 of 10 within", "p90", _AGAINST)):
+        found = [(row, getattr(row, name)) for row in shown if getattr(row, name) is not None]
+        figure.add_bar(
+            x=[words.group(row.group) for row, _ in found],
+            y=[value.value / 60 for _, value in found],
+            name=label,
+            marker_color=colour,
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [(value.high - value.value) / 60 for _, value in found],
+                "arrayminus": [(value.value - value.low) / 60 for _, value in found],
+            },
+            customdata=[words.span(value.value) for _, value in found],
+            hovertemplate="%{x}: %{customdata}<extra>" + label + "</extra>",
+        )
+    figure.update_yaxes(title="Minutes until acknowledged", rangemode="tozero")
+    figure.update_xaxes(title="Priority")
+    return _laid_out(figure, height=320, legend=True)
+
+
+def agents(rows: Sequence[ComparedAgent]) -> go.Figure:
+    """Agents' conversion rates with their intervals: where they overlap, nothing is proven."""
+    shown = sorted((row for row in rows if row.rate.rate is not None), key=lambda row: row.rate.rate or 0)
+    return _shares([row.name for row in shown], [row.rate for row in shown], "Converted of closed alerts (%)")
+
+
+def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figure:
+    figure = go.Figure(
+        go.Scatter(
+            x=[one.rate * 100 for one in shares],
+            y=list(names),
+            mode="markers",
+            marker={"size": 11, "color": _FOR},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [(one.high - one.rate) * 100 for one in shares],
+                "arrayminus": [(one.rate - one.low) * 100 for one in shares],
+                "thickness": 2,
+                "width": 5,
+            },
+            customdata=[[one.hits, one.total, words.percent_range(one.low, one.high)] for one in shares],
+            hovertemplate="%{y}: %{x:.1f}% (%{customdata[2]})<br>%{customdata[0]} of %{customdata[1]}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title=title, rangemode="tozero")
+    return _laid_out(figure, height=110 + 34 * len(names))
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 34 else label[:33] + "…"
+
+
+def _laid_out(figure: go.Figure, *, height: int, legend: bool = False, left: int = 8) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": left, "r": 16, "t": 12, "b": 8},
+        showlegend=legend,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        dragmode=False,
+    )
+    figure.update_xaxes(automargin=True, fixedrange=True)
+    figure.update_yaxes(automargin=True, fixedrange=True)
+    return figure

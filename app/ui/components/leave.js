@@ -1,0 +1,20 @@
+// Who is signed in, and the way out: the session ends on the server, then the page loads as a stranger's.
+export default function (component) {
+  const { data, parentElement } = component;
+  const initials = data.name.split(/\s+/).filter(Boolean).map((word) => word[0]).slice(0, 2).join("").toUpperCase();
+  parentElement.querySelector(".doorbell-avatar").textContent = initials;
+  parentElement.querySelector("strong").textContent = data.name;
+  const role = parentElement.querySelector(".doorbell-person span");
+  role.textContent = data.role;
+  role.title = data.email;
+  const out = parentElement.querySelector("button");
+  out.onclick = async () => {
+    out.disabled = true;
+    try {
+      await fetch("/session/logout", { method: "POST", credentials: "same-origin", headers: { accept: "application/json" } });
+    } finally {
+      location.assign("/");
+    }
+  };
+  return () => {};
+}

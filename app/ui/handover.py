@@ -1,0 +1,42 @@
+"""Giving alerts to an agent by hand: who has room, and why this one."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.ui import commands, identity, layout, queries, words
+from core.views.agents import AgentRow
+
+
+@st.dialog("Give to an agent")
+def dialog(alert_ids: Sequence[str]) -> None:
+    """Ask to whom and why; for managers and admins."""
+    viewer = identity.me()
+    st.write(f"{words.plural(len(alert_ids), 'alert')} to:")
+    agents = sorted(queries.agents(viewer), key=lambda agent: (not agent.available, _fullness(agent), agent.name))
+    if not agents:
+        st.info("There is no agent in your teams yet.")
+        return
+    chosen = st.selectbox("Agent", agents, format_func=_label)
+    reason = st.text_input("Why (the agent reads it)", max_chars=200, placeholder="e.g. knows the family")
+    room = chosen.capacity - chosen.load
+    past = False
+    if room < len(alert_ids):
+        st.warning(f"{layout.plain(chosen.name)} has room for {max(room, 0)} more.")
+        past = st.checkbox("Give them past the capacity")
+    if st.button("Give", type="primary"):
+        done = commands.assign(viewer, alert_ids, chosen.id, reason=reason, overflow=past)
+        if not done.ok:
+            st.error(done.text)
+            return
+        st.toast(f"{done.text} to {layout.plain(chosen.name)}", icon="✅")
+        st.rerun()
+
+
+def _fullness(agent: AgentRow) -> float:
+    return agent.load / max(agent.capacity, 1)
+
+
+def _label(agent: AgentRow) -> str:
+    away = "" if agent.available and agent.off_until is None else " · away"
+    return f"{agent.name} · {agent.load} of {agent.capacity}{away}"

@@ -1,0 +1,90 @@
+"""What every page shares: its heading with the live mark, the bell, the menu's foot, empty places and job progress."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import runtime
+from app.ui import commands, live, parts, queries, words
+from core.viewer import Viewer
+from core.views.progress import JobProgress
+
+_leave = parts.component("leave", isolated=False)
+
+
+def heading(title: str, *, viewer: Viewer, live_key: str, up_to: int, announce: bool = False) -> None:
+    """The page's title, with whether it is live and what waits in the inbox beside it. Inside the page's fragment."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+        st.title(title, anchor=False, width="content")
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            live.mark(live_key, up_to=up_to, announce=announce)
+            _bell(viewer)
+
+
+def _bell(viewer: Viewer) -> None:
+    unread = queries.unread(viewer)
+    label = f"🔔 {unread if unread < 100 else '99+'}" if unread else "🔔"
+    with st.popover(label, help=words.plural(unread, "unread notice"), width="content"):
+        rows = queries.inbox(viewer)
+        if not rows:
+            st.caption("Nothing yet. When an alert comes to you, it is told here too.")
+        for row in rows:
+            mark = "🔵 " if row.read_at is None else ""
+            when = words.ago(row.created_at, now=queries.now())
+            link = {"alert": row.alert_id} if row.alert_id else None
+            st.page_link("pages/feed.py", label=f"{mark}{plain(row.title)}", query_params=link)
+            st.caption(when)
+        if unread:
+            st.button("Mark all as read", key="read-inbox", on_click=commands.read_inbox, args=(viewer,))
+
+
+def menu_foot(viewer: Viewer) -> None:
+    """Who is signed in, and the way out, at the foot of the menu."""
+    with st.sidebar:
+        _leave(
+            key="leave",
+            data={"name": viewer.name, "role": words.ROLE[viewer.role], "email": viewer.email},
+        )
+
+
+def plain(text: str) -> str:
+    """A person's own words, safe inside Markdown: nothing in them is formatting, a link or an image."""
+    special = "\\`*_{}[]()#+-.!|<>~$:&"
+    return "".join(f"\\{letter}" if letter in special else letter for letter in " ".join(text.split()))
+
+
+def progress(jobs: Sequence[JobProgress]) -> None:
+    """How far the running jobs are."""
+    for job in jobs:
+        text = job.message or words.sentence(job.name)
+        st.progress(job.share, text=f"{text} · {job.done:,} of {job.total:,}")
+
+
+def first_steps() -> None:
+    """What to do with an empty house: the first ten minutes."""
+    origin = runtime.current().settings.origin
+    with st.container(border=True):
+        st.subheader("Ring it for the first time", anchor=False)
+        st.write(
+            "Doorbell listens to what homeowners do on your site, in your mails and in your documents. "
+            "Nothing has arrived yet. Three steps, about ten minutes:"
+        )
+        st.markdown("**1. Get a token** with the e-mail and password you signed in with.")
+        st.code(
+            f"TOKEN=$(curl -s {origin}/api/v1/auth/token \\\n"
+            "  -d 'username=YOU@EXAMPLE.COM' -d 'password=YOUR PASSWORD' \\\n"
+            "  | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')",
+            language="bash",
+        )
+        st.markdown("**2. Post what somebody did.** Ten value checks of one home make a seller likely.")
+        st.code(
+            "for i in 1 2 3 4 5 6 7 8 9 10; do\n"
+            f'  curl -s -X POST {origin}/api/v1/events -H "Authorization: Bearer $TOKEN" \\\n'
+            "    -H 'Content-Type: application/json' -d '{\n"
+            '      "eventId": "first-\'$i\'", "userId": "rosa", "eventType": "PROPERTY_VIEW",\n'
+            '      "eventName": "value_check", "occurredAt": "\'$(date -u +%FT%TZ)\'"}\'\n'
+            "done",
+            language="bash",
+        )
+        st.markdown("**3. Watch the Feed.** The alert slides in by itself, with why and how sure.")
+        st.page_link("pages/feed.py", label="Open the Feed", icon="📣")

@@ -1,0 +1,164 @@
+"""What the pages read: core.views under the viewer's own rights, and small caches where many pages ask the same."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from app import runtime
+from core import changes
+from core.viewer import Viewer
+from core.views import agents as agent_views
+from core.views import analytics, assignments, days, notifications, overview, progress, saved_filters, warmest
+from core.views.card import AlertCard
+from core.views.detail import AlertDetail
+from core.views.feed import Filters, Sort, count_alerts, get_alert, list_alerts
+from core.views.page import Page
+
+
+def now() -> datetime:
+    """The present instant, from the process's clock."""
+    return runtime.current().clock.now()
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    with runtime.current().database.read() as session:
+        yield session
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedPage:
+    page: Page[AlertCard]
+    total: int
+    up_to: int
+    """The newest change these rows may know of: what the feed tells later must be looked at again."""
+
+
+def feed(viewer: Viewer, filters: Filters, *, sort: Sort, cursor: str | None, limit: int = 25) -> FeedPage:
+    """One page of alerts, how many there are, and up to which change that is true."""
+    at = now()
+    with reading() as session:
+        up_to = changes.newest_id(session)
+        page = list_alerts(session, viewer, filters, sort=sort, cursor=cursor, limit=limit, now=at)
+        small = cursor is None and page.next_cursor is None
+        total = len(page.items) if small else count_alerts(session, viewer, filters, now=at)
+    return FeedPage(page=page, total=total, up_to=up_to)
+
+
+def alert(viewer: Viewer, alert_id: str) -> AlertDetail:
+    """Everything about one alert.
+
+    Raises:
+        NotFound: no such alert, or not for this viewer.
+    """
+    with reading() as session:
+        return get_alert(session, viewer, alert_id, now=now())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What the first page shows."""
+
+    numbers: overview.Overview
+    urgent: tuple[AlertCard, ...]
+    unread: int
+    up_to: int
+
+
+def start(viewer: Viewer) -> Start:
+    at = now()
+    with reading() as session:
+        up_to = changes.newest_id(session)
+        return Start(
+            numbers=overview.overview(session, viewer, now=at),
+            urgent=list_alerts(session, viewer, Filters(open_only=True, snoozed=False), limit=5, now=at).items,
+            unread=notifications.unread_count(session, viewer),
+            up_to=up_to,
+        )
+
+
+def warm(viewer: Viewer, limit: int = 8) -> tuple[warmest.WarmContact, ...]:
+    with reading() as session:
+        return warmest.warmest(session, viewer, limit=limit, now=now())
+
+
+def running_jobs() -> tuple[progress.JobProgress, ...]:
+    """Jobs that count something and are at it now."""
+    with reading() as session:
+        return tuple(job for job in progress.jobs(session) if job.is_running and job.total > 0)
+
+
+def has_people() -> bool:
+    """Whether anybody's behaviour has ever arrived."""
+    with reading() as session:
+        return changes.newest_id(session) > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardPage:
+    board: assignments.Board
+    up_to: int
+
+
+def board(viewer: Viewer) -> BoardPage:
+    with reading() as session:
+        up_to = changes.newest_id(session)
+        return BoardPage(board=assignments.board(session, viewer, now=now()), up_to=up_to)
+
+
+def agents(viewer: Viewer) -> tuple[agent_views.AgentRow, ...]:
+    with reading() as session:
+        return agent_views.list_agents(session, viewer, now=now())
+
+
+def inbox(viewer: Viewer, limit: int = 8) -> tuple[notifications.NotificationRow, ...]:
+    with reading() as session:
+        return notifications.list_notifications(session, viewer, limit=limit).items
+
+
+def unread(viewer: Viewer) -> int:
+    with reading() as session:
+        return notifications.unread_count(session, viewer)
+
+
+def saved(viewer: Viewer, page: str) -> Mapping[str, saved_filters.SavedFilterRow]:
+    with reading() as session:
+        return {row.name: row for row in saved_filters.list_saved(session, viewer, page)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything the analytics page shows of one period."""
+
+    volume: tuple[analytics.VolumeRow, ...]
+    by_type: tuple[analytics.ConversionRow, ...]
+    funnel: tuple[analytics.FunnelStep, ...]
+    response: tuple[analytics.ResponseRow, ...]
+    agents: tuple[analytics.ComparedAgent, ...]
+    read_at: datetime
+
+
+def report(viewer: Viewer, first: date, last: date) -> Report:
+    """The report of whole local days, both included; the same one is kept for a minute."""
+    return _report(viewer.user_id, viewer.role, viewer.team_ids, viewer.timezone, first, last, _viewer=viewer)
+
+
+@st.cache_data(ttl=timedelta(seconds=60), max_entries=64, show_spinner=False)
+def _report(*_who: Any, _viewer: Viewer) -> Report:
+    first, last = _who[-2:]
+    since = days.start_of(first, _viewer.timezone)
+    until = days.start_of(last + timedelta(days=1), _viewer.timezone)
+    with reading() as session:
+        return Report(
+            volume=analytics.volume(session, _viewer, since=since, until=until),
+            by_type=analytics.conversion(session, _viewer, since=since, until=until),
+            funnel=analytics.funnel(session, _viewer, since=since, until=until),
+            response=analytics.response_times(session, _viewer, since=since, until=until),
+            agents=analytics.agents_compared(session, _viewer, since=since, until=until),
+            read_at=now(),
+        )

@@ -1,0 +1,234 @@
+"""What the screens say: types, states, money, shares and times as a person reads them."""
+
+import math
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from core.views.card import type_words
+from core.words import DismissReason, Intent, Outcome, Priority, Role, Status
+
+__all__ = ["type_words"]
+
+PRIORITY = {
+    Priority.CRITICAL: "Critical",
+    Priority.HIGH: "High",
+    Priority.MEDIUM: "Medium",
+    Priority.LOW: "Low",
+}
+STATUS = {
+    Status.NEW: "New",
+    Status.ACKNOWLEDGED: "Acknowledged",
+    Status.IN_PROGRESS: "In progress",
+    Status.CONTACTED: "Contacted",
+    Status.CONVERTED: "Converted",
+    Status.DISMISSED: "Dismissed",
+    Status.EXPIRED: "Expired",
+}
+ROLE = {Role.AGENT: "Agent", Role.MANAGER: "Manager", Role.ADMIN: "Admin"}
+DISMISS = {
+    DismissReason.NO_INTEREST: "No interest",
+    DismissReason.DUPLICATE: "Duplicate of another alert",
+    DismissReason.UNREACHABLE: "Could not be reached",
+    DismissReason.WRONG_PERSON: "Wrong person",
+    DismissReason.OTHER: "Something else",
+}
+TRANSACTIONS = {
+    "sale": "Sale",
+    "purchase": "Purchase",
+    "refinance": "Refinance",
+    "investment": "Investment",
+}
+STEP = {"new": "Opened", "acknowledged": "Acknowledged", "contacted": "Contacted", "converted": "Converted"}
+_OUTCOME = {
+    Outcome.TRUE_POSITIVE: "The alert was right",
+    Outcome.FALSE_POSITIVE: "The alert was wrong",
+    Outcome.PENDING: "Not known yet",
+    Outcome.EXPIRED: "Not known: it ran out",
+}
+_TRANSACTION_OF = {
+    Intent.LIKELY_TO_SELL: "sale",
+    Intent.LIKELY_TO_BUY: "purchase",
+    Intent.REFINANCE_OPPORTUNITY: "refinance",
+    Intent.INVESTMENT_INTEREST: "investment",
+}
+_CHANCE = {
+    Intent.LIKELY_TO_SELL: "sells within 180 days",
+    Intent.LIKELY_TO_BUY: "buys within 180 days",
+    Intent.REFINANCE_OPPORTUNITY: "refinances within 90 days",
+    Intent.INVESTMENT_INTEREST: "invests within 180 days",
+}
+_POOL = {
+    "nobody_on_duty": "nobody is on duty",
+    "nobody_else": "nobody else can take it",
+    "no_agents": "there are no agents yet",
+    "not_routed_yet": "being handed out now",
+    "reopened": "it was reopened",
+}
+_EXCLUDED = {
+    "inactive": "no longer active",
+    "unavailable": "switched to unavailable",
+    "no_auto_assign": "take no automatic alerts",
+    "no_capacity": "have a capacity of 0",
+    "time_off": "are on time off",
+    "off_duty": "are outside their working hours",
+    "at_capacity": "are at capacity",
+    "left_out": "had it before or were left out",
+    "out_of_reach": "do not cover this territory or skill",
+}
+
+
+def transaction_of(alert_type: str) -> str:
+    """The kind of deal this type of alert leads to."""
+    return _TRANSACTION_OF.get(Intent(alert_type), "sale") if alert_type in set(Intent) else "sale"
+
+
+def chance(alert_type: str) -> str:
+    """What the probability is the probability of."""
+    return _CHANCE.get(Intent(alert_type), "happens") if alert_type in set(Intent) else "happens in time"
+
+
+def pool_reason(reason: str | None) -> str:
+    """Why nobody owns it, in words."""
+    if not reason:
+        return "waits for an owner"
+    return _POOL.get(reason, reason.replace("_", " "))
+
+
+def excluded(code: str) -> str:
+    """Why agents were not asked."""
+    return _EXCLUDED.get(code, code.replace("_", " "))
+
+
+def territory(territory_id: str | None) -> str:
+    """A territory's id as a place's name: oak-park is Oak Park."""
+    return (territory_id or "").replace("_", " ").replace("-", " ").title()
+
+
+def dismiss_reason(code: str | None) -> str:
+    return DISMISS[DismissReason(code)].lower() if code in set(DismissReason) else sentence(code).lower()
+
+
+def status(code: str) -> str:
+    return STATUS[Status(code)]
+
+
+def day(day: date) -> str:
+    """2 Mar 2026."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def outcome(code: str, *, converted: bool) -> str:
+    if converted:
+        return "Converted"
+    return _OUTCOME.get(Outcome(code), sentence(code)) if code in set(Outcome) else sentence(code)
+
+
+def group(code: str) -> str:
+    """A priority, or all of them."""
+    return "All" if code == "all" else PRIORITY.get(Priority(code), code) if code in set(Priority) else code
+
+
+def odds(contribution: float) -> str:
+    """A log-odds contribution as a factor: odds × 2.4, or odds ÷ 1.3."""
+    factor = math.exp(min(abs(contribution), 20))
+    return f"odds {'×' if contribution >= 0 else '÷'} {factor:,.1f}"
+
+
+def sentence(code: str | None) -> str:
+    """A stored word such as `owner_off_duty`, as text."""
+    return (code or "").replace("_", " ").strip().capitalize()
+
+
+def percent(share: float | None) -> str:
+    """0.784 -> 78%; small shares keep a decimal so that 0.4% is not 0%."""
+    if share is None:
+        return "–"
+    return f"{share * 100:.1f}%" if 0 < share < 0.0995 else f"{share * 100:.0f}%"
+
+
+def percent_range(low: float, high: float) -> str:
+    if high < 0.0995:
+        return f"{low * 100:.1f}–{high * 100:.1f}%"
+    return f"{low * 100:.0f}–{high * 100:.0f}%"
+
+
+def lift(times: float) -> str:
+    """How often more than the team's usual rate: "8× the usual"."""
+    return f"{times:.0f}× the usual" if times >= 9.95 else f"{times:.1f}× the usual".replace(".0×", "×")
+
+
+def money(value: float | None) -> str:
+    """US dollars: $450,000, or $1.25M from a million on."""
+    if value is None:
+        return "–"
+    if abs(value) >= 1_000_000:
+        return f"${value / 1_000_000:.2f}M"
+    return f"${value:,.0f}"
+
+
+def number(value: float | None) -> str:
+    """A feature's value: 10, 3.5 or 1,200."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:,.2f}".rstrip("0")
+    return str(value)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 alert`, `3 alerts`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def exact(at: datetime | None, timezone: str) -> str:
+    """Mon 2 Mar 2026, 09:00 CST, in the viewer's zone."""
+    if at is None:
+        return "–"
+    local = at.astimezone(ZoneInfo(timezone))
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
+
+
+def short(at: datetime | None, timezone: str, *, now: datetime) -> str:
+    """The day is left out when it is today."""
+    if at is None:
+        return "–"
+    zone = ZoneInfo(timezone)
+    local = at.astimezone(zone)
+    if local.date() == now.astimezone(zone).date():
+        return f"{local:%H:%M}"
+    return f"{local:%a} {local.day} {local:%b, %H:%M}"
+
+
+def span(seconds: float) -> str:
+    """40 s, 12 min, 3 h 20 min, 4 days."""
+    seconds = max(seconds, 0)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 36:
+        return f"{hours} h {rest} min" if rest and hours < 10 else f"{hours} h"
+    return f"{round(seconds / 86400)} days"
+
+
+def ago(at: datetime | None, *, now: datetime) -> str:
+    """`12 min ago`, `just now`."""
+    if at is None:
+        return "never"
+    passed = (now - at).total_seconds()
+    return "just now" if passed < 45 else f"{span(passed)} ago"
+
+
+def snooze_until(choice: str, timezone: str, *, now: datetime) -> datetime:
+    """When an alert snoozed for `hour`, `tomorrow` or `week` comes back: mornings are 9:00 in the viewer's zone."""
+    if choice == "hour":
+        return now + timedelta(hours=1)
+    zone = ZoneInfo(timezone)
+    today = now.astimezone(zone).date()
+    days = 1 if choice == "tomorrow" else 7 - today.weekday()
+    morning = datetime.combine(today + timedelta(days=days), datetime.min.time(), zone).replace(hour=9)
+    return morning.astimezone(now.tzinfo)
