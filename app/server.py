@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import importlib
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -15,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
 from app import runtime as runtimes
-from app.api import application, auth, operations
+from app.api import alerts, application, auth, contacts, ingest, notifications, operations, routing
 from app.realtime.dashboard import Dashboard
 from app.realtime.gateway import Gateway
 from app.realtime.revocation import Revocation
@@ -104,14 +103,14 @@ def build(runtime: Runtime, *, role: Role = "all", limits: Limits | None = None)
 
 def _routers() -> Sequence[APIRouter]:
     # Static segments before {id}: routing's paths lie under /alerts and come before the alerts' own.
-    names = ("ingest", "contacts", "routing", "alerts", "notifications")
-    found = []
-    for name in names:
-        try:
-            found.append(importlib.import_module(f"app.api.{name}").router)
-        except (ModuleNotFoundError, ImportError, AttributeError) as error:  # TEMP until they land
-            sys.stderr.write(f"missing {name}: {error}\n")
-    return [*found, auth.router]
+    return (
+        ingest.router,
+        contacts.router,
+        routing.router,
+        alerts.router,
+        notifications.router,
+        auth.router,
+    )
 
 
 def bare(routes: list[BaseRoute], middleware: list[Middleware], lifespan: Lifespan) -> Any:

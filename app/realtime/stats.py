@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 
+from app.api import alert_shapes
 from app.realtime.tailer import Tailer
 from app.runtime import Runtime
 from core import log
 from core.changes import Told
-from core.db.tables import Alert
-from core.viewer import Viewer, alert_scope
-from core.words import Priority, Status
+from core.viewer import Viewer
+from core.views import alert_stats
 
 _log = log.get(__name__)
 _PAUSE = 1.0
@@ -41,26 +40,10 @@ class Stats:
             self._due.cancel()
 
     def numbers(self, viewer: Viewer) -> Numbers:
-        """{open, unassigned, byPriority, byStatus} of the open alerts this viewer may see."""
+        """The same numbers as GET /alerts/stats, of the alerts this viewer may see."""
         with self._runtime.database.read() as session:
-            rows = session.execute(
-                select(Alert.priority, Alert.status, Alert.assigned_agent_id.is_(None), func.count())
-                .where(Alert.closed_at.is_(None), alert_scope(viewer))
-                .group_by(Alert.priority, Alert.status, Alert.assigned_agent_id.is_(None))
-            ).all()
-        by_priority = {one.value: 0 for one in Priority}
-        by_status = {one.value: 0 for one in Status if one.is_open}
-        unassigned = 0
-        for priority, status, is_unassigned, count in rows:
-            by_priority[priority] += count
-            by_status[status] += count
-            unassigned += count if is_unassigned else 0
-        return {
-            "open": sum(by_status.values()),
-            "unassigned": unassigned,
-            "byPriority": by_priority,
-            "byStatus": by_status,
-        }
+            found = alert_stats.alert_stats(session, viewer, now=self._runtime.clock.now())
+        return dict(alert_shapes.camel(found))
 
     def _hear(self, batch: Sequence[Told]) -> None:
         waiting = self._due is not None and not self._due.done()
