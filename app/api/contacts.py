@@ -24,8 +24,8 @@ Text64 = Annotated[str, StringConstraints(max_length=64, pattern=_NO_NUL)]
 Text120 = Annotated[str, StringConstraints(max_length=120, pattern=_NO_NUL)]
 Text200 = Annotated[str, StringConstraints(max_length=200, pattern=_NO_NUL)]
 Text300 = Annotated[str, StringConstraints(max_length=300, pattern=_NO_NUL)]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*\S[^\x00]*$")]
-ContactId = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\x00]*\S[^\x00]*$")]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+ContactId = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
 Dollars = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 
@@ -100,7 +100,7 @@ class ContactPage(Camel):
 
 
 class TransactionIn(Camel):
-    id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*\S[^\x00]*$")]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
     kind: Literal["sale", "purchase", "refinance", "investment"]
     occurred_at: AwareDatetime
     value: Dollars | None = None

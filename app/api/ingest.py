@@ -154,8 +154,8 @@ def _all_bad(body: Body, refusals: list[Refusal]) -> Response:
 class SignalIn(Camel):
     """A fact about a contact that another system found."""
 
-    user_id: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*\S[^\x00]*$")] = Field(
-        validation_alias=AliasChoices("userId", "contactId", "contact_id")
+    user_id: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")] = (
+        Field(validation_alias=AliasChoices("userId", "contactId", "contact_id"))
     )
     type: str = Field(max_length=48)
     subtype: str = Field(default="", max_length=48)
