@@ -12,7 +12,7 @@ from zlib import crc32
 from core.routing import roster as why
 from core.routing.actions import Wish
 from core.routing.directory import Agent
-from core.routing.queues import Key, Queues
+from core.routing.queues import Key, Queues, describe
 from core.routing.rules import Compiled
 from core.routing.state import House
 from core.routing.strategies import STRATEGIES
@@ -76,7 +76,7 @@ def choose(
     """
     ring = crc32(case.alert_id.encode() if seed is None else f"{seed}:{case.alert_id}".encode())
     choice = Choice()
-    tried: dict[int, str] = {}
+    tried: dict[int, dict[str, Any]] = {}
     found = None if strategy else _by_rules(case, house, queues, exclude, ring, choice, tried)
     if found is None:
         default = "stale_escalation" if trigger in STALE_TRIGGERS else house.strategy_for(case.territory)
@@ -98,10 +98,13 @@ def _by_rules(
     exclude: frozenset[int],
     ring: int,
     choice: Choice,
-    tried: dict[int, str],
+    tried: dict[int, dict[str, Any]],
 ) -> _Found | None:
     """The first rule that holds and whose action finds somebody; every rule that holds gets to notify until then."""
-    for position, rule in house.rules.matching(case.facts):
+    for position, rule, miss in house.rules.tried(case.facts):
+        if miss is not None:
+            tried[position] = miss
+            continue
         found: _Found | None = None
         for action in rule.actions:
             wish = action.wish(case.facts)
@@ -112,11 +115,12 @@ def _by_rules(
                 if found is not None and wish.roles:
                     choice.notify += _told(wish, case, house, found)
         if found is not None:
-            tried[position] = "assigned"
+            tried[position] = {"id": rule.id, "name": rule.name, "outcome": "assigned"}
             choice.rule = rule
             found.why = f"Rule “{rule.name}”: {found.why[0].lower()}{found.why[1:]}"
             return found
-        tried[position] = "nobody_free" if any(action.kind != "notify" for action in rule.actions) else "notified"
+        outcome = "nobody_free" if any(action.kind != "notify" for action in rule.actions) else "notified"
+        tried[position] = {"id": rule.id, "name": rule.name, "outcome": outcome}
     return None
 
 
@@ -138,31 +142,30 @@ def _grant(wish: Wish, case: Case, house: House, queues: Queues, exclude: frozen
     where = replace(case, territory=wish.territory) if wish.territory else case
     if not wish.skills:
         return _by_strategy(where, house.strategy_for(where.territory), queues, None, exclude, ring)
-    return _walk("skill", iter((_skill_pool(wish, where, house),)), queues, None, exclude, ring)
+    return _walk("skill", _skill_pools(wish, where, house), queues, None, exclude, ring)
 
 
-def _skill_pool(wish: Wish, case: Case, house: House) -> Pool:
-    directory = house.directory
-    near = frozenset(directory.around(case.territory))
-    members = set(range(len(directory.agents)))
-    for skill, least in wish.skills:
-        members &= {one for one in directory.skilled(skill) if directory.agents[one].level(skill) >= least}
-
-    def is_near(agent: Agent) -> bool:
-        return agent.primary_territory in near or not near.isdisjoint(agent.territories)
-
+def _skill_pools(wish: Wish, case: Case, house: House) -> Iterator[Pool]:
+    """Those who know what is asked: near ones first, then everywhere."""
+    directory, kind = house.directory, case.alert_type
     named = " and ".join(skill for skill, _ in wish.skills)
-    return Pool(
-        ("skills", case.territory, case.alert_type, *(f"{skill}>={least}" for skill, least in wish.skills)),
-        tuple(members),
-        lambda agent: (
-            -sum(agent.level(skill) for skill, _ in wish.skills),
-            not is_near(agent),
-            not agent.prefers(case.alert_type),
-        ),
-        BY_LOAD,
-        lambda agent: f"You know {named}",
-    )
+    asked = tuple(f"{skill}>={least}" for skill, least in wish.skills)
+    able = directory.able(wish.skills)
+
+    def rank(agent: Agent) -> tuple[float, ...]:
+        return (-sum(agent.level(skill) for skill, _ in wish.skills), not agent.prefers(kind))
+
+    for territory in directory.around(case.territory):
+        here = f"You cover {directory.place(territory)} and know {named}"
+        yield Pool(
+            ("asked", kind, territory, *asked),
+            directory.covering(territory),
+            rank,
+            BY_LOAD,
+            lambda agent, here=here: here,  # type: ignore[misc]
+            able,
+        )
+    yield Pool(("asked", kind, *asked), tuple(able), rank, BY_LOAD, lambda agent: f"You know {named}", able)
 
 
 def _named(wish: Wish, house: House, queues: Queues, exclude: frozenset[int]) -> _Found | None:
@@ -185,7 +188,7 @@ def _named(wish: Wish, house: House, queues: Queues, exclude: frozenset[int]) ->
                 position=agent.position,
                 strategy="assign_to_agent",
                 why=because,
-                candidates=[_candidate(agent, queues, because, ())],
+                candidates=[describe(agent, queues.loads[agent.position], because, [])],
                 reachable=1,
             )
     return None
@@ -210,16 +213,13 @@ def _walk(
     exclude: frozenset[int],
     ring: int,
 ) -> _Found | None:
-    agents = queues.directory.agents
     for pool in pools:
         line = queues.line(name, pool, among, ring)
         if exclude:
             line = (position for position in line if position not in exclude)
         best = list(islice(line, MOST_CANDIDATES))
         if best:
-            candidates = [
-                _candidate(agents[one], queues, pool.why(agents[one]), pool.rank(agents[one])) for one in best
-            ]
+            candidates = queues.described(name, pool, among, best)
             return _Found(
                 position=best[0],
                 strategy=name,
@@ -228,18 +228,6 @@ def _walk(
                 reachable=queues.length(name, pool, among),
             )
     return None
-
-
-def _candidate(agent: Agent, queues: Queues, because: str, rank: tuple[float, ...]) -> dict[str, Any]:
-    load = queues.loads[agent.position]
-    return {
-        "agentId": agent.id,
-        "why": because,
-        "rank": [float(part) for part in rank],
-        "open": load.open,
-        "capacity": agent.capacity,
-        "turn": load.turn,
-    }
 
 
 def _overflow_or_pool(
@@ -278,7 +266,7 @@ def _trace(
     exclude: frozenset[int],
     found: _Found | None,
     choice: Choice,
-    tried: dict[int, str],
+    tried: dict[int, dict[str, Any]],
     ring: int,
 ) -> dict[str, Any]:
     excluded = dict(queues.roster.excluded)
@@ -293,7 +281,7 @@ def _trace(
             excluded[why.OUT_OF_REACH] = elsewhere
     last = max(tried) + 1 if choice.rule else len(house.rules)
     return {
-        "rules": [_rule_entry(house, position, tried, case) for position in _shown(tried, last)],
+        "rules": _rule_entries(house, tried, last),
         "rulesTried": last,
         "excluded": excluded,
         "candidates": found.candidates if found else [],
@@ -302,17 +290,13 @@ def _trace(
     }
 
 
-def _shown(tried: dict[int, str], last: int) -> list[int]:
-    """Every rule that held, and the first few that did not: all of them can be recomputed from the versions."""
+def _rule_entries(house: House, tried: dict[int, dict[str, Any]], last: int) -> list[dict[str, Any]]:
+    """Every rule that was looked at, and the first few that the index passed over: all can be recomputed on request."""
+    passed_over = house.rules.passed_over
     if last <= MOST_RULES:
-        return list(range(last))
-    rest = (position for position in range(last) if position not in tried)
-    return sorted([*tried, *islice(rest, max(0, MOST_RULES - len(tried)))])
-
-
-def _rule_entry(house: House, position: int, tried: dict[int, str], case: Case) -> dict[str, Any]:
-    rule = house.rules.rules[position]
-    outcome = tried.get(position)
-    if outcome is None:
-        return {"id": rule.id, "outcome": "no_match", "why": house.rules.why_not(position, case.facts)}
-    return {"id": rule.id, "name": rule.name, "outcome": outcome}
+        return [tried.get(position) or passed_over[position] for position in range(last)]
+    shown = sorted(tried)[:MOST_RULES]
+    missing = MOST_RULES - len(shown)
+    if missing:
+        shown = sorted([*shown, *islice((position for position in range(last) if position not in tried), missing)])
+    return [tried.get(position) or passed_over[position] for position in shown]

@@ -97,6 +97,7 @@ class Directory:
         self._primary: dict[str, list[int]] = {}
         self._skilled: dict[str, tuple[int, ...]] = {}
         self._levels: dict[str, tuple[tuple[int, tuple[int, ...]], ...]] = {}
+        self._able: dict[tuple[tuple[str, int], ...], frozenset[int]] = {}
         self._in_team: dict[str, list[int]] = {}
         for agent in self.agents:
             for territory in dict.fromkeys((agent.primary_territory, *agent.territories)):
@@ -148,6 +149,17 @@ class Directory:
             found = tuple((level, tuple(levels[level])) for level in sorted(levels, reverse=True))
             if len(self._levels) < 10_000:
                 self._levels[skill] = found
+        return found
+
+    def able(self, skills: tuple[tuple[str, int], ...]) -> frozenset[int]:
+        """Agents who know every skill at its least level."""
+        found = self._able.get(skills)
+        if found is None:
+            found = frozenset(
+                agent.position for agent in self.agents if all(agent.level(skill) >= least for skill, least in skills)
+            )
+            if len(self._able) < 10_000:
+                self._able[skills] = found
         return found
 
     def in_team(self, team_id: str) -> Sequence[int]:

@@ -5,11 +5,11 @@ decision costs microseconds whatever the number of agents. Values only: no sessi
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.routing.directory import Directory
+from core.routing.directory import Agent, Directory
 from core.routing.roster import Roster
 from core.routing.strategy import BY_LOAD, Pool
 
@@ -26,12 +26,26 @@ class Load:
 
 
 class _Queue:
-    __slots__ = ("members", "pool", "rows")
+    __slots__ = ("members", "pool", "ranks", "rows", "said")
 
-    def __init__(self, pool: Pool, members: frozenset[int], rows: list[Row]) -> None:
+    def __init__(self, pool: Pool, members: frozenset[int], directory: Directory) -> None:
         self.pool = pool
         self.members = members
-        self.rows = rows
+        self.ranks = {position: pool.rank(directory.agents[position]) for position in members}
+        self.rows: list[Row] = []
+        self.said: dict[int, tuple[list[float], str]] = {}
+
+
+def describe(agent: Agent, load: Load, why: str, rank: list[float]) -> dict[str, Any]:
+    """One candidate in a trace."""
+    return {
+        "agentId": agent.id,
+        "why": why,
+        "rank": rank,
+        "open": load.open,
+        "capacity": agent.capacity,
+        "turn": load.turn,
+    }
 
 
 class Queues:
@@ -80,6 +94,22 @@ class Queues:
         """How many free agents stand in this pool's queue."""
         return len(self._queue(strategy_id, pool, among).rows)
 
+    def described(
+        self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None, positions: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """Candidates as the trace shows them; what loads do not change is worked out once a pool."""
+        queue = self._queue(strategy_id, pool, among)
+        said = queue.said
+        agents, loads = self.directory.agents, self.loads
+        found = []
+        for position in positions:
+            agent = agents[position]
+            known = said.get(position)
+            if known is None:
+                known = said[position] = ([float(part) for part in queue.ranks[position]], pool.why(agent))
+            found.append(describe(agent, loads[position], known[1], known[0]))
+        return found
+
     def least_loaded(self, exclude: frozenset[int]) -> int | None:
         """Of those on duty who are full: the smallest load over capacity, then turn, then id."""
         return min((one for one in self.full if one not in exclude), key=self._overload, default=None)
@@ -110,9 +140,11 @@ class Queues:
         queue = self._queues.get(key)
         if queue is None:
             members = self.roster.eligible.intersection(pool.members)
+            if pool.among is not None:
+                members &= pool.among
             if among:
                 members &= among[1]
-            queue = _Queue(pool, members, [])
+            queue = _Queue(pool, members, self.directory)
             queue.rows = sorted(self._row(queue, position) for position in members if position not in self.full)
             for position in members:
                 self._standing[position].append(queue)
@@ -123,7 +155,7 @@ class Queues:
         load, agent = self.loads[position], self.directory.agents[position]
         share = load.open / agent.capacity
         moving = (share, load.turn) if queue.pool.by == BY_LOAD else (load.turn, share)
-        return (*queue.pool.rank(agent), *moving, agent.token, position)
+        return (*queue.ranks[position], *moving, agent.token, position)
 
     def _move(self, position: int, *, opened: int, turn: float) -> None:
         load = self.loads[position]

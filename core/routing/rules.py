@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from core.errors import Invalid
@@ -27,7 +28,7 @@ class NewRule:
     actions: tuple[Mapping[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Compiled:
     id: str
     name: str
@@ -35,11 +36,18 @@ class Compiled:
     conditions: tuple[Condition, ...]
     actions: tuple[Action, ...]
 
-    def failing(self, facts: Facts) -> Condition | None:
-        """The first condition that does not hold."""
-        for condition in self.conditions:
+    @cached_property
+    def misses(self) -> tuple[dict[str, Any], ...]:
+        """Per condition, what the trace says when it is the one that fails; shared between decisions."""
+        return tuple(
+            {"id": self.id, "outcome": "no_match", "why": f"not: {condition.says}"} for condition in self.conditions
+        )
+
+    def miss(self, facts: Facts) -> dict[str, Any] | None:
+        """What the trace says of the first condition that does not hold; None when all do."""
+        for number, condition in enumerate(self.conditions):
             if not condition.test(facts):
-                return condition
+                return self.misses[number]
         return None
 
 
@@ -116,6 +124,8 @@ class RuleSet:
         self.rules = tuple(rules)
         self._always: list[int] = []
         self._by_value: dict[tuple[str, ...], dict[str, list[int]]] = {path: {} for path in INDEXED}
+        self.passed_over: list[dict[str, Any]] = []
+        """Per rule, what the trace says when its indexed condition did not hold; shared between decisions."""
         for position, rule in enumerate(self.rules):
             self._index(position, rule)
         self._cache: dict[tuple[Any, ...], tuple[int, ...]] = {}
@@ -145,23 +155,19 @@ class RuleSet:
                 self._cache[key] = found
         return found
 
-    def matching(self, facts: Facts) -> Iterator[tuple[int, Compiled]]:
-        """The rules that hold, in order."""
+    def tried(self, facts: Facts) -> Iterator[tuple[int, Compiled, dict[str, Any] | None]]:
+        """Every promising rule in order, with what the trace says of its failing; None when it holds."""
         for position in self.promising(facts):
             rule = self.rules[position]
-            if rule.failing(facts) is None:
-                yield position, rule
-
-    def why_not(self, position: int, facts: Facts) -> str | None:
-        """The condition that fails, in plain words; None when the rule holds."""
-        failing = self.rules[position].failing(facts)
-        return f"not: {failing.says}" if failing else None
+            yield position, rule, rule.miss(facts)
 
     def _index(self, position: int, rule: Compiled) -> None:
         narrow = [condition for condition in rule.conditions if condition.only is not None]
         if not narrow:
             self._always.append(position)
+            self.passed_over.append({"id": rule.id, "outcome": "no_match"})
             return
         best = min(narrow, key=lambda condition: (len(condition.only or ()), -INDEXED.index(condition.path)))
+        self.passed_over.append(rule.misses[rule.conditions.index(best)])
         for value in best.only or ():
             self._by_value[best.path].setdefault(value, []).append(position)

@@ -35,7 +35,7 @@ class Pool(NamedTuple):
     """Agents to choose among, best first by `rank`, then by the moving part (`by`)."""
 
     key: tuple[str | None, ...]
-    """Identity of members and ranking: equal keys of one strategy mean the same queue, which is kept in order between alerts."""
+    """Identity of members, ranking and reasons: equal keys of one strategy are one queue, kept in order between alerts."""
     members: Sequence[int]
     """Positions in the directory."""
     rank: Callable[[Agent], tuple[float, ...]]
@@ -43,6 +43,8 @@ class Pool(NamedTuple):
     by: str
     why: Callable[[Agent], str]
     """Why such an agent fits, as the start of a sentence to the agent."""
+    among: frozenset[int] | None = None
+    """Only these of the members."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,25 +2,19 @@
 
 from collections.abc import Iterator
 
-from core.routing.directory import Agent, Directory
+from core.routing.directory import Directory
 from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, spoken, whole_house
 
 
 def pools(case: Case, directory: Directory) -> Iterator[Pool]:
     """Everybody on duty, ranked by how good they are at this kind of client, wherever they work."""
     kind = case.alert_type
-    near = frozenset(directory.around(case.territory))
-
-    def why(agent: Agent) -> str:
-        is_near = agent.primary_territory in near or not near.isdisjoint(agent.territories)
-        return spoken(agent, case, place=directory.place(case.territory) if case.territory and is_near else None)
-
     yield Pool(
         ("best", kind),
         whole_house(directory),
         lambda agent: (-agent.level(kind), not agent.prefers(kind)),
         BY_LOAD,
-        why,
+        lambda agent: spoken(agent, case, place=None),
     )
 
 

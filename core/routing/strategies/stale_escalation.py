@@ -12,7 +12,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
     before = directory.by_id.get(case.owner_id or case.previous_agent_id or "")
     if before is not None and before.team_id is not None:
         yield Pool(
-            ("team", before.team_id, kind),
+            ("team", before.team_id, before.id, kind),
             directory.in_team(before.team_id),
             lambda agent: (agent.level(kind) == 0,),
             BY_LOAD,
