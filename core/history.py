@@ -5,15 +5,17 @@ order or in any batches: each lands on the day it occurred. Machine traffic is c
 An event counts from when it occurred, or was received if the client's clock runs ahead (core.events lets it by minutes).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
 from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
-from core.db.dialect import upsert
+from core.db.dialect import is_postgres, upsert
 from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.people import Contact, Property
 from core.words import EventType
@@ -44,6 +46,11 @@ _BY_NAME = {
 _NARROWER = ("refinance_click", "market_report", "refinance_calculator", "buying_calculator", "investment_research")
 KINDS = (*_BY_TYPE.values(), *_BY_NAME.values(), *_NARROWER)
 """Every counted kind. Beside them stands `at:HH:device`, one per human hour and device: visits, hours and devices."""
+CARRIERS: dict[str, tuple[EventType, ...]] = {
+    **{kind: (event_type,) for event_type, kind in _BY_TYPE.items()},
+    "refinance_click": (EventType.EMAIL_CLICK,),
+}
+"""Kinds that only events of certain types count as; the others are known by a name, which every type may carry."""
 DOCUMENT_KINDS = ("document_access", "document_download", "document_share")
 DEVICES = ("desktop", "mobile", "tablet")
 
@@ -121,16 +128,10 @@ class History:
         return max(0, min(REACH_DAYS, today - self.first_day + 1))
 
 
-def kinds(event: "RecordedEvent") -> list[str]:
+def kinds(event: "RecordedEvent") -> tuple[str, ...]:
     """The kinds one event counts as; a name such as value_check is more telling than the type that carried it."""
-    named = _BY_NAME.get(_normal(event.event_name)) if event.event_name else None
-    kind = named or _BY_TYPE.get(event.event_type)  # type: ignore[call-overload]
-    found = [] if kind is None else [kind]
-    if named is None or event.event_type in _DOCUMENTS or event.event_type in _MAIL:
-        if named is not None:
-            found.append(_BY_TYPE[EventType(event.event_type)])
-        found.extend(_narrower(event))
-    return found
+    sure, look = _plan(event.event_type, event.event_name)
+    return sure if look is None else sure + look(event.event_name or "", event.properties)
 
 
 def today(now: datetime) -> int:
@@ -146,21 +147,7 @@ def absorb(session: Session, events: Sequence["RecordedEvent"], machine_ids: set
     for event in _unmask(session, machine_ids):
         _tally(tallies, event, -1, machine=False)
         _tally(tallies, event, 1, machine=True)
-    if tallies:
-        statement = upsert(session, Rollup)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["contact_id", "kind", "day"],
-                set_={
-                    "human": Rollup.human + statement.excluded.human,
-                    "machine": Rollup.machine + statement.excluded.machine,
-                },
-            ),
-            [
-                {"contact_id": contact_id, "kind": kind, "day": day, "human": human, "machine": machine}
-                for (contact_id, kind, day), (human, machine) in sorted(tallies.items())
-            ],
-        )
+    _add(session, tallies)
     _absorb_sessions(session, events, machine_ids)
 
 
@@ -171,13 +158,13 @@ def load(session: Session, contact_ids: Iterable[str], *, now: datetime) -> dict
     if not ids:
         return histories
     day = today(now)
-    for contact_id, first_seen_at in session.execute(
+    for contact_id, first_seen_at in session.connection().execute(
         select(Contact.id, Contact.first_seen_at).where(Contact.id.in_(ids))
     ):
         if first_seen_at <= now:
             histories[contact_id].first_day = today(first_seen_at)
     later = _later_today(session, ids, now)
-    rows = session.execute(
+    rows = session.connection().execute(
         select(Rollup.contact_id, Rollup.kind, Rollup.day, Rollup.human, Rollup.machine)
         .where(
             Rollup.contact_id.in_(ids),
@@ -226,6 +213,34 @@ def of(
     return history
 
 
+_SQLITE_ADD = """
+    INSERT INTO rollups (contact_id, kind, day, human, machine) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (contact_id, kind, day)
+    DO UPDATE SET human = rollups.human + excluded.human, machine = rollups.machine + excluded.machine
+"""
+_POSTGRES_ADD = """
+    INSERT INTO rollups (contact_id, kind, day, human, machine)
+    SELECT r->>0, r->>1, (r->>2)::date, (r->>3)::int, (r->>4)::int FROM jsonb_array_elements(%s::jsonb) AS r
+    ON CONFLICT (contact_id, kind, day)
+    DO UPDATE SET human = rollups.human + excluded.human, machine = rollups.machine + excluded.machine
+"""
+
+
+def _add(session: Session, tallies: Mapping[tuple[str, str, date], list[int]]) -> None:
+    """Driver-level SQL: SQLAlchemy's binding costs more than the rows do (see core.events.recording). In the order of
+    their keys, so that two writers wait for each other and never in a circle."""
+    if not tallies:
+        return
+    rows = [
+        (contact, kind, day.isoformat(), human, machine) for (contact, kind, day), (human, machine) in tallies.items()
+    ]
+    rows.sort()
+    if is_postgres(session):
+        session.connection().exec_driver_sql(_POSTGRES_ADD, (orjson.dumps(rows).decode(),))
+    else:
+        session.connection().exec_driver_sql(_SQLITE_ADD, rows)
+
+
 _REACH = timedelta(days=REACH_DAYS)
 
 
@@ -233,36 +248,61 @@ def _normal(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
-def _narrower(event: "RecordedEvent") -> list[str]:
-    """refinance_click, market_report, the calculators and investment research, from names and properties."""
-    found = []
-    kind, name, properties = event.event_type, event.event_name or "", event.properties
-    if kind == EventType.EMAIL_CLICK and "refinanc" in (
-        f"{properties.get('campaignId', '')} {properties.get('url', '')} {name}".lower()
-    ):
-        found.append("refinance_click")
-    if _normal(name) == "market_report_view" or ((kind in _MAIL or kind in _DOCUMENTS) and _is_report(properties)):
-        found.append("market_report")
-    if kind == EventType.CALCULATOR_USE:
-        subject = f"{properties.get('calculatorType', '')} {name}".lower()
-        if "refinanc" in subject:
-            found.append("refinance_calculator")
-        elif any(word in subject for word in _INVESTMENT_WORDS):
-            found.append("investment_research")
-        elif any(word in subject for word in _BUYING_WORDS):
-            found.append("buying_calculator")
-    elif kind in (EventType.PROPERTY_VIEW, EventType.SEARCH):
-        subject = f"{properties.get('purpose', '')} {properties.get('listingType', '')} {name}".lower()
-        if any(word in subject for word in _INVESTMENT_WORDS):
-            found.append("investment_research")
-    return found
+_Look = Callable[[str, Mapping[str, Any]], tuple[str, ...]]
+
+
+@lru_cache(maxsize=4096)
+def _plan(event_type: str, event_name: str | None) -> tuple[tuple[str, ...], _Look | None]:
+    """What type and name say for sure, and who looks into the properties for more (None: nobody need)."""
+    name = _normal(event_name) if event_name else ""
+    named, kind = _BY_NAME.get(name), _BY_TYPE.get(event_type)  # type: ignore[call-overload]
+    opened = event_type in _DOCUMENTS or event_type in _MAIL
+    if named is not None and not opened:
+        return (named,), None
+    sure = tuple(each for each in (named, kind) if each is not None)
+    if name == "market_report_view":
+        sure = (*sure, "market_report")
+    elif opened:
+        return sure, _look_into_click if event_type == EventType.EMAIL_CLICK else _look_for_report
+    if event_type == EventType.EMAIL_CLICK:
+        return sure, _look_for_refinancing
+    if event_type == EventType.CALCULATOR_USE:
+        return sure, _look_into_calculator
+    if event_type in (EventType.PROPERTY_VIEW, EventType.SEARCH):
+        return sure, _look_for_investment
+    return sure, None
+
+
+def _look_into_click(name: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    return _look_for_refinancing(name, properties) + _look_for_report(name, properties)
+
+
+def _look_for_refinancing(name: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    subject = f"{properties.get('campaignId', '')} {properties.get('url', '')} {name}".lower()
+    return ("refinance_click",) if "refinanc" in subject else ()
+
+
+def _look_for_report(_name: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("market_report",) if properties and _is_report(properties) else ()
+
+
+def _look_into_calculator(name: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    subject = f"{properties.get('calculatorType', '')} {name}".lower()
+    if "refinanc" in subject:
+        return ("refinance_calculator",)
+    if any(word in subject for word in _INVESTMENT_WORDS):
+        return ("investment_research",)
+    return ("buying_calculator",) if any(word in subject for word in _BUYING_WORDS) else ()
+
+
+def _look_for_investment(name: str, properties: Mapping[str, Any]) -> tuple[str, ...]:
+    subject = f"{properties.get('purpose', '')} {properties.get('listingType', '')} {name}".lower()
+    return ("investment_research",) if any(word in subject for word in _INVESTMENT_WORDS) else ()
 
 
 def _is_report(properties: Mapping[str, Any]) -> bool:
     return any(
-        "market_report" in _normal(value)
-        for key in _CAMPAIGN_KEYS
-        if properties and isinstance(value := properties.get(key), str)
+        "market_report" in _normal(value) for key in _CAMPAIGN_KEYS if isinstance(value := properties.get(key), str)
     )
 
 
@@ -278,11 +318,16 @@ def _tally(
             tally = tallies[contact_id, kind, day] = [0, 0]
         tally[machine] += times
     if not machine and event.event_type not in _NOT_A_VISIT:
-        visit = (contact_id, f"at:{at.hour:02}:{_device(event.device)}", day)
+        visit = (contact_id, _visit(at.hour, event.device), day)
         tally = tallies.get(visit)
         if tally is None:
             tally = tallies[visit] = [0, 0]
         tally[0] += times
+
+
+@lru_cache(maxsize=4096)
+def _visit(hour: int, device: str | None) -> str:
+    return f"at:{hour:02}:{_device(device)}"
 
 
 def _device(device: str | None) -> str:
@@ -337,7 +382,7 @@ def _later_today(session: Session, ids: list[str], now: datetime) -> dict[tuple[
     """What the rollups of now's day already count that occurs after `now`: exactness when looking back."""
     midnight = datetime.fromordinal(today(now) + 1).replace(tzinfo=UTC)
     tallies: dict[tuple[str, str, date], list[int]] = {}
-    for row in session.execute(
+    for row in session.connection().execute(
         _EVENT_COLUMNS.add_columns(Event.is_machine).where(
             Event.contact_id.in_(ids), Event.occurred_at > now, Event.occurred_at < midnight, Event.received_at > now
         )
@@ -389,7 +434,7 @@ def _absorb_sessions(session: Session, events: Sequence["RecordedEvent"], machin
 
 
 def _load_sessions(session: Session, histories: dict[str, History], ids: list[str], now: datetime) -> None:
-    rows = session.execute(
+    rows = session.connection().execute(
         select(ContactSession.contact_id, ContactSession.started_at, ContactSession.last_at)
         .where(
             ContactSession.contact_id.in_(ids),
@@ -403,7 +448,7 @@ def _load_sessions(session: Session, histories: dict[str, History], ids: list[st
 
 
 def _load_homes(session: Session, histories: dict[str, History], ids: list[str]) -> None:
-    rows = session.execute(
+    rows = session.connection().execute(
         select(Property.contact_id, Property.estimated_value, Property.mortgage_balance, Property.purchased_on)
         .where(Property.contact_id.in_(ids))
         .order_by(Property.id)
@@ -413,7 +458,7 @@ def _load_homes(session: Session, histories: dict[str, History], ids: list[str])
 
 
 def _load_facts(session: Session, histories: dict[str, History], ids: list[str], now: datetime) -> None:
-    rows = session.execute(
+    rows = session.connection().execute(
         select(Signal.contact_id, Signal.type, Signal.subtype, Signal.strength, Signal.confidence, Signal.first_seen_at)
         .where(
             Signal.contact_id.in_(ids),

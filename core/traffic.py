@@ -96,7 +96,7 @@ def _bursts(clicks: list[_Mail]) -> set[int]:
 def _neighbours(session: Session, mails: Mapping[str, list[_Mail]]) -> Iterable[tuple[str, _Mail]]:
     """Mail events of these contacts that were processed before, close enough in time to matter."""
     times = [mail.at for of_contact in mails.values() for mail in of_contact]
-    rows = session.execute(
+    rows = session.connection().execute(
         select(Event.contact_id, Event.id, Event.event_type, Event.occurred_at, Event.page_url, Event.properties).where(
             Event.contact_id.in_(list(mails)),
             Event.occurred_at >= min(times) - BURST,

@@ -1,19 +1,20 @@
 """Open signals in the database: the same pattern refreshes its row, one that no longer fits closes, posted ones lapse."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import case, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from core import ids
 from core.db.dialect import upsert
 from core.db.tables.behaviour import Event, Signal
-from core.history import History, kinds
+from core.history import CARRIERS, History, kinds
 from core.signals import registry
 from core.signals.found import Found, OpenSignal
+from core.words import EventType
 
 NEWEST_EVENTS = 50
 FROM_EVENTS = "events"
@@ -94,7 +95,7 @@ def open_signals(session: Session, contact_ids: Sequence[str], *, now: datetime)
 def _open(session: Session, contact_ids: Sequence[str]) -> dict[str, list[Any]]:
     rows: dict[str, list[Any]] = defaultdict(list)
     if contact_ids:
-        for row in session.execute(
+        for row in session.connection().execute(
             select(*_COLUMNS)
             .where(Signal.contact_id.in_(contact_ids), Signal.closed_at.is_(None))
             .order_by(Signal.type, Signal.subtype)
@@ -159,7 +160,7 @@ def _write(session: Session, writes: list[tuple[OpenSignal, Found]], *, now: dat
     statement = upsert(session, Signal)
     new = statement.excluded
     names = ("strength", "confidence", "event_count", "event_ids", "evidence", "window_start", "window_end")
-    session.execute(
+    session.connection().execute(
         statement.on_conflict_do_update(
             index_elements=["contact_id", "type", "subtype"],
             index_where=text("closed_at IS NULL"),
@@ -192,29 +193,41 @@ def _contributing(
     session: Session, writes: list[tuple[OpenSignal, Found]], *, now: datetime
 ) -> dict[tuple[str, str], list[str]]:
     """(contact, signal type) to the eventIds of the newest human events that make it, at most 50."""
-    wanted: dict[str, list[tuple[str, frozenset[str], datetime]]] = defaultdict(list)
+    wanted: dict[str, list[tuple[str, frozenset[str], int]]] = defaultdict(list)
+    bands = sorted({now - match.window_start for _, match in writes})
     for signal, match in writes:
         kinds_of = frozenset(registry.by_type()[signal.type].kinds)
-        wanted[signal.contact_id].append((signal.type, kinds_of, match.window_start))
-    oldest = min(match.window_start for _, match in writes)
+        wanted[signal.contact_id].append((signal.type, kinds_of, bands.index(now - match.window_start)))
+    # The band says in which windows an event lies: a small number, where reading every time back costs more than the rest.
+    band = case(*((Event.occurred_at > now - length, at) for at, length in enumerate(bands)), else_=len(bands))
     result: dict[tuple[str, str], list[str]] = defaultdict(list)
-    rows = session.execute(
+    rows = session.connection().execute(
         select(
-            Event.contact_id, Event.event_id, Event.event_type, Event.event_name, Event.occurred_at, Event.properties
+            Event.contact_id, Event.event_id, Event.event_type, Event.event_name, Event.properties, band.label("band")
         )
         .where(
             Event.contact_id.in_(list(wanted)),
-            Event.occurred_at > oldest,
+            Event.occurred_at > now - bands[-1],
             Event.is_machine.is_(False),
+            Event.event_type.in_(_types(signal.type for signal, _ in writes)),
             or_(Event.occurred_at <= now, Event.received_at <= now),
         )
         .order_by(Event.contact_id, Event.occurred_at.desc())
     )
     for row in rows:
         of_event = kinds(row)  # type: ignore[arg-type]
-        for signal_type, kinds_of, since in wanted[row.contact_id]:
-            if row.occurred_at > since and not kinds_of.isdisjoint(of_event):
+        for signal_type, kinds_of, reach in wanted[row.contact_id]:
+            if row.band <= reach and not kinds_of.isdisjoint(of_event):
                 event_ids = result[row.contact_id, signal_type]
                 if len(event_ids) < NEWEST_EVENTS:
                     event_ids.append(row.event_id)
     return result
+
+
+def _types(signal_types: Iterable[str]) -> list[str]:
+    """The event types that can make these signals: any, when one is known by a name that every type may carry."""
+    found: set[str] = set()
+    for signal_type in set(signal_types):
+        for kind in registry.by_type()[signal_type].kinds:
+            found.update(CARRIERS.get(kind, EventType))
+    return sorted(found)

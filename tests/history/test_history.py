@@ -20,8 +20,8 @@ def _loaded(database: Database, now: datetime, contact_id: str = "contact-1") ->
 
 def test_a_value_check_counts_as_a_value_check_whatever_type_carries_it() -> None:
     for event_type in ("PAGE_VIEW", "CALCULATOR_USE", "PROPERTY_VIEW", "BUTTON_CLICK"):
-        assert history.kinds(event(event_type, "value_check", at=NOW)) == ["value_check"]
-    assert history.kinds(event("PROPERTY_VIEW", "Comparable-View", at=NOW)) == ["comparable"]
+        assert history.kinds(event(event_type, "value_check", at=NOW)) == ("value_check",)
+    assert history.kinds(event("PROPERTY_VIEW", "Comparable-View", at=NOW)) == ("comparable",)
 
 
 def test_refinancing_is_known_from_campaign_url_or_name() -> None:
