@@ -12,7 +12,7 @@ from zlib import crc32
 from core.routing import roster as why
 from core.routing.actions import Wish
 from core.routing.directory import Agent
-from core.routing.queues import Key, Queues, describe
+from core.routing.queues import Key, Queues
 from core.routing.rules import Compiled
 from core.routing.state import House
 from core.routing.strategies import STRATEGIES
@@ -82,9 +82,9 @@ def choose(
         default = "stale_escalation" if trigger in STALE_TRIGGERS else house.strategy_for(case.territory)
         found = _by_strategy(case, strategy or default, queues, None, exclude, ring)
     if found is not None:
-        agent, load = house.directory.agents[found.position], queues.loads[found.position]
+        agent = house.directory.agents[found.position]
         choice.position, choice.strategy = found.position, found.strategy
-        choice.reason = f"{found.why}; {load.open} of {agent.capacity} open."
+        choice.reason = f"{found.why}; {queues.open[found.position]} of {agent.capacity} open."
     else:
         _overflow_or_pool(queues, exclude, choice, strategy or default, may_overflow=trigger not in NO_OVERFLOW)
     choice.trace = _trace(case, house, queues, exclude, found, choice, tried, ring)
@@ -188,7 +188,7 @@ def _named(wish: Wish, house: House, queues: Queues, exclude: frozenset[int]) ->
                 position=agent.position,
                 strategy="assign_to_agent",
                 why=because,
-                candidates=[describe(agent, queues.loads[agent.position], because, [])],
+                candidates=[queues.describe(agent.position, because, [])],
                 reachable=1,
             )
     return None
@@ -238,9 +238,11 @@ def _overflow_or_pool(
     if may_overflow and eligible and len(full) == len(eligible):  # overflow is only ever explicit
         position = queues.least_loaded(exclude)
         if position is not None:
-            agent, load = queues.directory.agents[position], queues.loads[position]
+            agent = queues.directory.agents[position]
             choice.position, choice.overflow = position, True
-            choice.reason = f"Everybody on duty is full and you have the least; {load.open} of {agent.capacity} open."
+            choice.reason = (
+                f"Everybody on duty is full and you have the least; {queues.open[position]} of {agent.capacity} open."
+            )
             return
     choice.unassigned_reason = NOBODY_ELSE if eligible else NOBODY_ON_DUTY if queues.directory.agents else NO_AGENTS
     choice.reason = POOL_WORDS[choice.unassigned_reason]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -107,6 +108,8 @@ class Directory:
                 self._primary.setdefault(agent.primary_territory, []).append(agent.position)
             if agent.team_id:
                 self._in_team.setdefault(agent.team_id, []).append(agent.position)
+        self.kept: dict[Any, Any] = {}
+        """What core.routing.queues works out once for as long as this directory lives."""
         self._around: dict[str, tuple[str, ...]] = {}
         self._teams_of: dict[str, str | None] = {}
 

@@ -219,8 +219,8 @@ class _Batch:
         )
         if moved:
             served = {choice.position for choice in moved.values() if choice.position is not None}
-            agents, loads = self.house.directory.agents, self.queues.loads
-            turns = {agents[position].id: loads[position].turn for position in served}
+            agents = self.house.directory.agents
+            turns = {agents[position].id: self.queues.turn[position] for position in served}
             capacity.set_turns(self.session, self.queues.absent() | turns)
 
     def _leave(self, wanted: Mapping[str, tuple[Case, frozenset[str]]], chosen: Mapping[str, Choice]) -> None:

@@ -6,46 +6,41 @@ decision costs microseconds whatever the number of agents. Values only: no sessi
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from core.routing.directory import Agent, Directory
+from core.routing.directory import Directory
 from core.routing.roster import Roster
 from core.routing.strategy import BY_LOAD, Pool
 
 Row = tuple[Any, ...]
 """(rank ..., moving, moving, token, position)"""
 Key = tuple[Any, ...]
+_MOST_KEPT = 20_000
 
 
-@dataclass(slots=True)
-class Load:
-    open: int
-    turn: float
-    """Virtual time of the fair queue: one unit an alert; the smallest is next."""
+class _Standing:
+    """What loads do not change of a pool: who is in it, their ranks and reasons. Kept with the directory between batches."""
 
+    __slots__ = ("members", "ranks", "said")
 
-class _Queue:
-    __slots__ = ("members", "pool", "ranks", "rows", "said")
-
-    def __init__(self, pool: Pool, members: frozenset[int], directory: Directory) -> None:
-        self.pool = pool
+    def __init__(self, pool: Pool, among: frozenset[int] | None, directory: Directory) -> None:
+        members = frozenset(pool.members)
+        if pool.among is not None:
+            members &= pool.among
+        if among is not None:
+            members &= among
         self.members = members
         self.ranks = {position: pool.rank(directory.agents[position]) for position in members}
-        self.rows: list[Row] = []
         self.said: dict[int, tuple[list[float], str]] = {}
 
 
-def describe(agent: Agent, load: Load, why: str, rank: list[float]) -> dict[str, Any]:
-    """One candidate in a trace."""
-    return {
-        "agentId": agent.id,
-        "why": why,
-        "rank": rank,
-        "open": load.open,
-        "capacity": agent.capacity,
-        "turn": load.turn,
-    }
+class _Queue:
+    __slots__ = ("by_load", "rows", "standing")
+
+    def __init__(self, pool: Pool, standing: _Standing) -> None:
+        self.standing = standing
+        self.by_load = pool.by == BY_LOAD
+        self.rows: list[Row] = []
 
 
 class Queues:
@@ -53,10 +48,12 @@ class Queues:
         """`loads` is agent id -> (open alerts, virtual time), as read in this transaction."""
         self.directory = directory
         self.roster = roster
-        self.loads = [Load(*loads.get(agent.id, (0, 0.0))) for agent in directory.agents]
-        self.full = {
-            position for position in roster.eligible if self.loads[position].open >= directory.agents[position].capacity
-        }
+        agents = directory.agents
+        read = [loads.get(agent.id, (0, 0.0)) for agent in agents]
+        self.open = [one[0] for one in read]
+        self.turn = [one[1] for one in read]
+        """Virtual time of the fair queue: one unit an alert; the smallest is next."""
+        self.full = {position for position in roster.eligible if self.open[position] >= agents[position].capacity}
         self._queues: dict[Key, _Queue] = {}
         self._standing: list[list[_Queue]] = [[] for _ in directory.agents]
 
@@ -87,7 +84,7 @@ class Queues:
 
     def mark_full(self, position: int) -> None:
         """The alert just handed was refused: somebody took the last place after the loads were read."""
-        missing = self.directory.agents[position].capacity - self.loads[position].open
+        missing = self.directory.agents[position].capacity - self.open[position]
         self._move(position, opened=max(0, missing), turn=-1.0)
 
     def length(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None) -> int:
@@ -98,17 +95,27 @@ class Queues:
         self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None, positions: Sequence[int]
     ) -> list[dict[str, Any]]:
         """Candidates as the trace shows them; what loads do not change is worked out once a pool."""
-        queue = self._queue(strategy_id, pool, among)
-        said = queue.said
-        agents, loads = self.directory.agents, self.loads
+        standing = self._queue(strategy_id, pool, among).standing
         found = []
         for position in positions:
-            agent = agents[position]
-            known = said.get(position)
+            known = standing.said.get(position)
             if known is None:
-                known = said[position] = ([float(part) for part in queue.ranks[position]], pool.why(agent))
-            found.append(describe(agent, loads[position], known[1], known[0]))
+                rank = [float(part) for part in standing.ranks[position]]
+                known = standing.said[position] = (rank, pool.why(self.directory.agents[position]))
+            found.append(self.describe(position, known[1], known[0]))
         return found
+
+    def describe(self, position: int, why: str, rank: list[float]) -> dict[str, Any]:
+        """One candidate in a trace."""
+        agent = self.directory.agents[position]
+        return {
+            "agentId": agent.id,
+            "why": why,
+            "rank": rank,
+            "open": self.open[position],
+            "capacity": agent.capacity,
+            "turn": self.turn[position],
+        }
 
     def least_loaded(self, exclude: frozenset[int]) -> int | None:
         """Of those on duty who are full: the smallest load over capacity, then turn, then id."""
@@ -124,50 +131,56 @@ class Queues:
         for queue in self._queues.values():
             if not queue.rows:
                 continue
-            floor = min(self.loads[row[-1]].turn for row in queue.rows)
-            standing = {row[-1] for row in queue.rows}
-            for position in queue.pool.members:
-                if position not in standing and self.loads[position].turn < floor:
+            turn = self.turn
+            floor = min(turn[row[-1]] for row in queue.rows)
+            if floor <= 0.0:
+                continue
+            present = {row[-1] for row in queue.rows}
+            for position in queue.standing.members:
+                if turn[position] < floor and position not in present:
                     lifts[position] = max(floor, lifts.get(position, floor))
         return {self.directory.agents[position].id: turn for position, turn in lifts.items()}
 
     def _overload(self, position: int) -> tuple[float, float, str]:
-        load, agent = self.loads[position], self.directory.agents[position]
-        return (load.open / agent.capacity, load.turn, agent.id)
+        agent = self.directory.agents[position]
+        return (self.open[position] / agent.capacity, self.turn[position], agent.id)
 
     def _queue(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None) -> _Queue:
         key = (strategy_id, pool.key, among[0] if among else None)
         queue = self._queues.get(key)
         if queue is None:
-            members = self.roster.eligible.intersection(pool.members)
-            if pool.among is not None:
-                members &= pool.among
-            if among:
-                members &= among[1]
-            queue = _Queue(pool, members, self.directory)
-            queue.rows = sorted(self._row(queue, position) for position in members if position not in self.full)
-            for position in members:
-                self._standing[position].append(queue)
+            kept = self.directory.kept
+            standing = kept.get(key)
+            if standing is None:
+                standing = _Standing(pool, among[1] if among else None, self.directory)
+                if len(kept) < _MOST_KEPT:
+                    kept[key] = standing
+            queue = _Queue(pool, standing)
+            for position in standing.members:
+                if position in self.roster.eligible:
+                    self._standing[position].append(queue)
+                    if position not in self.full:
+                        queue.rows.append(self._row(queue, position))
+            queue.rows.sort()
             self._queues[key] = queue
         return queue
 
     def _row(self, queue: _Queue, position: int) -> Row:
-        load, agent = self.loads[position], self.directory.agents[position]
-        share = load.open / agent.capacity
-        moving = (share, load.turn) if queue.pool.by == BY_LOAD else (load.turn, share)
-        return (*queue.ranks[position], *moving, agent.token, position)
+        agent = self.directory.agents[position]
+        share, turn = self.open[position] / agent.capacity, self.turn[position]
+        moving = (share, turn) if queue.by_load else (turn, share)
+        return (*queue.standing.ranks[position], *moving, agent.token, position)
 
     def _move(self, position: int, *, opened: int, turn: float) -> None:
-        load = self.loads[position]
         if position in self.roster.eligible and position not in self.full:
             for queue in self._standing[position]:
                 row = self._row(queue, position)
                 del queue.rows[bisect_left(queue.rows, row)]
-        load.open = max(0, load.open + opened)
-        load.turn += turn
+        self.open[position] = max(0, self.open[position] + opened)
+        self.turn[position] += turn
         if position not in self.roster.eligible:
             return
-        if load.open >= self.directory.agents[position].capacity:
+        if self.open[position] >= self.directory.agents[position].capacity:
             self.full.add(position)
             return
         self.full.discard(position)

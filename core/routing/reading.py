@@ -408,7 +408,7 @@ def _fitting(directory: Directory, *, territory: str | None, skill: str | None, 
 
 
 def _available(queues: Queues, position: int, rank: int | None) -> AvailableAgent:
-    agent, load = queues.directory.agents[position], queues.loads[position]
+    agent = queues.directory.agents[position]
     reason = queues.roster.reasons.get(position) or (AT_CAPACITY if position in queues.full else None)
     return AvailableAgent(
         id=agent.id,
@@ -416,7 +416,7 @@ def _available(queues: Queues, position: int, rank: int | None) -> AvailableAgen
         team_id=agent.team_id,
         territories=agent.territories,
         skills=agent.skills,
-        open_alerts=load.open,
+        open_alerts=queues.open[position],
         capacity=agent.capacity,
         free=reason is None,
         reason=reason,
