@@ -4,17 +4,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.ui import identity, layout, sign_in
+from app.ui import identity, layout, parts, sign_in
 
 _PAGES = Path(__file__).resolve().parent.parent / "pages"
 _MENU = {
     "Today": [
-        ("overview", "Overview", "🏠"),
-        ("feed", "Feed", "📣"),
-        ("assignments", "Assignments", "🗂️"),
+        ("overview", "Overview", ":material/home:"),
+        ("feed", "Feed", ":material/notifications_active:"),
+        ("assignments", "Assignments", ":material/assignment_ind:"),
     ],
     "Learn": [
-        ("analytics", "Analytics", "📈"),
+        ("analytics", "Analytics", ":material/insights:"),
     ],
 }
 """Section to its pages: file name and address, title, icon. Another page is one line here and one file in pages/."""
@@ -25,7 +25,8 @@ def main() -> None:
     if viewer is None:
         sign_in.page()
         return
-    st.set_page_config(page_title="Doorbell", page_icon="🔔", layout="wide")
+    st.set_page_config(page_title="Doorbell", page_icon=parts.ICON, layout="wide")
+    layout.brand()
     page = st.navigation(
         {
             section: [

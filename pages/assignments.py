@@ -140,7 +140,6 @@ def _row(lane: Lane | None, alert: BoardAlert, *, timezone: str, now: datetime) 
         "Since": words.short(alert.since, timezone, now=now),
         "State": late or words.status(alert.status),
         "Sure": words.percent(alert.confidence),
-        "Why": alert.reason or words.pool_reason(alert.unassigned_reason).capitalize(),
         "Details": f"/feed?alert={alert.alert_id}",
     }
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import cards, identity, layout, queries, words
+from app.ui import cards, identity, layout, queries, tiles, words
+from app.ui.tiles import Tile
 from core.views.overview import Overview
 from core.words import Role
 
@@ -30,7 +31,11 @@ def overview() -> None:
     st.subheader("First in line", anchor=False)
     if found.urgent:
         cards.show(viewer, found.urgent, key="overview-cards", now=queries.now(), page="top", compact=True, other=_do)
-        st.page_link("pages/feed.py", label=f"All {words.plural(numbers.open_total, 'open alert')}", icon="📣")
+        st.page_link(
+            "pages/feed.py",
+            label=f"All {words.plural(numbers.open_total, 'open alert')}",
+            icon=":material/notifications_active:",
+        )
     else:
         st.success("Nothing is open. New alerts appear here by themselves.")
     _week(numbers)
@@ -44,41 +49,57 @@ def _do(name: str, action: Mapping[str, Any]) -> None:
 
 
 def _now(numbers: Overview, *, is_agent: bool) -> None:
-    waiting = numbers.unacknowledged
-    if numbers.overdue:
-        st.error(f"**{words.plural(numbers.overdue, 'alert')}** not acknowledged in time.", icon="⏰")
     by = " · ".join(
         f"{count:,} {words.group(priority).lower()}" for priority, count in numbers.open_by_priority.items() if count
     )
-    with st.container(horizontal=True, gap="small"):
-        _tile("Not acknowledged", f"{waiting:,}", "alerts")
-        _tile("Open", f"{numbers.open_total:,}", by or "none")
-        if is_agent:
-            _tile("Yours", f"{numbers.mine:,}", "open alerts")
-        _tile("Free to take", f"{numbers.unassigned:,}", "without an owner")
-        _tile("Snoozed", f"{numbers.snoozed:,}", "come back by themselves")
+    late = numbers.overdue
+    shown = [
+        Tile(
+            label="Overdue",
+            value=f"{late:,}",
+            note="not acknowledged in time" if late else "everything in time",
+            tone="bad" if late else "",
+            feed={"status": "New"} if late else None,
+        ),
+        Tile(
+            label="Not acknowledged",
+            value=f"{numbers.unacknowledged:,}",
+            note="new alerts",
+            tone="warn" if numbers.unacknowledged else "",
+            feed={"status": "New"},
+        ),
+        Tile(label="Open", value=f"{numbers.open_total:,}", note=by or "no alerts", feed={}),
+        Tile(
+            label="Free to take", value=f"{numbers.unassigned:,}", note="no owner yet", feed={"agent": "Free to take"}
+        ),
+    ]
+    if is_agent:
+        shown.insert(3, Tile(label="Yours", value=f"{numbers.mine:,}", note="open alerts", feed={"agent": "Mine"}))
+    if numbers.snoozed:
+        shown.append(
+            Tile(label="Snoozed", value=f"{numbers.snoozed:,}", note="come back later", feed={"snoozed": "Only these"})
+        )
+    tiles.show(shown, key="overview-now")
 
 
 def _week(numbers: Overview) -> None:
     st.subheader("Today and this week", anchor=False)
-    before = numbers.converted_last_week
     response = numbers.response
-    with st.container(horizontal=True, gap="small"):
-        _tile("Opened today", f"{numbers.opened_today:,}", "alerts")
-        _tile("Converted this week", f"{numbers.converted_this_week:,}", f"{before:,} in the whole week before")
-        _tile("Value this week", words.money(numbers.value_this_week), "US dollars, as recorded")
-        _tile(
-            "Half acknowledged within",
-            words.span(response.value) if response else "–",
-            f"{words.span(response.low)} to {words.span(response.high)}, last 7 days" if response else "last 7 days",
-        )
-
-
-def _tile(label: str, value: str, note: str) -> None:
-    with st.container(border=True, width=210, gap=None):
-        st.caption(label)
-        st.markdown(f"### {layout.plain(value)}", width="stretch")
-        st.caption(layout.plain(note))
+    shown = [
+        Tile(label="Opened today", value=f"{numbers.opened_today:,}", note="alerts"),
+        Tile(
+            label="Converted this week",
+            value=f"{numbers.converted_this_week:,}",
+            note=f"alerts; {numbers.converted_last_week:,} in the week before",
+        ),
+        Tile(label="Value this week", value=words.money(numbers.value_this_week), note="US dollars, as recorded"),
+        Tile(
+            label="Half acknowledged within",
+            value=words.span(response.value) if response else "–",
+            note=f"range {words.span(response.low)} to {words.span(response.high)}, 7 days" if response else "7 days",
+        ),
+    ]
+    tiles.show(shown, key="overview-week")
 
 
 def _loads(numbers: Overview) -> None:

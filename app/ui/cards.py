@@ -159,7 +159,7 @@ def card_data(viewer: Viewer, card: AlertCard, *, now: datetime, can: Sequence[s
         "sureRange": words.percent_range(card.confidence_low, card.confidence_high),
         "sureHelp": "How sure we are that this person has it in mind; 95 of 100 such ranges hold the true share.",
         "lift": words.lift(card.lift),
-        "chance": f"{words.percent(card.probability)} {words.chance(card.alert_type)}"
+        "chance": f"{words.chance(card.alert_type)}: {words.percent(card.probability)}"
         f" ({words.percent_range(card.probability_low, card.probability_high)})",
         "openedAt": _ms(card.opened_at),
         "openedIso": card.opened_at.isoformat(),

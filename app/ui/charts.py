@@ -32,7 +32,7 @@ def contributions(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             hovertemplate="%{y}: %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
         )
     )
-    figure.update_xaxes(title="← against · for → (log-odds)", zeroline=True)
+    figure.update_xaxes(title="Weight in log-odds: ← against · for →", zeroline=True)
     return _laid_out(figure, height=90 + 32 * len(shown), left=8)
 
 
@@ -49,6 +49,8 @@ def volume(rows: Sequence[VolumeRow]) -> go.Figure:
             hovertemplate="%{x|%a %d %b}: %{y} alerts<extra>" + words.type_words(kind) + "</extra>",
         )
     figure.update_layout(barmode="stack")
+    if max((row.count for row in rows), default=0) <= 4:
+        figure.update_yaxes(dtick=1)
     figure.update_xaxes(title="Day (your time zone)")
     figure.update_yaxes(title="Alerts opened", rangemode="tozero", tickformat=",d")
     return _laid_out(figure, height=320, legend=True)

@@ -64,7 +64,7 @@ def _people(found: AlertDetail) -> None:
     if found.outcome is not None:
         outcome = found.outcome
         value = f", {layout.plain(words.money(outcome.value))}" if outcome.value else ""
-        by = f" by {layout.plain(outcome.recorded_by)}" if outcome.recorded_by else ""
+        by = f" · recorded by {layout.plain(outcome.recorded_by)}" if outcome.recorded_by else ""
         notes = f" · “{layout.plain(outcome.notes)}”" if outcome.notes else ""
         st.markdown(f"**Outcome:** {words.outcome(outcome.outcome, converted=outcome.converted)}{value}{by}{notes}")
 
@@ -168,7 +168,8 @@ def _owner(viewer: Viewer, found: AlertDetail) -> None:
 def _decision(viewer: Viewer, decision: DecisionRow) -> None:
     mine = decision.agent_id == viewer.user_id
     whom = "you" if mine else layout.plain(decision.agent_name) if decision.agent_name else "nobody"
-    st.markdown(f"**Why {whom}:** {layout.plain(decision.reason)}")
+    told = "" if mine or decision.agent_id is None else " (as they were told)"
+    st.markdown(f"**Why {whom}**{told}: {layout.plain(decision.reason)}")
     trace = decision.trace
     others = [
         candidate

@@ -35,13 +35,13 @@ def warmest(viewer: Viewer) -> None:
         place = f" · {words.territory(row.territory)}" if row.territory else ""
         st.markdown(
             f"**{who}** · {words.type_words(row.intent)} · **{words.lift(row.lift)}** · "
-            f"{words.percent(row.probability)} {words.chance(row.intent)}{place} · last seen {seen}"
+            f"{words.chance(row.intent)}: {words.percent(row.probability)}{place} · last seen {seen}"
         )
 
 
 def keyboard_help() -> None:
     """The keys of the Feed, where somebody looks for them."""
-    with st.popover("⌨️ Keyboard", width="content"):
+    with st.popover("Keyboard", icon=":material/keyboard:", width="content"):
         st.markdown(
             "| key | does |\n|---|---|\n"
             "| `j` / `k` | next / previous alert |\n"

@@ -51,7 +51,13 @@ def bar(viewer: Viewer) -> Chosen:
     people = _people(viewer)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input(
-            "Search", key="text", bind="query-params", placeholder="Name, e-mail or type", width=260, max_chars=200
+            "Search",
+            key="text",
+            bind="query-params",
+            placeholder="Name, e-mail or type",
+            width=210,
+            max_chars=200,
+            label_visibility="collapsed",
         )
         st.pills(
             "Priority",
@@ -60,6 +66,7 @@ def bar(viewer: Viewer) -> Chosen:
             format_func=lambda one: words.PRIORITY[one],
             key="priority",
             bind="query-params",
+            label_visibility="collapsed",
         )
         st.segmented_control(
             "Order",
@@ -69,6 +76,7 @@ def bar(viewer: Viewer) -> Chosen:
             default="urgent",
             required=True,
             bind="query-params",
+            label_visibility="collapsed",
         )
         number = _count()
         with st.popover(f"Filters ({number})" if number else "Filters", width="content"):
@@ -172,7 +180,7 @@ def _saved(viewer: Viewer) -> None:
         if st.form_submit_button("Save"):
             done = commands.save_filter(viewer, PAGE, name, present())
             if done.ok:
-                st.toast(done.text, icon="✅")
+                st.toast(done.text, icon=":material/check_circle:")
                 st.rerun(scope="fragment")
             st.error(done.text)
 

@@ -29,7 +29,7 @@ def dialog(alert_ids: Sequence[str]) -> None:
         if not done.ok:
             st.error(done.text)
             return
-        st.toast(f"{done.text} to {layout.plain(chosen.name)}", icon="✅")
+        st.toast(f"{done.text} to {layout.plain(chosen.name)}", icon=":material/check_circle:")
         st.rerun()
 
 

@@ -9,6 +9,7 @@ from app.ui import commands, live, parts, queries, words
 from core.viewer import Viewer
 from core.views.progress import JobProgress
 
+_LOGO = parts.FOLDER / "logo.svg"
 _leave = parts.component("leave", isolated=False)
 
 
@@ -23,19 +24,26 @@ def heading(title: str, *, viewer: Viewer, live_key: str, up_to: int, announce: 
 
 def _bell(viewer: Viewer) -> None:
     unread = queries.unread(viewer)
-    label = f"🔔 {unread if unread < 100 else '99+'}" if unread else "🔔"
-    with st.popover(label, help=words.plural(unread, "unread notice"), width="content"):
+    label = (str(unread) if unread < 100 else "99+") if unread else "Inbox"
+    with st.popover(
+        label, icon=":material/notifications:", help=words.plural(unread, "unread notice"), width="content"
+    ):
         rows = queries.inbox(viewer)
         if not rows:
             st.caption("Nothing yet. When an alert comes to you, it is told here too.")
         for row in rows:
-            mark = "🔵 " if row.read_at is None else ""
+            icon = ":material/circle_notifications:" if row.read_at is None else ":material/done:"
             when = words.ago(row.created_at, now=queries.now())
             link = {"alert": row.alert_id} if row.alert_id else None
-            st.page_link("pages/feed.py", label=f"{mark}{plain(row.title)}", query_params=link)
+            st.page_link("pages/feed.py", label=plain(row.title), icon=icon, query_params=link)
             st.caption(when)
         if unread:
             st.button("Mark all as read", key="read-inbox", on_click=commands.read_inbox, args=(viewer,))
+
+
+def brand() -> None:
+    """The name over the menu."""
+    st.logo(str(_LOGO), size="large")
 
 
 def menu_foot(viewer: Viewer) -> None:
@@ -87,4 +95,4 @@ def first_steps() -> None:
             language="bash",
         )
         st.markdown("**3. Watch the Feed.** The alert slides in by itself, with why and how sure.")
-        st.page_link("pages/feed.py", label="Open the Feed", icon="📣")
+        st.page_link("pages/feed.py", label="Open the Feed", icon=":material/notifications_active:")

@@ -39,8 +39,10 @@ def _toast(events: Any) -> None:
         return
     st.session_state["told_up_to"] = max(item["changeId"] for item in fresh.values())
     if len(fresh) > 1:
-        st.toast(f"{len(fresh)} new alerts", icon="🔔")
+        st.toast(f"{len(fresh)} new alerts", icon=":material/notifications_active:")
         return
     (item,) = fresh.values()
     priority = words.PRIORITY.get(item.get("priority"), "")
-    st.toast(f"New alert: {priority} · {words.type_words(item.get('alertType', ''))}", icon="🔔")
+    st.toast(
+        f"New alert: {priority} · {words.type_words(item.get('alertType', ''))}", icon=":material/notifications_active:"
+    )

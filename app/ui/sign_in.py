@@ -11,7 +11,7 @@ _form = parts.component("sign_in", isolated=False)
 
 def page() -> None:
     """Show the form; a successful sign-in loads the page again, at the address it was asked for."""
-    st.set_page_config(page_title="Sign in · Doorbell", page_icon="🔔", layout="centered")
+    st.set_page_config(page_title="Sign in · Doorbell", page_icon=parts.ICON, layout="centered")
     _form(key="sign_in", data={"help": _help()})
 
 

@@ -52,10 +52,10 @@ _TRANSACTION_OF = {
     Intent.INVESTMENT_INTEREST: "investment",
 }
 _CHANCE = {
-    Intent.LIKELY_TO_SELL: "sells within 180 days",
-    Intent.LIKELY_TO_BUY: "buys within 180 days",
-    Intent.REFINANCE_OPPORTUNITY: "refinances within 90 days",
-    Intent.INVESTMENT_INTEREST: "invests within 180 days",
+    Intent.LIKELY_TO_SELL: "Sells in 180 days",
+    Intent.LIKELY_TO_BUY: "Buys in 180 days",
+    Intent.REFINANCE_OPPORTUNITY: "Refinances in 90 days",
+    Intent.INVESTMENT_INTEREST: "Invests in 180 days",
 }
 _POOL = {
     "nobody_on_duty": "nobody is on duty",
@@ -84,7 +84,7 @@ def transaction_of(alert_type: str) -> str:
 
 def chance(alert_type: str) -> str:
     """What the probability is the probability of."""
-    return _CHANCE.get(Intent(alert_type), "happens") if alert_type in set(Intent) else "happens in time"
+    return _CHANCE.get(Intent(alert_type), "Happens") if alert_type in set(Intent) else "Happens in time"
 
 
 def pool_reason(reason: str | None) -> str:

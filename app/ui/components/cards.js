@@ -182,7 +182,7 @@ class View {
             make("div", { class: "number" }, make("strong", {}, card.sure), make("span", {}, " sure")),
             make("div", { class: "meter", "aria-hidden": "true" },
               this.band(card.sureLow, card.sureHigh), this.bar(card.sureAt)),
-            make("p", { title: card.sureHelp }, `${card.sureRange} likely · `, make("b", {}, card.lift)),
+            make("p", { title: card.sureHelp }, `${card.sureRange} · `, make("b", {}, card.lift)),
             make("p", {}, card.chance),
           ),
         ),
