@@ -29,15 +29,16 @@ _MOST_DETAILS = 50
 def post(session: Session, posted: PostedSignal, *, now: datetime) -> str:
     """Store what was posted and have the line look at the contact; the signal's id. The same external_id is one signal.
 
-    A newer one of the same type and subtype takes the place of the open one, which it supersedes.
+    A newer one of the same type and subtype takes the place of the open one. One that is over already, or older than
+    the open one, is kept closed.
     """
     check(posted, now=now)
     if posted.external_id is not None and (known := _known(session, posted.external_id)) is not None:
         return known
     _see(session, posted.contact_id, now=now)
-    first_seen_at, count = _supersede(session, posted, now=now)
-    signal_id = ids.new_id()
     valid_until = posted.valid_until or posted.occurred_at + DEFAULT_VALIDITY
+    counts, first_seen_at, count = _supersede(session, posted, is_over=valid_until <= now, now=now)
+    signal_id = ids.new_id()
     statement = upsert(session, Signal).values(
         id=signal_id,
         contact_id=posted.contact_id,
@@ -55,7 +56,7 @@ def post(session: Session, posted: PostedSignal, *, now: datetime) -> str:
         window_end=valid_until,
         first_seen_at=min(first_seen_at, posted.occurred_at),
         last_seen_at=now,
-        closed_at=now if valid_until <= now else None,
+        closed_at=None if counts else now,
     )
     session.execute(statement.on_conflict_do_nothing(index_elements=["external_id"]))
     if posted.external_id is not None:  # a racing post of the same one may have been first
@@ -137,18 +138,21 @@ def _see(session: Session, contact_id: str, *, now: datetime) -> None:
     session.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update(key_share=True))
 
 
-def _supersede(session: Session, posted: PostedSignal, *, now: datetime) -> tuple[datetime, int]:
+def _supersede(session: Session, posted: PostedSignal, *, is_over: bool, now: datetime) -> tuple[bool, datetime, int]:
+    """Whether the posted one counts now (the open one is closed then), since when, and how many came before it."""
     row = session.execute(
-        select(Signal.id, Signal.first_seen_at, Signal.event_count).where(
+        select(Signal.id, Signal.first_seen_at, Signal.window_start, Signal.event_count).where(
             Signal.contact_id == posted.contact_id,
             Signal.type == posted.type,
             Signal.subtype == posted.subtype,
             Signal.closed_at.is_(None),
         )
     ).first()
-    if row is None:
-        return posted.occurred_at, 0
+    if is_over or row is None:
+        return not is_over, posted.occurred_at, 0
+    if row.window_start > posted.occurred_at:
+        return False, posted.occurred_at, 0
     session.execute(
         update(Signal).where(Signal.id == row.id).values(closed_at=now).execution_options(synchronize_session=False)
     )
-    return row.first_seen_at, row.event_count
+    return True, row.first_seen_at, row.event_count

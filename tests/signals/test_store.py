@@ -119,6 +119,15 @@ def test_a_newer_one_of_the_same_kind_takes_its_place(database: Database, now: d
     assert [(each.strength, each.event_count) for each in open_now] == [(0.4, 2)]
 
 
+def test_one_that_is_over_or_older_does_not_push_out_the_open_one(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        first = signals.post(session, _posted(now), now=now)
+        older = now - timedelta(days=9)
+        signals.post(session, _posted(now, external_id="crm-2", occurred_at=older), now=now)
+        signals.post(session, _posted(now, external_id="crm-3", valid_until=now - timedelta(hours=1)), now=now)
+        assert [each.id for each in _look(session, now)] == [first]
+
+
 def test_a_posted_signal_lapses_at_its_end(database: Database, now: datetime) -> None:
     with database.write() as session:
         signals.post(session, _posted(now), now=now)
