@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
                 ws="auto",
                 ws_per_message_deflate=False,
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 lifespan="on",
                 server_header=False,

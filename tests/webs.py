@@ -13,7 +13,7 @@ from app import serving
 from app.runtime import Runtime
 from app.security.limits import Limits
 from app.server import Frame, Web, bare
-from core import changes, passwords
+from core import changes, log, passwords
 from core.changes import Audience
 from core.clock import Clock
 from core.db import Database
@@ -62,6 +62,7 @@ def serving_web(
     public_url: str = "",
 ) -> Iterator[Running]:
     """Serve until the block ends."""
+    log.configure(level="error", json=False)
     settings = Settings(secret_key=KEY, database_url=database.url, public_url=public_url)  # type: ignore[arg-type]
     runtime = Runtime(settings=settings, database=database, clock=clock)
     web = Web(runtime, limits=limits, frame=frame)

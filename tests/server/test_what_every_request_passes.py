@@ -136,7 +136,7 @@ def test_every_answer_carries_the_security_headers(web: Running) -> None:
     for path in ("/health", "/api/v1/nowhere", "/api/v1/openapi.json"):
         headers = httpx2.get(f"{web.url}{path}").headers
         assert headers["x-content-type-options"] == "nosniff"
-        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
 
 
 def test_the_same_key_gets_the_first_answer_and_does_nothing_again(web: Running) -> None:
