@@ -172,22 +172,19 @@ def funnel(session: Session, viewer: Viewer, *, since: datetime, until: datetime
 def response_times(session: Session, viewer: Viewer, *, since: datetime, until: datetime) -> tuple[ResponseRow, ...]:
     """How long the alerts opened in the period waited for somebody to acknowledge them, together and by priority."""
     waits = _waits(session, Alert.priority, _opened(viewer, since, until))
-    waiting = dict(
-        session.execute(
-            select(Alert.priority, func.count())
-            .where(Alert.closed_at.is_(None), Alert.acknowledged_at.is_(None), *_opened(viewer, since, until))
-            .group_by(Alert.priority)
-        )
-        .tuples()
-        .all()
+    rows = session.execute(
+        select(Alert.priority, func.count().label("number"))
+        .where(Alert.closed_at.is_(None), Alert.acknowledged_at.is_(None), *_opened(viewer, since, until))
+        .group_by(Alert.priority)
     )
+    waiting: dict[str, int] = {row.priority: row.number for row in rows}
     together = sorted(wait for group in waits.values() for wait in group)
-    rows = [ResponseRow(group=ALL, waiting=sum(waiting.values()), **_quantiles(together))]
+    found = [ResponseRow(group=ALL, waiting=sum(waiting.values()), **_quantiles(together))]
     for priority in Priority:
         if priority in waits or priority in waiting:
-            found = waits.get(priority, [])
-            rows.append(ResponseRow(group=priority, waiting=waiting.get(priority, 0), **_quantiles(found)))
-    return tuple(rows)
+            one = _quantiles(waits.get(priority, []))
+            found.append(ResponseRow(group=priority, waiting=waiting.get(priority, 0), **one))
+    return tuple(found)
 
 
 def agents_compared(session: Session, viewer: Viewer, *, since: datetime, until: datetime) -> tuple[ComparedAgent, ...]:
