@@ -71,7 +71,7 @@ def validate(raw: object) -> NewRule:
     description = raw.get("description") or ""
     if not isinstance(description, str) or len(description) > 2_000:
         wrong["description"] = "text of at most 2000 characters"
-    conditions = raw.get("conditions") or []
+    conditions = [] if raw.get("conditions") is None else raw["conditions"]
     if not isinstance(conditions, list | tuple) or len(conditions) > MOST_CONDITIONS:
         wrong["conditions"] = f"a list of at most {MOST_CONDITIONS}"
     actions = raw.get("actions")

@@ -1,0 +1,154 @@
+"""Routing over HTTP, as a client sees it: roles, foreign alerts, paging, versions and plain refusals."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import httpx2
+import pytest
+
+from core.clock import FakeClock
+from core.db import Database
+from tests import factories as make
+from tests.webs import Running, people, serving_web
+
+RULE = {
+    "name": "Sellers to Ann",
+    "priority": 10,
+    "enabled": True,
+    "description": "She knows them.",
+    "conditions": [
+        {"field": "alert.type", "operator": "equals", "value": "LIKELY_TO_SELL"},
+        {"field": "metadata.previousAgentId", "operator": "equals", "value": None},
+    ],
+    "actions": [{"type": "assign_by_skill", "params": {"requiredSkills": []}}],
+}
+
+
+@pytest.fixture
+def running(database: Database, clock: FakeClock) -> Iterator[Running]:
+    people(database, clock.now())
+    with serving_web(database, clock) as running:
+        yield running
+
+
+class Client:
+    def __init__(self, running: Running, who: str) -> None:
+        self._at = f"{running.url}/api/v1/alerts"
+        self._headers = {"authorization": f"Bearer {running.token(f'{who}@doorbell.test')}"}
+
+    def __call__(self, method: str, path: str, body: object = None) -> httpx2.Response:
+        return httpx2.request(method, self._at + path, json=body, headers=self._headers)
+
+
+def an_alert(running: Running, now: datetime, **values: object) -> str:
+    with running.runtime.database.write() as session:
+        return make.alert(session, now=now, **values)  # type: ignore[arg-type]
+
+
+def test_route_explains_itself_and_the_decision_can_be_read(running: Running, now: datetime) -> None:
+    mia, alert_id = Client(running, "mia"), an_alert(running, now)
+    answer = mia("POST", "/routing/route", {"alertIds": [alert_id, "unknown"]})
+    assert answer.status_code == 200, answer.text
+    (routed,) = answer.json()["items"]
+    decision = Client(running, "ada")("GET", f"/{alert_id}/decision").json()
+    assert decision["id"] == routed["decisionId"]
+    assert decision["agentId"] == routed["agentId"]
+    assert decision["trace"]["candidates"][0]["agentId"] == routed["agentId"]
+    history = Client(running, "ada")("GET", f"/{alert_id}/assignments").json()["items"]
+    assert [one["agentId"] for one in history] == [routed["agentId"]]
+
+
+def test_agents_read_but_do_not_route(running: Running, now: datetime) -> None:
+    ann, alert_id = Client(running, "ann"), an_alert(running, now)
+    for path in ("route", "reassign", "bulk-assign", "handle-stale", "simulate"):
+        body = {"alertIds": [alert_id], "alertId": alert_id, "agentId": "ann"}
+        assert ann("POST", f"/routing/{path}", body).status_code in (403, 422), path
+    assert ann("POST", "/routing/route", {"alertIds": [alert_id]}).status_code == 403
+    assert ann("POST", "/routing/rules", RULE).status_code == 403
+    for path in ("available-agents", "agent-workload/bob", "agents/bob/profile", "rules", "assignments", "stats"):
+        answer = ann("GET", f"/routing/{path}")
+        assert answer.status_code == 200, answer.text
+
+
+def test_an_agent_claims_from_the_pool_and_sees_no_foreign_alert(running: Running, now: datetime) -> None:
+    ann, pooled, foreign = Client(running, "ann"), an_alert(running, now), an_alert(running, now, agent_id="cal")
+    claimed = ann("POST", "/routing/assign", {"alertId": pooled, "agentId": "ann"})
+    assert (claimed.status_code, claimed.json()["agentId"]) == (200, "ann")
+    assert ann("POST", "/routing/assign", {"alertId": foreign, "agentId": "ann"}).status_code == 404
+    assert ann("GET", f"/{foreign}/decision").status_code == 404
+    assert ann("GET", f"/{foreign}/assignments").status_code == 404
+    assert Client(running, "mia")("POST", "/routing/route", {"alertIds": [foreign]}).status_code == 404
+
+
+def test_bulk_assign_answers_for_each_item(running: Running, now: datetime) -> None:
+    first, second = an_alert(running, now), an_alert(running, now, agent_id="cal")
+    answer = Client(running, "mia")(
+        "POST", "/routing/bulk-assign", {"alertIds": [first, second], "agentId": "bob", "reason": "spread"}
+    ).json()
+    assert (answer["done"], answer["failed"]) == (1, 1)
+    assert [(one["ok"], one["status"]) for one in answer["items"]] == [(True, 200), (False, 404)]
+
+
+def test_simulate_writes_nothing_and_takes_draft_rules(running: Running, now: datetime) -> None:
+    ada, alert_id = Client(running, "ada"), an_alert(running, now)
+    draft = RULE | {"actions": [{"type": "assign_to_agent", "params": {"agentId": "cal"}}]}
+    (found,) = ada("POST", "/routing/simulate", {"alertIds": [alert_id], "rules": [draft]}).json()["items"]
+    assert (found["agentId"], found["ruleId"], found["decisionId"]) == ("cal", "draft-0", None)
+    assert ada("GET", f"/{alert_id}/decision").status_code == 404
+    wrong = ada("POST", "/routing/simulate", {"alertIds": [alert_id], "strategy": "astrology"})
+    assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["strategy"])
+
+
+def test_a_rule_lives_by_its_version(running: Running) -> None:
+    ada = Client(running, "ada")
+    made = ada("POST", "/routing/rules", RULE)
+    assert made.status_code == 201, made.text
+    path = f"/routing/rules/{made.json()['id']}"
+    assert ada("PATCH", path, {"priority": 20, "version": 1}).json()["version"] == 2
+    assert ada("PUT", path, RULE | {"version": 1}).status_code == 409
+    assert ada("PUT", path, RULE | {"version": 2}).json()["priority"] == 10
+    assert ada("DELETE", f"{path}?version=1").status_code == 409
+    assert ada("DELETE", path).status_code == 204
+    assert ada("DELETE", path).status_code == 404
+    wrong = ada("POST", "/routing/rules", RULE | {"conditions": [{"field": "x", "operator": "regex", "value": "("}]})
+    assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["conditions.0.field"])
+
+
+def test_a_profile_is_put_in_camel_case(running: Running) -> None:
+    mia = Client(running, "mia")
+    body = {
+        "maxConcurrentAlerts": 4,
+        "territories": ["riverside"],
+        "primaryTerritory": "riverside",
+        "skills": {"seller": 5},
+        "specializations": ["luxury"],
+        "available": True,
+        "autoAssign": True,
+        "preferredAlertTypes": ["LIKELY_TO_SELL"],
+        "schedule": {"mon": [["09:00", "12:30"], ["13:30", "18:00"]]},
+    }
+    answer = mia("PUT", "/routing/agents/ann/profile", body)
+    assert answer.status_code == 200, answer.text
+    assert body.items() <= mia("GET", "/routing/agents/ann/profile").json().items()
+    wrong = mia("PUT", "/routing/agents/ann/profile", {"schedule": {"mon": [["18:00", "09:00"]]}})
+    assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["schedule.mon"])
+    assert mia("PUT", "/routing/agents/cal/profile", {"available": False}).status_code == 404
+
+
+def test_assignments_page_by_key(running: Running, now: datetime) -> None:
+    ids = {an_alert(running, now, agent_id="ann") for _ in range(5)}
+    ann, seen, cursor = Client(running, "ann"), [], ""
+    for _ in range(3):
+        page = ann("GET", f"/routing/assignments?limit=2&openOnly=true{cursor}").json()
+        seen += [one["alertId"] for one in page["items"]]
+        cursor = f"&cursor={page['nextCursor']}"
+    assert page["nextCursor"] is None
+    assert len(seen) == 5
+    assert set(seen) == ids
+    assert ann("GET", "/routing/assignments?cursor=nonsense").status_code == 422
+
+
+def test_stats_say_who_is_free_and_what_waits(running: Running, now: datetime) -> None:
+    an_alert(running, now)
+    stats = Client(running, "ada")("GET", "/routing/stats").json()
+    assert (stats["inPool"], stats["inPoolByReason"], stats["agents"]) == (1, {"nobody_on_duty": 1}, 3)
