@@ -10,7 +10,7 @@ from core.viewer import Viewer
 from core.views.progress import JobProgress
 
 _LOGO = parts.FOLDER / "logo.svg"
-_leave = parts.component("leave", isolated=False)
+_frame = parts.component("frame", isolated=False)
 
 
 def heading(title: str, *, viewer: Viewer, live_key: str, up_to: int, announce: bool = False) -> None:
@@ -49,8 +49,8 @@ def brand() -> None:
 def menu_foot(viewer: Viewer) -> None:
     """Who is signed in, and the way out, at the foot of the menu."""
     with st.sidebar:
-        _leave(
-            key="leave",
+        _frame(
+            key="frame",
             data={"name": viewer.name, "role": words.ROLE[viewer.role], "email": viewer.email},
         )
 

@@ -1,4 +1,5 @@
-// Who is signed in, and the way out: the session ends on the server, then the page loads as a stranger's.
+// The frame of every page (frame.css), and in the menu who is signed in and the way out: the session ends on the
+// server, then the page loads as a stranger's.
 export default function (component) {
   const { data, parentElement } = component;
   const initials = data.name.split(/\s+/).filter(Boolean).map((word) => word[0]).slice(0, 2).join("").toUpperCase();

@@ -1,0 +1,118 @@
+"""A real Chromium against the real web process; the jobs process is played by the tests' own transactions."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from core import passwords
+from core.clock import SystemClock
+from core.db import Database
+from core.db.migrate import upgrade
+from tests import factories
+from tests.browser.house import PASSWORD, ROOT, House, Open
+from tests.mail import free_port
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    database = Database(f"sqlite:///{folder / 'doorbell.db'}")
+    upgrade(database)
+    _people(database)
+    port = free_port()
+    log = (folder / "web.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "--no-jobs"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DOORBELL_DATA_DIR": str(folder),
+            "DOORBELL_DATABASE_URL": database.url,
+            "DOORBELL_PORT": str(port),
+            "DOORBELL_DEMO": "off",
+        },
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    assert "Doorbell is at" in first, (folder / "web.log").read_text()[-4000:]
+    yield House(url=f"http://127.0.0.1:{port}", database=database)
+    process.terminate()
+    process.wait(20)
+    process.stdout.close()
+    log.close()
+    database.dispose()
+
+
+def _people(database: Database) -> None:
+    now = SystemClock().now() - timedelta(minutes=1)
+    hashed = passwords.hash_password(PASSWORD)
+    with database.write() as session:
+        factories.admin(session, "ada", name="Ada Fair", password_hash=hashed, now=now)
+        factories.team(session, "north", name="North", now=now)
+        factories.team(session, "south", name="South", now=now)
+        factories.manager(session, "mia", of=["north"], name="Mia Stone", password_hash=hashed, now=now)
+        for agent_id, team in (("ann", "north"), ("bob", "north"), ("cal", "south")):
+            name = f"{agent_id.title()} Lee"
+            factories.agent(session, agent_id, team_id=team, name=name, password_hash=hashed, capacity=60, now=now)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        message = "CHROMIUM IS MISSING: no browser test ran (apt-get install chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, house: House) -> Iterator[Open]:
+    """Open a page in a browser of its own, signed in as `who` (None: nobody)."""
+    contexts: list[BrowserContext] = []
+
+    def visiting(path: str = "/", *, who: str | None = "ann", width: int = 1280, scheme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        contexts.append(context)
+        if who is not None:
+            answer = context.request.post(
+                f"{house.url}/session/login",
+                form={"email": f"{who}@doorbell.test", "password": PASSWORD},
+                headers={"accept": "application/json", "origin": house.url},
+            )
+            assert answer.status == 204, answer.text()
+        page = context.new_page()
+        page.goto(house.url + path)
+        return page
+
+    yield visiting
+    for context in contexts:
+        context.close()

@@ -1,0 +1,92 @@
+"""Every page, in both schemes and on a phone: nothing runs over the edge, and axe finds nothing serious."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.words import Priority
+from tests.browser.house import ROOT, House, Open
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+AXE = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
+PAGES = {"/": "Hello", "/feed": "Feed", "/assignments": "Assignments", "/analytics": "Analytics"}
+
+
+def settled(page: Page, title: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    page.wait_for_function("document.querySelectorAll('[data-stale=true]').length === 0")
+
+
+def axe() -> Path:
+    if not AXE.exists():
+        message = "AXE-CORE IS MISSING: accessibility was not tested (npm install --prefix tests/node)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return AXE
+
+
+def grave(page: Page) -> list[str]:
+    """What axe calls serious or critical on this page."""
+    page.evaluate(axe().read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['impact']} {one['id']}: {[node['html'][:160] + str(node['target']) for node in one['nodes']][:4]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alerts(house: House) -> None:
+    for priority in Priority:
+        house.ring(f"{priority.title()} Person", priority=priority, to="ann")
+    house.ring("Free Person", to=None)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious(path: str, scheme: str, visit: Open) -> None:
+    page = visit(path, who="mia", scheme=scheme)
+    settled(page, PAGES[path])
+    assert grave(page) == []
+
+
+def test_axe_finds_nothing_serious_at_the_sign_in(visit: Open) -> None:
+    page = visit("/", who=None)
+    expect(page.locator("#doorbell-email")).to_be_visible()
+    assert grave(page) == []
+
+
+def test_axe_finds_nothing_serious_in_the_details(house: House, visit: Open) -> None:
+    page = visit(f"/feed?alert={house.ring('Detail Person')}")
+    expect(page.get_by_role("dialog").get_by_text("Reach them:")).to_be_visible()
+    expect(page.get_by_role("dialog").locator(".js-plotly-plot")).to_be_visible()
+    assert grave(page) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_runs_over_the_edge_of_a_phone(path: str, visit: Open) -> None:
+    page = visit(path, who="ann", width=390)
+    settled(page, PAGES[path])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = page.evaluate(
+        """() => [...document.querySelector('.stMain').querySelectorAll('*')]
+            .filter((node) => node.getBoundingClientRect().right > 391 && node.checkVisibility())
+            .filter((node) => !node.closest('[data-testid=stDataFrame], .js-plotly-plot'))
+            .map((node) => node.outerHTML.slice(0, 120))"""
+    )
+    assert wide == []
+
+
+def test_no_page_asks_another_server(house: House, visit: Open) -> None:
+    page = visit("/", who="mia")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path, title in PAGES.items():
+        page.goto(house.url + path)
+        settled(page, title)
+    assert {url for url in asked if not url.startswith((house.url, "data:", "blob:"))} == set()
