@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import errors, group_commit
-from app.api.deps import Camel, Db, Manager, Now, RuntimeOf
+from app.api import deps, errors, group_commit
+from app.api.deps import Camel, Db, Manager, Now
 from app.api.group_commit import NotStored, Stored
 from app.runtime import Runtime
-from app.security.protect import LARGEST_BODY
+from app.security.protect import LARGEST_BODY, bearer
 from core import audit, events, loose_json, signals
 from core.errors import Invalid, TooLarge
 from core.events import Body, Refusal
@@ -68,13 +68,40 @@ _ANSWER_SCHEMA = {
 }
 
 
-@router.post(
+async def post_events(request: Request) -> Response:
+    """An event object, an array of them, or `{"events": [...]}`. The same `eventId` twice is one event.
+
+    In a list the good ones are kept and the bad ones named, by index, in `errors`.
+    """
+    # The dependencies by hand: FastAPI takes 120 µs to resolve these five, half of what the whole post costs.
+    runtime: Runtime = request.app.state.runtime
+    await deps.manager(await deps.caller(await deps.signed_in(runtime, bearer(request.scope))))
+    now = runtime.clock.now()
+    raw = await request.body()
+    if len(raw) > LARGEST_BODY:
+        raise TooLarge("a body may have 5 MB")
+    try:
+        if len(raw) <= _SMALL:
+            body = events.read_body(raw, now=now)
+            stored = await group_commit.of(runtime).record(body.events) if body.events else Stored()
+        else:
+            body, stored = await run_in_threadpool(_read_and_store, runtime, raw, now)
+    except NotStored as error:
+        return errors.problem(error.status, error.title, error.detail, headers={"Retry-After": "1"})
+    return _answer(body, stored)
+
+
+# Twice: the plain route answers (FastAPI's own wrapping costs 50 µs more, a quarter of the whole post), the other one
+# stands in the OpenAPI document.
+router.add_route("/events", post_events, methods=["POST"], include_in_schema=False)
+router.post(
     "/events",
     status_code=202,
     summary="Record one event or up to 5,000",
     response_class=Response,
     responses={202: {"description": "Committed", "content": {"application/json": {"schema": _ANSWER_SCHEMA}}}},
     openapi_extra={
+        "security": [{"token": []}],
         "requestBody": {
             "required": True,
             "content": {
@@ -88,26 +115,9 @@ _ANSWER_SCHEMA = {
                     }
                 }
             },
-        }
+        },
     },
-)
-async def post_events(request: Request, runtime: RuntimeOf, now: Now, _caller: Manager) -> Response:
-    """An event object, an array of them, or `{"events": [...]}`. The same `eventId` twice is one event.
-
-    In a list the good ones are kept and the bad ones named, by index, in `errors`.
-    """
-    raw = await request.body()
-    if len(raw) > LARGEST_BODY:
-        raise TooLarge("a body may have 5 MB")
-    try:
-        if len(raw) <= _SMALL:
-            body = events.read_body(raw, now=now)
-            stored = await group_commit.of(runtime).record(body.events) if body.events else Stored()
-        else:
-            body, stored = await run_in_threadpool(_read_and_store, runtime, raw, now)
-    except NotStored as error:
-        return errors.problem(error.status, error.title, error.detail, headers={"Retry-After": "1"})
-    return _answer(body, stored)
+)(post_events)
 
 
 def _read_and_store(runtime: Runtime, raw: bytes, now: datetime) -> tuple[Body, Stored]:
