@@ -36,13 +36,13 @@ _PER_VISIT = np.array(
         [1.00, 0.40, 0.08, 1.40, 0.16, 1.40, 0.60, 0.20, 0.10, 0.10, 0.05],  # refinance
         [1.00, 0.30, 0.80, 0.80, 0.05, 0.50, 0.55, 0.15, 0.90, 1.60, 0.90],  # invest
         [1.60, 0.16, 0.05, 0.04, 0.03, 0.45, 0.07, 0.01, 0.18, 0.20, 0.05],  # idle
-        [1.40, 1.00, 0.30, 0.05, 0.03, 0.20, 0.03, 0.02, 0.20, 0.40, 0.10],  # nosy
-        [1.40, 0.20, 0.25, 0.20, 0.05, 0.10, 0.03, 0.05, 1.00, 1.80, 0.10],  # dreaming
-        [1.00, 0.10, 0.02, 0.10, 0.15, 2.40, 1.10, 0.20, 0.05, 0.05, 0.02],  # tidying
+        [1.40, 1.10, 0.45, 0.05, 0.03, 0.20, 0.03, 0.02, 0.20, 0.40, 0.12],  # nosy
+        [1.40, 0.20, 0.30, 0.35, 0.06, 0.10, 0.03, 0.06, 1.20, 2.00, 0.12],  # dreaming
+        [1.00, 0.10, 0.02, 0.30, 0.15, 2.20, 1.00, 0.20, 0.05, 0.05, 0.02],  # tidying
     ]
 )
-MARKET_VISITS_A_DAY = 0.30
-BURSTS_A_YEAR = 0.16
+MARKET_VISITS_A_DAY = 0.22
+BURSTS_A_YEAR = 0.24
 BURST_DAYS = 9.0
 BURST_VISITS_A_DAY = 0.40
 
@@ -82,7 +82,7 @@ def _spells(
     """Spans of time with one rate of visits: everyday use, each stay in a market, and bursts that mean nothing."""
     count = len(population.people)
     market = (paths.state >= MARKET) & (paths.until > 0) & (paths.at < days)
-    eager = np.minimum(rng.gamma(3.0, 1 / 3.0, market.sum()), 3.0)  # some who move leave hardly a trace
+    eager = np.minimum(rng.gamma(1.1, 1 / 1.1, market.sum()), 3.0)  # some who move leave hardly a trace
     bursts = rng.poisson(BURSTS_A_YEAR * days / 365.0, count)
     burst_contact = np.repeat(np.arange(count), bursts)
     burst_at = rng.uniform(0, days, len(burst_contact))
@@ -120,7 +120,7 @@ def _clicks(population: Population, who: Ints, about: Ints, at: Floats, *, rng: 
     visit, kind = visit[order], kind[order]
     gaps = rng.exponential(55.0, len(visit)) + 3.0  # seconds
     total = gaps.cumsum()
-    first = np.flatnonzero(np.r_[True, visit[1:] != visit[:-1]])
+    first = np.unique(visit, return_index=True)[1]
     offset = total - np.repeat(total[first], np.diff(np.r_[first, len(visit)]))
     other = rng.random(len(who)) < 0.15
     device = np.where(other, rng.integers(0, 3, len(who)), population.device[who])
