@@ -172,7 +172,7 @@ def workload(session: Session, agent_id: str, *, now: datetime) -> Workload:
         raise NotFound("There is no such agent.")
     is_open = and_(Alert.assigned_agent_id == agent_id, Alert.closed_at.is_(None))
     by_priority = dict(
-        session.execute(select(Alert.priority, func.count()).where(is_open).group_by(Alert.priority)).tuples().all()
+        session.execute(select(Alert.priority, func.count()).where(is_open).group_by(Alert.priority)).all()
     )
     oldest, unacknowledged = session.execute(
         select(func.min(Alert.opened_at), func.sum(case((Alert.acknowledged_at.is_(None), 1), else_=0))).where(is_open)
