@@ -267,7 +267,7 @@ class _CommitEach:
 
 
 def serve(url: str, way: Literal["group", "each"], scratch: Path) -> None:
-    settings = Settings(data_dir=scratch, database_url=url, secret_key=_KEY)  # type: ignore[arg-type]
+    settings = Settings(data_dir=scratch, database_url=url, secret_key=_KEY)
     runtime = Runtime(settings=settings, database=Database(url), clock=SystemClock())
     now = runtime.clock.now()
     with runtime.database.write() as session:

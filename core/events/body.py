@@ -70,7 +70,7 @@ def _read_many(body: bytes, *, now: datetime) -> Body:
     except ValidationError:
         return _read_each(_items(body), now=now)
     if len(wires) > MAX_EVENTS:
-        raise _too_many(len(wires))
+        raise _too_many()
     good: list[NewEvent] = []
     bad: list[Refusal] = []
     for index, wire in enumerate(wires):
@@ -82,8 +82,6 @@ def _read_many(body: bytes, *, now: datetime) -> Body:
 
 
 def _read_each(items: list[bytes], *, now: datetime) -> Body:
-    if len(items) > MAX_EVENTS:
-        raise _too_many(len(items))
     good: list[NewEvent] = []
     bad: list[Refusal] = []
     for index, item in enumerate(items):
@@ -101,6 +99,7 @@ def _items(body: bytes) -> list[bytes]:
 
     Raises:
         Invalid: the brackets do not close.
+        TooLarge: more than 5,000.
     """
     found: list[bytes] = []
     depth = 0
@@ -122,6 +121,8 @@ def _items(body: bytes) -> list[bytes]:
         elif mark == b"," and depth == 1:
             found.append(body[start : token.start()])
             start = token.end()
+            if len(found) == MAX_EVENTS:
+                raise _too_many()
     raise Invalid("The body is not JSON: its brackets or strings do not close")
 
 
@@ -144,5 +145,5 @@ def _decoded(item: bytes) -> object:
         return {"eventId": found.group(1).decode("utf-8", "replace")} if found else None
 
 
-def _too_many(count: int) -> TooLarge:
-    return TooLarge(f"At most {MAX_EVENTS} events at once; these are {count}")
+def _too_many() -> TooLarge:
+    return TooLarge(f"At most {MAX_EVENTS:,} events at once")

@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 from sqlalchemy.orm import Session
 
-from core.db.dialect import is_postgres, wake
+from core.db.dialect import is_postgres
 from core.events.shapes import NewEvent, Recorded
 
 
@@ -26,8 +26,6 @@ def record(session: Session, events: Sequence[NewEvent], *, now: datetime) -> Re
     session.flush()
     store = _store_postgres if is_postgres(session) else _store_sqlite
     new_ids = store(session, distinct, now)
-    if new_ids:
-        wake(session, "events")
     return Recorded(len(new_ids), len(events) - len(new_ids), new_ids)
 
 
@@ -67,25 +65,28 @@ def _stored(at: datetime) -> str:
     return at.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-_POSTGRES_CONTACTS = """
-    INSERT INTO contacts (id, attributes, first_seen_at, updated_at)
-    SELECT id, '{}', %s, %s FROM unnest(%s::text[]) AS id ON CONFLICT (id) DO NOTHING
-"""
-_POSTGRES_EVENTS = f"""
-    INSERT INTO events (id, {", ".join(_COLUMNS)})
-    SELECT id, e->>0, e->>1, e->>2, e->>3, e->>4, (e->>5)::timestamptz, e->>6, e->>7, e->>8, e->>9, e->>10, e->>11,
-           e->12, %s, false
-    FROM (SELECT nextval('events_id_seq') AS id, e FROM jsonb_array_elements(%s::jsonb) AS e) AS numbered
-    ORDER BY (e->>0) COLLATE "C"
-    ON CONFLICT (event_id) DO NOTHING RETURNING event_id
+# One statement, because each one more is a round trip under the lock. Its foreign keys are checked at its end, when the
+# contacts are there. The notice is sent by the commit, and only when something was stored.
+_POSTGRES = f"""
+    WITH stored AS (
+        INSERT INTO events (id, {", ".join(_COLUMNS)})
+        SELECT id, e->>0, e->>1, e->>2, e->>3, e->>4, (e->>5)::timestamptz, e->>6, e->>7, e->>8, e->>9, e->>10, e->>11,
+               e->12, %(now)s, false
+        FROM (SELECT nextval('events_id_seq') AS id, e FROM jsonb_array_elements(%(events)s::jsonb) AS e) AS numbered
+        ORDER BY (e->>0) COLLATE "C"
+        ON CONFLICT (event_id) DO NOTHING RETURNING event_id, contact_id
+    ), seen AS (
+        INSERT INTO contacts (id, attributes, first_seen_at, updated_at)
+        SELECT DISTINCT contact_id COLLATE "C", '{{}}'::jsonb, %(now)s, %(now)s FROM stored ORDER BY 1
+        ON CONFLICT (id) DO NOTHING
+    )
+    SELECT event_id, (SELECT pg_notify('doorbell', 'events')::text) FROM stored
 """  # noqa: S608
 
 
 def _store_postgres(session: Session, events: Collection[NewEvent], now: datetime) -> frozenset[str]:
     """Keys are inserted in sorted order, so that two writers who meet the same new ones wait for each other and never
     in a circle; events are numbered in the order they came."""
-    connection = session.connection()
-    contacts = sorted({event.contact_id for event in events})
-    connection.exec_driver_sql(_POSTGRES_CONTACTS, (now, now, contacts))
     document = orjson.dumps([(*event,) for event in events]).decode()
-    return frozenset(row[0] for row in connection.exec_driver_sql(_POSTGRES_EVENTS, (now, document)))
+    rows = session.connection().exec_driver_sql(_POSTGRES, {"now": now, "events": document})
+    return frozenset(row[0] for row in rows)

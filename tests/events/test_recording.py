@@ -58,6 +58,7 @@ def test_a_duplicate_alone_wakes_nobody_and_changes_nothing(database: Database, 
     assert (recorded.accepted, recorded.duplicates) == (0, 1)
     with database.read() as session:
         assert session.scalars(select(Event.contact_id)).all() == ["user-1"]
+        assert session.scalars(select(Contact.id)).all() == ["user-1"]
 
 
 def test_nothing_is_kept_of_a_transaction_that_fails(database: Database, now: datetime) -> None:
