@@ -30,9 +30,9 @@ _WRONG_SETTING = 2
 def main(arguments: Sequence[str]) -> int:
     """Run a command; the process's exit code."""
     if arguments[:1] == ["replay"]:
-        from app import replay  # noqa: PLC0415  its progress bar and CSV reader are not the server's business
+        from app.replay import main as replay  # noqa: PLC0415  its progress bar and CSV reader are not the server's business
 
-        return int(replay.main(list(arguments[1:])))
+        return replay(list(arguments[1:]))
     options = _parser().parse_args(arguments)
     try:
         settings = load()

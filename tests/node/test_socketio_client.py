@@ -41,7 +41,7 @@ class Client:
             self.heard.put(json.loads(line))
 
     def next(self, event: str) -> Any:
-        heard = self.heard.get(timeout=20)
+        heard = self.heard.get(timeout=60)
         assert heard["event"] == event, heard
         return heard["body"]
 
