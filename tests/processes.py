@@ -67,11 +67,11 @@ class Processes:
         self._running[name].terminate()
         return self._running[name].wait(timeout)
 
-    def wait_until_ready(self, *, timeout: float = 30.0) -> None:
+    def wait_until_ready(self, *, timeout: float = 120.0) -> None:
         until = time.monotonic() + timeout
         while time.monotonic() < until:
             try:
-                if httpx2.get(f"{self.origin}/health", timeout=1).status_code == 200:
+                if httpx2.get(f"{self.origin}/health", timeout=5).status_code == 200:
                     return
             except httpx2.HTTPError:
                 Event().wait(0.05)

@@ -61,6 +61,16 @@ def test_a_retried_mail_has_the_same_message_id_and_another_mail_another(mail_se
     assert first == again != other
 
 
+def test_the_longest_key_arrives_in_one_piece(mail_server: MailServer) -> None:
+    keys = [f"{'a' * 32}:alert_escalated:{'b' * 32}:{'u' * length}:email" for length in (1, 8, 38)]
+    sender = mailer(mail_server)
+    for key in keys:
+        sender.send(message(key=key, title="Ünïcode " * 20))
+    sender.close()
+    assert mail_server.keys() == keys
+    assert mail_server.mails[0]["Subject"] == f"High: {('Ünïcode ' * 20).strip()}"
+
+
 def test_one_connection_carries_many_mails(mail_server: MailServer) -> None:
     sender = mailer(mail_server)
     for number in range(5):

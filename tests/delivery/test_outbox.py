@@ -33,9 +33,9 @@ def test_a_critical_alert_is_in_the_inbox_at_once_and_queued_for_mail(database: 
     )
 
 
-def test_a_medium_alert_writes_no_mail(database: Database, now: datetime) -> None:
+def test_a_low_alert_writes_no_mail(database: Database, now: datetime) -> None:
     with database.write() as session:
-        alert_id, _ = told(session, priority=Priority.MEDIUM, now=now)
+        alert_id, _ = told(session, priority=Priority.LOW, now=now)
         assert set(by_channel(session, alert_id)) == {"in_app"}
 
 

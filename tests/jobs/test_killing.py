@@ -7,7 +7,7 @@ import pytest
 from bench.killing import drill
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_nothing_is_lost_or_doubled_by_five_kills(database_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
+from email.policy import compat32
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,8 @@ _TEMPLATES = Path(__file__).parent.parent / "templates"
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _ADDRESS = re.compile(r"[^\s<>\",;:@()\[\]\\]{1,64}@[^\s<>\",;:@()\[\]\\]{1,253}")
 KEY_HEADER = "X-Doorbell-Idempotency-Key"
+_UNFOLDED = compat32.clone(max_line_length=900)
+"""A key has no spaces: folded at 78 characters its header would start with an empty line, which few programs read well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +138,7 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
         headers["References"] = f"<alert.{message.story.alert_id}@{domain}>"  # one thread an alert in the mail program
     if message.priority == Priority.CRITICAL:
         headers |= {"X-Priority": "1", "Importance": "high"}
-    return Mail(
+    mail = Mail(
         subject=f"{message.priority.capitalize()}: {message.title}",
         mail_from=mail_from,
         mail_to=(message.recipient_name, message.recipient_email),
@@ -144,6 +147,8 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
         html=render("alert.html.j2", message),
         text=render("alert.txt.j2", message),
     )
+    mail.policy = _UNFOLDED  # type: ignore[assignment]  the library declares it None
+    return mail
 
 
 def render(template: str, message: Message) -> str:
@@ -207,6 +212,6 @@ CHANNEL = Channel(
     name="email",
     label="e-mail",
     setup="Set DOORBELL_SMTP_URL, as in smtp+starttls://user:password@smtp.example.com:587, and DOORBELL_MAIL_FROM.",
-    priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
+    priorities=frozenset({Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM}),
     open=_open,
 )
