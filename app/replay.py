@@ -97,6 +97,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             stack.callback(served.stop)
             console.print(f"Started Doorbell at {served.url}")
             client = served.client()
+        stack.callback(client.close)
         started = time.perf_counter()
         accepted, duplicates, wrong = _post(client, stream, batch=arguments.batch, console=console)
         recorded = time.perf_counter() - started

@@ -87,9 +87,11 @@ def serve(folder: Path, mapping: Mapping, handlers: Sequence[str], *, password: 
     probe, until = Client(served.url), time.monotonic() + _START_SECONDS
     while not probe.is_up():
         if process.poll() is not None or time.monotonic() > until:
+            probe.close()
             served.stop()
             raise BadSetting(f"Doorbell did not start: {_last_line(folder / _LOG)}")
         time.sleep(0.2)
+    probe.close()
     return served
 
 

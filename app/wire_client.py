@@ -23,6 +23,7 @@ class Client:
         self._address = urlsplit(url.rstrip("/"))
         self._token = token
         self._local = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
 
     def sign_in(self, email: str, password: str) -> None:
         body = urlencode({"grant_type": "password", "username": email, "password": password}).encode()
@@ -45,6 +46,12 @@ class Client:
             if key == name:
                 return float(value)
         return 0.0
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
 
     def is_up(self) -> bool:
         try:
@@ -80,6 +87,7 @@ class Client:
             secure = self._address.scheme == "https"
             kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
             connection = self._local.connection = kind(self._address.netloc, timeout=_TIMEOUT)
+            self._opened.append(connection)
         connection.request(method, self._address.path + path, body, headers)
         response = connection.getresponse()
         raw = response.read()

@@ -46,9 +46,11 @@ class Size:
 
 SIZES = {
     "small": Size(contacts=400, days=120, first=150, cohort=250),
-    "full": Size(contacts=5_000, days=400, first=100, cohort=700),
+    "full": Size(contacts=5_000, days=400, first=100, cohort=1_225),
 }
 _AT_ONCE = 100
+_STEP = 0.01
+"""How far the progress bar moves at a time."""
 
 
 def load(
@@ -120,7 +122,7 @@ def _begin(database: Database, settings: Settings, size: Size, *, now: datetime)
         scoring.install(session, now=now)
         homeowners.seed_unscored(session, now=now)
         _keep(session, state, now=now)
-        _report(session, 0, size.contacts, started_at=now, finished_at=None)
+        _report(session, 0, size.contacts, started_at=now)
         return state
 
 
@@ -146,7 +148,9 @@ def _cohort(
         with database.read() as live, aside.write() as session:
             furnish(live, session, ids)
         with aside.write() as session:
-            playing.play(session, world, members, cohort=done, stop=stop)
+            playing.play(
+                session, world, members, cohort=done, stop=stop, played=_ticking(database, state, len(members))
+            )
         with aside.read() as played:
             for start in range(0, len(ids), _AT_ONCE):
                 page = ids[start : start + _AT_ONCE]
@@ -156,7 +160,7 @@ def _cohort(
                         merging.take_turns(played, live)
                         state["loaded"] = done + len(ids)
                         _keep(live, state, now=now)
-                    _report(live, done + start + len(page), total, started_at=None, finished_at=now)
+                        _report(live, done + len(ids), total, finished_at=now)
                     changes.tell(
                         live,
                         ChangeKind.STATS_UPDATED,
@@ -165,7 +169,7 @@ def _cohort(
                         payload={},
                         now=now,
                     )
-                progress(done + start + len(page), total, _message(done + start + len(page), total))
+            progress(done + len(ids), total, _message(done + len(ids), total))
 
 
 def _keep(session: Session, state: dict[str, Any], *, now: datetime) -> None:
@@ -173,8 +177,28 @@ def _keep(session: Session, state: dict[str, Any], *, now: datetime) -> None:
     session.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": state, "updated_at": now}))
 
 
+def _ticking(database: Database, state: dict[str, Any], members: int) -> Callable[[float], None]:
+    """Moves the progress bar while a cohort is played: a cohort half played counts as half its contacts."""
+    done, total = int(state["loaded"]), int(state["contacts"])
+    shown = [done]
+
+    def played(share: float) -> None:
+        reached = done + int(share * members)
+        if reached - shown[0] >= total * _STEP:
+            shown[0] = reached
+            with database.write() as session:
+                _report(session, reached, total)
+
+    return played
+
+
 def _report(
-    session: Session, done: int, total: int, *, started_at: datetime | None, finished_at: datetime | None
+    session: Session,
+    done: int,
+    total: int,
+    *,
+    started_at: datetime | None = None,
+    finished_at: datetime | None = None,
 ) -> None:
     row: dict[str, Any] = {"done": done, "total": total, "message": _message(done, total), "error": None}
     if started_at is not None:

@@ -24,8 +24,16 @@ class Stopped(Exception):
     """Asked to stop; the cohort is played again from its beginning at the next start."""
 
 
-def play(session: Session, world: World, members: Sequence[int], *, cohort: int, stop: Callable[[], bool]) -> None:
-    """Play the whole history of these contacts into the scratch session.
+def play(
+    session: Session,
+    world: World,
+    members: Sequence[int],
+    *,
+    cohort: int,
+    stop: Callable[[], bool],
+    played: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Play the whole history of these contacts into the scratch session; `played` is told the share done, day by day.
 
     Raises:
         Stopped: `stop()` turned true.
@@ -36,7 +44,9 @@ def play(session: Session, world: World, members: Sequence[int], *, cohort: int,
     ids = {world.contacts[number].id for number in members}
     life = [each for each in world.life_events if each.contact_id in ids]
     since = world.start
-    for now in moments(world, cohort=cohort):
+    days = moments(world, cohort=cohort)
+    for number, now in enumerate(days):
+        played(number / len(days))
         if stop():
             raise Stopped
         floor.work_until(session, now)

@@ -31,18 +31,20 @@ from core.generator import HORIZON_DAYS, generate
 from core.settings import Settings
 from core.words import ChangeKind, Intent, Outcome
 
-SMALL = Size(contacts=60, days=45, first=20, cohort=40)
+SMALL = Size(contacts=160, days=30, first=60, cohort=100)
+SEED = 4  # with it, this little a demo has alerts of several ends
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, demo="small", demo_password="ring-the-bell-1")
+    return Settings(data_dir=tmp_path, demo="small", demo_seed=SEED, demo_password="ring-the-bell-1")
 
 
 def alerts_of(database: Database) -> list[tuple[Any, ...]]:
+    """All but the owner: equals are told apart by the alert's id, which is never the same twice."""
     with database.read() as session:
         rows = session.execute(
-            select(Alert.contact_id, Alert.alert_type, Alert.status, Alert.opened_at, Alert.assigned_agent_id)
+            select(Alert.contact_id, Alert.alert_type, Alert.status, Alert.opened_at, Alert.priority)
         )
         return sorted(tuple(row) for row in rows)
 
@@ -55,7 +57,7 @@ def count(database: Database, model: type[Any]) -> int:
 def test_the_whole_house_and_its_history_are_there(database: Database, settings: Settings, now: datetime) -> None:
     told: list[tuple[int, int]] = []
     assert demo.load(database, settings, now, lambda done, total, _: told.append((done, total)), size=SMALL)
-    assert told == [(20, 60), (60, 60)]
+    assert told == [(60, 160), (160, 160)]
     assert count(database, Agent) == 24
     assert count(database, Team) == 4
     assert count(database, Rule) == 5
@@ -63,7 +65,7 @@ def test_the_whole_house_and_its_history_are_there(database: Database, settings:
     with database.read() as session:
         assert session.scalar(select(func.count()).where(Event.processed_at.is_(None))) == 0
         job = session.get_one(JobRun, demo.JOB)
-        assert (job.done, job.total) == (60, 60)
+        assert (job.done, job.total) == (160, 160)
         assert job.finished_at is not None
         signs_in = set(session.scalars(select(User.email).where(User.password_hash.is_not(None))))
     assert signs_in == {demo.ADMIN, demo.MANAGER, demo.AGENT}
@@ -115,7 +117,7 @@ def test_a_load_stopped_anywhere_ends_as_if_it_had_not_been(
     (tmp_path / "straight.db").write_bytes(sqlite_template.read_bytes())
     straight = Database(f"sqlite:///{tmp_path / 'straight.db'}")
     demo.load(straight, settings, now, size=SMALL)
-    days: Iterator[int] = iter(range(70))  # inside the second cohort
+    days: Iterator[int] = iter(range(45))  # inside the second cohort
     assert not demo.load(database, settings, now, stop=lambda: next(days, None) is None, size=SMALL)
     later = now + timedelta(hours=3)
     assert demo.load(database, settings, later, size=SMALL)
@@ -135,6 +137,7 @@ def test_outcomes_agree_with_the_truth(database: Database, settings: Settings, n
             .join(AlertOutcome, AlertOutcome.alert_id == Alert.id)
             .where(AlertOutcome.outcome != Outcome.PENDING)
         ).all()
+    assert rows
     for contact_id, kind, opened_at, outcome, converted in rows:
         truth = world.truth(contact_id, Intent(kind), opened_at)
         assert truth.right == (outcome == Outcome.TRUE_POSITIVE)
