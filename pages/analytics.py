@@ -57,6 +57,7 @@ def _period(today: date) -> tuple[date, date]:
             default="30",
             required=True,
             key="period",
+            wrap=True,
             bind="query-params",
         )
         if chosen != "own":

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import cards, identity, layout, queries, tiles, words
+from app.ui import cards, identity, layout, menu, queries, tiles, words
 from app.ui.tiles import Tile
 from core.views.overview import Overview
 from core.words import Role
@@ -19,7 +19,7 @@ def page() -> None:
 def overview() -> None:
     viewer = identity.me()
     if target := st.session_state.pop("overview-open", None):
-        st.switch_page("pages/feed.py", query_params={"alert": target})
+        st.switch_page(menu.file("feed"), query_params={"alert": target})
     found = queries.start(viewer)
     layout.heading(f"Hello, {viewer.name.split()[0]}", viewer=viewer, live_key="overview-live", up_to=found.up_to)
     layout.progress(queries.running_jobs())
@@ -32,7 +32,7 @@ def overview() -> None:
     if found.urgent:
         cards.show(viewer, found.urgent, key="overview-cards", now=queries.now(), page="top", compact=True, other=_do)
         st.page_link(
-            "pages/feed.py",
+            menu.file("feed"),
             label=f"All {words.plural(numbers.open_total, 'open alert')}",
             icon=":material/notifications_active:",
         )

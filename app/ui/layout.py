@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import runtime
-from app.ui import commands, live, parts, queries, words
+from app.ui import commands, live, menu, parts, queries, words
 from core.viewer import Viewer
 from core.views.progress import JobProgress
 
@@ -35,7 +35,7 @@ def _bell(viewer: Viewer) -> None:
             icon = ":material/circle_notifications:" if row.read_at is None else ":material/done:"
             when = words.ago(row.created_at, now=queries.now())
             link = {"alert": row.alert_id} if row.alert_id else None
-            st.page_link("pages/feed.py", label=plain(row.title), icon=icon, query_params=link)
+            st.page_link(menu.file("feed"), label=plain(row.title), icon=icon, query_params=link)
             st.caption(when)
         if unread:
             st.button("Mark all as read", key="read-inbox", on_click=commands.read_inbox, args=(viewer,))
@@ -95,4 +95,4 @@ def first_steps() -> None:
             language="bash",
         )
         st.markdown("**3. Watch the Feed.** The alert slides in by itself, with why and how sure.")
-        st.page_link("pages/feed.py", label="Open the Feed", icon=":material/notifications_active:")
+        st.page_link(menu.file("feed"), label="Open the Feed", icon=":material/notifications_active:")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from app.ui import parts
+from app.ui import menu, parts
 
 _tiles = parts.component("tiles")
 
@@ -30,7 +30,7 @@ def show(tiles: Sequence[Tile], *, key: str) -> None:
     result = _tiles(key=key, data={"tiles": made}, on_go_change=_nothing)
     for tile, shown in zip(tiles, made, strict=True):
         if result.go and result.go == shown["href"] and tile.feed is not None:
-            st.switch_page("pages/feed.py", query_params=dict(tile.feed))
+            st.switch_page(menu.file("feed"), query_params=dict(tile.feed))
 
 
 def _data(tile: Tile) -> dict[str, Any]:

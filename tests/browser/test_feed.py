@@ -9,6 +9,7 @@ from core import routing, viewer
 from core.clock import SystemClock
 from core.db.tables import Alert
 from core.words import Priority, Status
+from tests import factories
 from tests.browser.house import PASSWORD, House, Open
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -201,3 +202,29 @@ def test_who_lost_the_alert_sees_it_go(house: House, visit: Open) -> None:
         assert mia is not None
         routing.reassign(session, alert_id, "bob", viewer=mia, now=SystemClock().now())
     expect(card(page, "Lea Lost")).to_have_count(0)
+
+
+def test_the_inbox_tells_of_an_alert_and_leads_to_it(house: House, visit: Open) -> None:
+    alert_id = house.ring("Ines Inbox", to="cal")
+    with house.database.write() as session:
+        factories.notification(
+            session, "cal", title="Likely to sell: Ines Inbox", alert_id=alert_id, at=SystemClock().now()
+        )
+    page = visit("/assignments", who="cal")
+    page.get_by_role("button", name=re.compile("^notifications|1$")).click()
+    page.get_by_role("link", name=re.compile("Ines Inbox")).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Ines Inbox")
+    expect(page).to_have_url(re.compile(f"/feed.*alert={alert_id}"))
+
+
+def test_the_first_page_leads_to_what_it_counts(house: House, visit: Open) -> None:
+    house.ring("Otto Overview", to="cal", priority=Priority.CRITICAL)
+    page = visit("/", who="cal")
+    expect(card(page, "Otto Overview")).to_be_visible()
+    page.get_by_role("link", name=re.compile("Not acknowledged")).click()
+    expect(page).to_have_url(re.compile("/feed.*status=New"))
+    expect(card(page, "Otto Overview")).to_be_visible()
+
+    page.get_by_test_id("stSidebarNavItems").get_by_role("link", name="Overview").click()
+    card(page, "Otto Overview").get_by_role("button", name="Details").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Reach them:")

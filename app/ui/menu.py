@@ -1,0 +1,19 @@
+"""The pages of the menu, and where their files are: links between pages name them by these."""
+
+from pathlib import Path
+
+_FOLDER = Path(__file__).resolve().parents[2] / "pages"
+
+MENU = (
+    ("overview", "Overview", ":material/home:"),
+    ("feed", "Feed", ":material/notifications_active:"),
+    ("assignments", "Assignments", ":material/assignment_ind:"),
+    ("analytics", "Analytics", ":material/insights:"),
+)
+"""File name and address, title, icon. Another page is one line here and one file in pages/. Without sections: Streamlit
+puts their headings into the list itself, which a screen reader then reads wrong."""
+
+
+def file(name: str) -> str:
+    """The file of a page, as `st.page_link` and `st.switch_page` take it."""
+    return str(_FOLDER / f"{name}.py")
