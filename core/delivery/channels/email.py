@@ -147,7 +147,7 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
         html=render("alert.html.j2", message),
         text=render("alert.txt.j2", message),
     )
-    mail.policy = _UNFOLDED  # type: ignore[assignment]  the library declares it None
+    setattr(mail, "policy", _UNFOLDED)  # noqa: B010  the library declares it None
     return mail
 
 
