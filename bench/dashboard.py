@@ -25,7 +25,7 @@ from core.db import Database
 from core.db.migrate import upgrade
 from core.db.tables import Agent, Alert, Team, User
 from core.ids import new_id
-from core.words import Role
+from core.words import Role, Status
 from tests.mail import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,8 +75,8 @@ def run(scratch: Path, postgres_url: str) -> dict[str, Any]:
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
         stack.callback(browser.close)
-        loads = _loads(browser, url)
         pushed, action = _pushed(browser, url)
+        loads = _loads(browser, url)
         refreshed = _refreshed(browser, url, plain)
     database.dispose()
     return {
@@ -92,8 +92,11 @@ def run(scratch: Path, postgres_url: str) -> dict[str, Any]:
 def _people(database: Database, now: datetime) -> None:
     common = {"password_hash": passwords.hash_password(_PASSWORD), "active": True, "created_at": now, "timezone": "UTC"}
     with database.write() as session:
-        # The older alerts rest: no job may close or escalate them while the pages are timed.
-        session.execute(update(Alert).values(valid_until=now + timedelta(days=30), escalate_at=None))
+        # The older alerts are history: no job works on them, and last year's budget of alerts is unspent.
+        long_ago = now - timedelta(days=800)
+        session.execute(update(Alert).values(status=Status.EXPIRED, opened_at=long_ago, closed_at=long_ago))
+        session.execute(update(Alert).values(valid_until=long_ago, escalate_at=None, snoozed_until=None))
+        session.execute(update(Agent).values(open_alerts=0, available=False))
         session.execute(insert(User).values(id="bench", email=_EMAIL, name="Bench", role=Role.ADMIN, **common))
         session.execute(
             insert(User).values(id="ringer", email="ringer@doorbell.test", name="Ringer", role=Role.AGENT, **common)
