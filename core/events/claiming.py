@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.db.dialect import is_postgres
@@ -13,6 +13,8 @@ from core.words import EventType
 
 _COLUMNS = tuple(getattr(Event, name) for name in RecordedEvent._fields)
 _CHUNK = 5_000
+_LOOK_AHEAD = 20
+"""Times the limit: how far a claim looks for contacts that others do not hold."""
 
 
 def claim(session: Session, *, limit: int = 1000) -> list[RecordedEvent]:
@@ -20,10 +22,17 @@ def claim(session: Session, *, limit: int = 1000) -> list[RecordedEvent]:
 
     The contacts stay locked until the transaction ends; contacts that another worker holds are passed over.
     """
-    contact_ids = _lock_oldest(session, window=limit, most=limit)
-    if not contact_ids and is_postgres(session):  # other workers hold all of the oldest: look past them
-        contact_ids = _lock_oldest(session, window=limit * 50, most=max(1, limit // 4))
-    return _pending_of(session, contact_ids)
+    waiting = _waiting(session, window=limit * _LOOK_AHEAD)
+    held: list[str] = []
+    room = limit
+    while waiting and room > 0:
+        wanted = _first(waiting, room)
+        for contact_id in _lock(session, wanted):
+            held.append(contact_id)
+            room -= waiting[contact_id]
+        for contact_id in wanted:
+            del waiting[contact_id]
+    return _pending_of(session, held)
 
 
 def claim_contact(session: Session, contact_id: str) -> list[RecordedEvent]:
@@ -49,8 +58,8 @@ def pending(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Event).where(Event.processed_at.is_(None))) or 0
 
 
-def _lock_oldest(session: Session, *, window: int, most: int) -> list[str]:
-    """The contacts behind the `window` oldest waiting events, `most` at most, without those that others hold."""
+def _waiting(session: Session, *, window: int) -> dict[str, int]:
+    """Contact to its number of events among the `window` oldest that wait; who has waited longest comes first."""
     oldest = (
         select(Event.id, Event.contact_id)
         .where(Event.processed_at.is_(None))
@@ -58,19 +67,34 @@ def _lock_oldest(session: Session, *, window: int, most: int) -> list[str]:
         .limit(window)
         .subquery()
     )
-    if not is_postgres(session):  # a SQLite writer is alone
-        return list(session.scalars(select(oldest.c.contact_id).distinct()))
-    waiting = select(oldest.c.contact_id, func.min(oldest.c.id).label("first")).group_by(oldest.c.contact_id).subquery()
-    # NO KEY UPDATE: events of a claimed contact can still be recorded, their foreign key only shares the key.
-    return list(
-        session.scalars(
-            select(Contact.id)
-            .join(waiting, waiting.c.contact_id == Contact.id)
-            .order_by(waiting.c.first)
-            .limit(most)
-            .with_for_update(key_share=True, skip_locked=True, of=Contact)
-        )
+    rows = session.execute(
+        select(oldest.c.contact_id, func.count()).group_by(oldest.c.contact_id).order_by(func.min(oldest.c.id))
     )
+    return {row[0]: row[1] for row in rows}
+
+
+def _first(waiting: dict[str, int], room: int) -> list[str]:
+    """The first contacts whose events fill the room."""
+    chosen: list[str] = []
+    for contact_id, count in waiting.items():
+        chosen.append(contact_id)
+        room -= count
+        if room <= 0:
+            break
+    return chosen
+
+
+def _lock(session: Session, contact_ids: list[str]) -> Sequence[str]:
+    """Those of them that nobody else holds; they are ours now."""
+    if not is_postgres(session):  # a SQLite writer is alone
+        return contact_ids
+    # NO KEY UPDATE: events of a claimed contact can still be recorded, their foreign key only shares the key.
+    return session.scalars(
+        select(Contact.id)
+        .where(Contact.id.in_(contact_ids))
+        .order_by(Contact.id)
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
 
 
 def _pending_of(session: Session, contact_ids: Sequence[str]) -> list[RecordedEvent]:
@@ -90,17 +114,24 @@ def _mark(session: Session, event_ids: list[int], *, is_machine: bool, now: date
     if event_ids:
         session.execute(
             update(Event)
-            .where(Event.id.in_(event_ids))
+            .where(_among(session, event_ids))
             .values(processed_at=now, is_machine=is_machine)
             .execution_options(synchronize_session=False)
         )
+
+
+def _among(session: Session, event_ids: list[int]) -> ColumnElement[bool]:
+    """One array is half the work for PostgreSQL of a thousand parameters."""
+    if is_postgres(session):
+        return Event.id == any_(literal(event_ids, ARRAY(BigInteger)))
+    return Event.id.in_(event_ids)
 
 
 def _seen(session: Session, event_ids: list[int]) -> None:
     """A mail we sent is not the contact's doing."""
     newest = (
         select(Event.contact_id, func.max(Event.occurred_at).label("at"))
-        .where(Event.id.in_(event_ids), Event.event_type != EventType.EMAIL_SENT)
+        .where(_among(session, event_ids), Event.event_type != EventType.EMAIL_SENT)
         .group_by(Event.contact_id)
         .subquery()
     )
