@@ -9,6 +9,7 @@ contacts that were brought in before the kill are left as they are.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from core.words import ChangeKind
 
 JOB = "demo"
 _KEY = "demo"
+_SCRATCH = "demo_scratch"
 _FRESH_DAYS = 25.0
 Progress = Callable[[int, int, str], None]
 
@@ -82,10 +84,11 @@ def load(
     with database.write() as session:
         homeowners.seed(session, world, now=now)
     members = order(world)
+    folder = settings.data_dir / _SCRATCH
     while done < total:
         chosen = members[done : done + int(state["cohort" if done else "first"])]
         try:
-            _cohort(database, world, chosen, state, stop=stop, progress=progress, now=now)
+            _cohort(database, world, chosen, state, folder=folder, stop=stop, progress=progress, now=now)
         except playing.Stopped:
             return False
         done += len(chosen)
@@ -138,13 +141,14 @@ def _cohort(
     members: Sequence[int],
     state: dict[str, Any],
     *,
+    folder: Path,
     stop: Callable[[], bool],
     progress: Progress,
     now: datetime,
 ) -> None:
     done, total = int(state["loaded"]), int(state["contacts"])
     ids = [world.contacts[member].id for member in members]
-    with scratch() as aside:
+    with scratch(folder) as aside:
         with database.read() as live, aside.write() as session:
             furnish(live, session, ids)
         with aside.write() as session:

@@ -5,7 +5,7 @@ alerts while last spring is still being played, the feed would ring 400 days of 
 writer would wait. Here a cohort is played undisturbed and then appears at once, complete, in one short transaction.
 """
 
-import tempfile
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,15 +35,17 @@ _PAGE = 400
 
 
 @contextmanager
-def scratch() -> Iterator[Database]:
-    """An empty scratch database, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="doorbell-demo-") as folder:
-        database = Database(f"sqlite:///{Path(folder) / 'scratch.db'}", pool_size=1)
-        try:
-            Base.metadata.create_all(database.engine)
-            yield database
-        finally:
-            database.dispose()
+def scratch(folder: Path) -> Iterator[Database]:
+    """An empty scratch database in this folder, gone afterwards; what a killed load left there is thrown away."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    database = Database(f"sqlite:///{folder.resolve() / 'scratch.db'}", pool_size=1)
+    try:
+        Base.metadata.create_all(database.engine)
+        yield database
+    finally:
+        database.dispose()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def furnish(live: Session, aside: Session, contact_ids: Sequence[str]) -> None:
