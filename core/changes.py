@@ -32,7 +32,9 @@ class Audience:
     pool: bool = False
     """Every agent may see it: it waits for an owner."""
     lost: tuple[str, ...] = ()
-    """Agents who just lost the alert: told its id and nothing more."""
+    """People who just lost the alert: told its id and nothing more."""
+    was_pool: bool = False
+    """It just left the pool: every agent and manager who cannot see it any more is told its id and nothing more."""
     users: tuple[str, ...] = ()
     """For these users alone (their inbox)."""
 
@@ -120,5 +122,6 @@ def _audience(stored: Mapping[str, Any]) -> Audience:
         teams=tuple(stored.get("teams", ())),
         pool=stored.get("pool", False),
         lost=tuple(stored.get("lost", ())),
+        was_pool=stored.get("was_pool", False),
         users=tuple(stored.get("users", ())),
     )

@@ -17,14 +17,14 @@ def tell_alerts(
     kind: ChangeKind,
     alert_ids: Sequence[str],
     *,
-    lost: Mapping[str, str] | None = None,
+    lost: Mapping[str, str | None] | None = None,
     now: datetime,
 ) -> None:
     """One change per alert, in the order given.
 
     Args:
-        lost: alert id -> the agent who owned it until now; that agent, and their team's manager where the team
-            changes, are told its id and nothing more.
+        lost: alert id -> the agent who owned it until now, None for the pool. Those who cannot see it any more (that
+            agent, the manager of the team it left, everybody who saw it in the pool) are told its id and nothing more.
     """
     lost = lost or {}
     session.flush()
@@ -36,14 +36,15 @@ def tell_alerts(
         .execution_options(populate_existing=True)
     ).all()
     found = {row.Alert.id: row for row in rows}
-    managers = _managers(session, set(lost.values()))
+    managers = _managers(session, {agent_id for agent_id in lost.values() if agent_id})
     for alert_id in alert_ids:
         row = found[alert_id]
         owner = row.Alert.assigned_agent_id
         losers: tuple[str, ...] = ()
-        if alert_id in lost and lost[alert_id] != owner:
-            team_id, manager_id = managers.get(lost[alert_id], (None, None))
-            losers = (lost[alert_id],)
+        loser = lost.get(alert_id)
+        if loser is not None and loser != owner:
+            team_id, manager_id = managers.get(loser, (None, None))
+            losers = (loser,)
             if manager_id and team_id != row.team_id:
                 losers += (manager_id,)
         audience = Audience(
@@ -51,6 +52,7 @@ def tell_alerts(
             teams=(row.team_id,) if row.team_id else (),
             pool=owner is None,
             lost=losers,
+            was_pool=owner is not None and alert_id in lost and loser is None,
         )
         changes.tell(
             session, kind, subject_id=alert_id, audience=audience, payload=wire.alert(row.Alert, row.Contact), now=now

@@ -65,4 +65,4 @@ def may_see(viewer: Viewer, audience: Audience) -> bool:
 
 def just_lost(viewer: Viewer, audience: Audience) -> bool:
     """Whether this viewer just lost sight of the alert, and is told its id and nothing more."""
-    return viewer.user_id in audience.lost and not may_see(viewer, audience)
+    return (audience.was_pool or viewer.user_id in audience.lost) and not may_see(viewer, audience)

@@ -92,7 +92,7 @@ class Tailer:
             self.last = told.id
             for group in list(self._subscribers.values()):
                 seen = may_see(group[0].viewer, told.audience)
-                if not seen and not told.audience.lost:
+                if not seen and not (told.audience.lost or told.audience.was_pool):
                     for subscriber in group:
                         if subscriber.is_live:
                             subscriber.cursor = max(subscriber.cursor, told.id)

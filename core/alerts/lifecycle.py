@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core import assignments, audit, feed, wire
 from core.db.base import table_of
 from core.db.dialect import upsert
-from core.db.tables import Agent, Alert, AlertOutcome
+from core.db.tables import Alert, AlertOutcome
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
 from core.viewer import SYSTEM, Viewer, alert_scope
 from core.words import ChangeKind, DismissReason, Outcome, Role, Status
@@ -316,16 +316,20 @@ def _move(
     present = {alert.id: alert for alert in rows}
     refused: dict[str, DoorbellError] = {}
     moving: list[Alert] = []
+    taken: dict[str, None] = {}
     for alert_id in dict.fromkeys(alert_ids):
         alert = present.get(alert_id)
         if alert is None:
             refused[alert_id] = NotFound("There is no such alert.")
         elif to is not Status.EXPIRED and to not in steps(Status(alert.status)):
             refused[alert_id] = _illegal(Status(alert.status), to)
-        elif not _claim(session, alert, viewer=viewer, now=now):
-            refused[alert_id] = Conflict("You are at capacity: close or hand over an alert before taking another.")
-        else:
+        elif not _takes(alert, viewer):
             moving.append(alert)
+        elif _take(session, alert, viewer=viewer, now=now):
+            moving.append(alert)
+            taken[alert_id] = None
+        else:
+            refused[alert_id] = Conflict("You are at capacity: close or hand over an alert before taking another.")
     if not moving:
         return set(), refused
     before = {alert.id: _state(alert) for alert in moving}
@@ -347,16 +351,18 @@ def _move(
             now=now,
         )
     kind = ChangeKind.ALERT_CONVERTED if to is Status.CONVERTED else ChangeKind.ALERT_UPDATED
+    if taken:
+        feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, list(taken), lost=taken, now=now)
     feed.tell_alerts(session, kind, ids, now=now)
     return set(ids), refused
 
 
-def _claim(session: Session, alert: Alert, *, viewer: Viewer, now: datetime) -> bool:
-    """An agent who acts on an alert of the pool becomes its owner, if there is room."""
-    if viewer.role is not Role.AGENT or alert.assigned_agent_id is not None:
-        return True
-    if session.get(Agent, viewer.user_id) is None:
-        return True
+def _takes(alert: Alert, viewer: Viewer) -> bool:
+    """An agent who acts on an alert of the pool becomes its owner."""
+    return viewer.role is Role.AGENT and alert.assigned_agent_id is None
+
+
+def _take(session: Session, alert: Alert, *, viewer: Viewer, now: datetime) -> bool:
     taken = assignments.take(
         session, alert.id, viewer.user_id, decision_id=None, reason="taken from the pool", by=viewer.user_id, now=now
     )

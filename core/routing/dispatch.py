@@ -242,7 +242,7 @@ class _Batch:
             return
         moved = [key for key, choice in chosen.items() if self._moves(wanted[key][0], choice)]
         if moved:
-            lost = {key: owner for key in moved if (owner := wanted[key][0].owner_id)}
+            lost = {key: wanted[key][0].owner_id for key in moved}
             feed.tell_alerts(self.session, ChangeKind.ALERT_ASSIGNED, moved, lost=lost, now=self.now)
 
     def _agent_id(self, choice: Choice) -> str:

@@ -291,7 +291,7 @@ def _write(
             after={"agentId": agent_id, "reason": routed.reason, "overflow": routed.overflow},
             now=now,
         )
-    lost = {alert_id: owner for alert_id, _, owner, _ in done if owner}
+    lost = {alert_id: owner for alert_id, _, owner, _ in done}
     feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id for alert_id, *_ in done], lost=lost, now=now)
 
 

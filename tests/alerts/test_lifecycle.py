@@ -10,7 +10,7 @@ from core import alerts, changes
 from core.db import Database
 from core.db.tables import Agent, Alert, AlertOutcome, Assignment, AuditRow
 from core.errors import Conflict, Forbidden, Invalid, NotFound
-from core.viewer import alert_scope
+from core.viewer import alert_scope, just_lost, may_see
 from core.words import Outcome, Status
 from tests import factories
 
@@ -275,3 +275,18 @@ def test_an_agents_viewer_sees_their_own_and_the_pool(database: Database, office
     assert seen["ana"] == {own, pool}
     assert seen["mia"] == seen["admin"] == {own, pool, foreign}
     assert seen["cleo"] == {pool}
+
+
+def test_everybody_who_saw_it_in_the_pool_is_told_that_it_is_gone_and_no_more(
+    database: Database, office: Office, now: datetime
+) -> None:
+    alert_id = an_alert(database, now, agent_id=None)
+    with database.write() as session:
+        alerts.acknowledge(session, alert_id, viewer=office.ben, now=now)
+    with database.read() as session:
+        assigned = next(told for told in changes.since(session, 0) if told.kind == "alert:assigned")
+    assert may_see(office.ben, assigned.audience)
+    for other in (office.ana, office.cleo):
+        assert just_lost(other, assigned.audience)
+        assert not may_see(other, assigned.audience)
+    assert not just_lost(office.mia, assigned.audience)
