@@ -9,6 +9,8 @@ from app.ui import cards, detail, empty, filters, handover, identity, layout, qu
 
 KEY = "feed-cards"
 PAGE_SIZE = 25
+FEW = 10
+"""With fewer alerts than this, the Feed also lists who is warming up."""
 
 
 def page() -> None:
@@ -18,21 +20,26 @@ def page() -> None:
 
 @st.fragment
 def feed() -> None:
+    """The filters; a push runs only the list below them again."""
     viewer = identity.me()
-    if "feed-open" in st.session_state and st.session_state.get("feed-asked") != st.session_state["feed-open"]:
-        st.session_state["feed-asked"] = st.session_state["feed-open"]
-        st.rerun(scope="app")
-    heading = st.container()
-    chosen = filters.bar(viewer)
+    st.title("Feed", anchor=False)
+    listing(filters.bar(viewer))
+
+
+@st.fragment
+def listing(chosen: filters.Chosen) -> None:
+    viewer = identity.me()
+    if st.session_state.pop("feed-asked", False):
+        st.rerun(scope="app")  # dialogs belong to the whole page
     back = cursors(chosen.key)
     found = queries.feed(viewer, chosen.filters, sort=chosen.sort, cursor=back[-1], limit=PAGE_SIZE)
-    with heading:
-        layout.heading("Feed", viewer=viewer, live_key="feed-live", up_to=found.up_to, announce=True)
-        layout.progress(queries.running_jobs())
     items = found.page.items
     st.session_state["feed-next"] = found.page.next_cursor
+    layout.list_head(words.plural(found.total, "alert"), viewer=viewer, live_key="feed-live", up_to=found.up_to)
+    layout.progress(queries.running_jobs())
     first = (len(back) - 1) * PAGE_SIZE + 1
-    text = f"{first:,}–{first + len(items) - 1:,} of {words.plural(found.total, 'alert')}" if items else ""
+    paged = found.page.next_cursor is not None or len(back) > 1
+    text = f"{first:,}–{first + len(items) - 1:,} of {words.plural(found.total, 'alert')}" if items and paged else ""
     cards.show(
         viewer,
         items,
@@ -47,9 +54,8 @@ def feed() -> None:
     )
     if not items:
         empty.feed(viewer, narrowed=chosen.narrowed, later_page=len(back) > 1)
-    if len(items) < 10 and len(back) == 1:
+    if len(items) < FEW and len(back) == 1:
         empty.warmest(viewer)
-    empty.keyboard_help()
 
 
 def cursors(key: str) -> list[str | None]:
@@ -70,14 +76,15 @@ def do(name: str, action: Mapping[str, Any]) -> None:
         st.session_state["feed-cursors"].pop()
     elif name == "details":
         st.session_state["feed-open"] = ("details", alert_id)
+        st.session_state["feed-asked"] = True
     elif name == "assign":
         st.session_state["feed-open"] = ("assign", alert_id)
+        st.session_state["feed-asked"] = True
 
 
 def open_dialogs() -> None:
     """Dialogs belong to the whole page: a push runs the feed again, and must not close what is being read."""
     wanted = st.session_state.pop("feed-open", None)
-    st.session_state.pop("feed-asked", None)
     named = st.query_params.get("alert")
     if wanted is None and named and st.session_state.get("feed-opened") != named:
         wanted = ("details", named)

@@ -37,20 +37,3 @@ def warmest(viewer: Viewer) -> None:
             f"**{who}** · {words.type_words(row.intent)} · **{words.lift(row.lift)}** · "
             f"{words.chance(row.intent)}: {words.percent(row.probability)}{place} · last seen {seen}"
         )
-
-
-def keyboard_help() -> None:
-    """The keys of the Feed, where somebody looks for them."""
-    with st.popover("Keyboard", icon=":material/keyboard:", width="content"):
-        st.markdown(
-            "| key | does |\n|---|---|\n"
-            "| `j` / `k` | next / previous alert |\n"
-            "| `Enter` | details |\n"
-            "| `a` | acknowledge, or take it |\n"
-            "| `c` | contacted |\n"
-            "| `s` | snooze |\n"
-            "| `v` | converted |\n"
-            "| `x` | dismiss |\n"
-            "| `g` | give to somebody (managers) |\n"
-            "| `u` | undo |\n"
-        )

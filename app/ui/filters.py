@@ -31,6 +31,19 @@ _EMPTY: dict[str, Any] = {
     "sort": "urgent",
 }
 """Every filter's key, in the session and in the address, and what it is when it narrows nothing."""
+_KEYS = """
+| key | does |
+|---|---|
+| `j` / `k` | next / previous alert |
+| `Enter` | details |
+| `a` | acknowledge, or take it |
+| `c` | contacted |
+| `s` | snooze |
+| `v` | converted |
+| `x` | dismiss |
+| `g` | give to somebody (managers) |
+| `u` | undo |
+"""
 _DATES = ("from", "to")
 
 
@@ -83,6 +96,8 @@ def bar(viewer: Viewer) -> Chosen:
             _more(viewer, people)
         with st.popover("Saved", width="content"):
             _saved(viewer)
+        with st.popover("Keys", width="content", help="Work by keyboard"):
+            st.markdown(_KEYS)
     return _chosen(viewer, people)
 
 
@@ -122,9 +137,8 @@ def _people(viewer: Viewer) -> dict[str, str]:
     if viewer.role is Role.AGENT:
         return {MINE: viewer.user_id, FREE: UNASSIGNED}
     found = {FREE: UNASSIGNED}
-    for agent in queries.agents(viewer):
-        name = agent.name if agent.name not in found else f"{agent.name} ({agent.email})"
-        found[name] = agent.id
+    for agent_id, name, email in queries.agent_names(viewer):
+        found[name if name not in found else f"{name} ({email})"] = agent_id
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import runtime
 from app.ui import commands, live, menu, parts, queries, words
@@ -13,13 +14,28 @@ _LOGO = parts.FOLDER / "logo.svg"
 _frame = parts.component("frame", isolated=False)
 
 
-def heading(title: str, *, viewer: Viewer, live_key: str, up_to: int, announce: bool = False) -> None:
+def heading(title: str, *, viewer: Viewer, live_key: str, up_to: int) -> None:
     """The page's title, with whether it is live and what waits in the inbox beside it. Inside the page's fragment."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+    with _row():
         st.title(title, anchor=False, width="content")
-        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-            live.mark(live_key, up_to=up_to, announce=announce)
-            _bell(viewer)
+        _ends(viewer, live_key=live_key, up_to=up_to, announce=False)
+
+
+def list_head(text: str, *, viewer: Viewer, live_key: str, up_to: int) -> None:
+    """The same over a list that is a fragment of its own: what is listed, live mark, inbox. Tells of arrivals."""
+    with _row():
+        st.markdown(f"**{text}**", width="content")
+        _ends(viewer, live_key=live_key, up_to=up_to, announce=True)
+
+
+def _row() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small")
+
+
+def _ends(viewer: Viewer, *, live_key: str, up_to: int, announce: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+        live.mark(live_key, up_to=up_to, announce=announce)
+        _bell(viewer)
 
 
 def _bell(viewer: Viewer) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -112,8 +111,15 @@ def board(viewer: Viewer) -> BoardPage:
 
 
 def agents(viewer: Viewer) -> tuple[agent_views.AgentRow, ...]:
+    """The agents this viewer may see, with their loads as they are now."""
     with reading() as session:
         return agent_views.list_agents(session, viewer, now=now())
+
+
+@st.cache_data(ttl=timedelta(seconds=30), max_entries=256, show_spinner=False)
+def agent_names(viewer: Viewer) -> tuple[tuple[str, str, str], ...]:
+    """Id, name and e-mail of the same agents; kept for half a minute, because every row of filters asks."""
+    return tuple((agent.id, agent.name, agent.email) for agent in agents(viewer))
 
 
 def inbox(viewer: Viewer, limit: int = 8) -> tuple[notifications.NotificationRow, ...]:
@@ -143,22 +149,17 @@ class Report:
     read_at: datetime
 
 
-def report(viewer: Viewer, first: date, last: date) -> Report:
-    """The report of whole local days, both included; the same one is kept for a minute."""
-    return _report(viewer.user_id, viewer.role, viewer.team_ids, viewer.timezone, first, last, _viewer=viewer)
-
-
 @st.cache_data(ttl=timedelta(seconds=60), max_entries=64, show_spinner=False)
-def _report(*_who: Any, _viewer: Viewer) -> Report:
-    first, last = _who[-2:]
-    since = days.start_of(first, _viewer.timezone)
-    until = days.start_of(last + timedelta(days=1), _viewer.timezone)
+def report(viewer: Viewer, first: date, last: date) -> Report:
+    """The report of whole local days, both included; the same viewer's is kept for a minute."""
+    since = days.start_of(first, viewer.timezone)
+    until = days.start_of(last + timedelta(days=1), viewer.timezone)
     with reading() as session:
         return Report(
-            volume=analytics.volume(session, _viewer, since=since, until=until),
-            by_type=analytics.conversion(session, _viewer, since=since, until=until),
-            funnel=analytics.funnel(session, _viewer, since=since, until=until),
-            response=analytics.response_times(session, _viewer, since=since, until=until),
-            agents=analytics.agents_compared(session, _viewer, since=since, until=until),
+            volume=analytics.volume(session, viewer, since=since, until=until),
+            by_type=analytics.conversion(session, viewer, since=since, until=until),
+            funnel=analytics.funnel(session, viewer, since=since, until=until),
+            response=analytics.response_times(session, viewer, since=since, until=until),
+            agents=analytics.agents_compared(session, viewer, since=since, until=until),
             read_at=now(),
         )
