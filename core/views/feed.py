@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, exists, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, exists, false, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.db.tables import Alert, Contact
@@ -189,7 +189,12 @@ def _text(session: Session, text: str) -> list[ColumnElement[bool]]:
             naming.append(matches)
     if naming:
         few = session.scalars(select(Contact.id).where(*naming).limit(_FEW + 1)).all()
-        wanted.append(Alert.contact_id.in_(few) if len(few) <= _FEW else _has_contact(*naming))
+        if len(few) > _FEW:
+            wanted.append(_has_contact(*naming))
+        else:
+            # Ids, not contacts: no planner can then prefer to walk the sorted index past everybody else's alerts.
+            theirs = session.scalars(select(Alert.id).where(Alert.contact_id.in_(few))).all() if few else []
+            wanted.append(Alert.id.in_(theirs) if theirs else false())
     return wanted
 
 
