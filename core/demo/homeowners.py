@@ -108,20 +108,24 @@ def seed_unscored(session: Session, *, now: datetime) -> None:
 
 
 def _visits(now: datetime) -> list[dict[str, Any]]:
-    """Twelve value checks and four comparables in six evenings, a market report, and two looks at the deed."""
+    """Fourteen value checks and eight comparables in seven evenings, market reports, the papers: plain at any threshold."""
     shapes = {
         "value_check": (EventType.PAGE_VIEW, EventCategory.PLATFORM_BEHAVIOR),
         "comparable_view": (EventType.PROPERTY_VIEW, EventCategory.PROPERTY_RESEARCH),
         "market_report_view": (EventType.PAGE_VIEW, EventCategory.PLATFORM_BEHAVIOR),
+        "profile_update": (EventType.FORM_SUBMIT, EventCategory.ACCOUNT_MANAGEMENT),
         "document_access": (EventType.DOCUMENT_ACCESS, EventCategory.DOCUMENT_ACTIVITY),
+        "document_download": (EventType.DOCUMENT_DOWNLOAD, EventCategory.DOCUMENT_ACTIVITY),
+        "document_share": (EventType.DOCUMENT_SHARE, EventCategory.DOCUMENT_ACTIVITY),
     }
     evenings = {
-        12: ("value_check", "value_check"),
-        9: ("value_check", "value_check", "comparable_view"),
-        6: ("value_check", "market_report_view", "value_check", "comparable_view"),
-        4: ("document_access", "value_check", "value_check"),
-        2: ("value_check", "comparable_view", "value_check", "document_access"),
-        1: ("value_check", "comparable_view", "value_check"),
+        15: ("market_report_view", "value_check", "value_check"),
+        12: ("value_check", "value_check", "comparable_view", "profile_update"),
+        9: ("value_check", "market_report_view", "value_check", "comparable_view", "document_access"),
+        6: ("value_check", "comparable_view", "value_check", "comparable_view", "document_download"),
+        4: ("document_access", "value_check", "comparable_view", "value_check"),
+        2: ("value_check", "comparable_view", "value_check", "market_report_view", "profile_update"),
+        1: ("value_check", "comparable_view", "comparable_view", "value_check", "document_share"),
     }
     found = []
     for days_ago, names in evenings.items():

@@ -14,9 +14,17 @@ from core.demo.homeowners import UNSCORED
 from core.generator import wording
 from core.generator.behaviour import FLAVOURS, IDLE_FLAVOUR, KINDS
 
-_VISITS_A_MINUTE = 1.2
-_STORY_MINUTES = 6.0
-"""About how long between two homeowners who show enough at once to be worth an alert."""
+_VISITS_A_MINUTE = 2.0
+_FIRST_STORY = timedelta(seconds=40)
+_BETWEEN_STORIES = (150.0, 420.0)
+"""Seconds between two homeowners who show enough at once to be worth an alert."""
+_STORIES = (
+    [1] * 9 + [2] * 8 + [10] * 3 + [4] * 2 + [5] * 2 + [6],  # sells
+    [8] * 9 + [9] * 13 + [3] * 6 + [2] * 4 + [4] * 2 + [7],  # buys
+    [3] * 8 + [5] * 8 + [6] * 4 + [1] * 2 + [4] * 2 + [7],  # refinances
+    [9] * 9 + [8] * 5 + [3] * 5 + [2] * 5 + [10] * 5 + [6] * 3,  # invests
+)
+"""Kinds of clicks (core.generator.behaviour.KINDS) of somebody who has made up their mind, by intent."""
 _LONGEST_GAP = timedelta(minutes=2)
 _DEVICES = ("desktop", "mobile")
 
@@ -27,15 +35,16 @@ def trickle(session: Session, now: datetime, seed_state: dict[str, Any]) -> dict
     Args:
         seed_state: {} at first; afterwards what the last call returned. The same state and times give the same events.
     """
-    state = {"seed": 7, "count": 0, "at": None} | seed_state
+    state = {"seed": 7, "count": 0, "at": None, "story_at": (now + _FIRST_STORY).isoformat()} | seed_state
     last = datetime.fromisoformat(state["at"]) if state["at"] else now - timedelta(seconds=5)
     minutes = min(now - last, _LONGEST_GAP).total_seconds() / 60
     rng = np.random.default_rng((state["seed"], state["count"], crc32(now.isoformat().encode())))
     raw: list[dict[str, Any]] = []
     for _ in range(int(rng.poisson(_VISITS_A_MINUTE * minutes))):
         raw += _visit(session, rng, now=now)
-    if rng.random() < minutes / _STORY_MINUTES:
+    if now >= datetime.fromisoformat(state["story_at"]):
         raw += _story(session, rng, now=now)
+        state["story_at"] = (now + timedelta(seconds=float(rng.uniform(*_BETWEEN_STORIES)))).isoformat()
     events.record(session, [events.parse(each, now=now) for each in raw], now=now)
     return {**state, "count": state["count"] + 1, "at": now.isoformat()}
 
@@ -53,13 +62,7 @@ def _story(session: Session, rng: np.random.Generator, *, now: datetime) -> list
     if contact_id is None:
         return []
     flavour = int(rng.choice(4, p=(0.5, 0.25, 0.15, 0.1)))
-    kinds = {
-        0: [1] * 9 + [2] * 5 + [10] * 2 + [4] * 2 + [5] * 2,
-        1: [8] * 6 + [9] * 9 + [3] * 4 + [2] * 2 + [4] * 2,
-        2: [3] * 6 + [5] * 6 + [6] * 3 + [1] * 2 + [4],
-        3: [9] * 7 + [8] * 4 + [3] * 4 + [2] * 4 + [10] * 4 + [6] * 2,
-    }[flavour]
-    return _clicks(contact_id, rng.permutation(kinds).tolist(), flavour, rng, now=now)
+    return _clicks(contact_id, rng.permutation(_STORIES[flavour]).tolist(), flavour, rng, now=now)
 
 
 def _somebody(session: Session, rng: np.random.Generator, *, warm: bool) -> str | None:

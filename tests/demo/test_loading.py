@@ -158,6 +158,7 @@ def test_the_first_score_of_user_123_opens_one_alert(database: Database, setting
         assert not second.opened
         alert = session.get_one(Alert, first.opened[0])
         assert alert.alert_type == Intent.LIKELY_TO_SELL
+        assert alert.confidence > 0.8  # above the threshold however much of the year's budget is used
         assert alert.assigned_agent_id is not None
 
 
