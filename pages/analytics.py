@@ -85,9 +85,8 @@ def _volume(report: Report) -> None:
 def _conversion(report: Report) -> None:
     st.subheader("Converted", anchor=False)
     everything = report.by_type[0]
-    st.markdown(
-        f"{_share(everything.rate, 'closed alerts converted')} Worth **{layout.plain(words.money(everything.value))}**."
-    )
+    worth = f" Worth **{layout.plain(words.money(everything.value))}**." if everything.value else ""
+    st.markdown(_share(everything.rate, "closed alerts converted") + worth)
     if everything.right.total:
         st.markdown(f"{_share(everything.right, 'alerts with a known outcome were right')} The goal is 70%.")
     if everything.rate.total:
@@ -192,7 +191,7 @@ def _agents(viewer: Viewer, report: Report) -> None:
 
 def _share(share: Share, of: str) -> str:
     if share.rate is None:
-        return f"No {of} yet: none to count."
+        return "Nothing to count yet: " + of.replace(" converted", "").replace(" so far", "") + " are missing."
     return f"**{words.percent(share.rate)}** ({words.percent_range(share.low, share.high)}) of {share.total:,} {of}."
 
 

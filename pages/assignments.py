@@ -73,7 +73,8 @@ def _table(
 ) -> None:
     everything = sorted([*free, *rows], key=lambda pair: _order(pair[1]))
     if not everything:
-        st.success("Nobody has an open alert, and none is waiting.")
+        whose = "You have no open alert" if is_agent else "Nobody has an open alert"
+        st.success(f"{whose}, and none is waiting.")
         return
     teams = sorted({lane.team_name for lane, _ in rows if lane and lane.team_name})
     people = sorted({lane.agent_name for lane, _ in rows if lane})

@@ -35,7 +35,8 @@ def listing(chosen: filters.Chosen) -> None:
     found = queries.feed(viewer, chosen.filters, sort=chosen.sort, cursor=back[-1], limit=PAGE_SIZE)
     items = found.page.items
     st.session_state["feed-next"] = found.page.next_cursor
-    layout.list_head(words.plural(found.total, "alert"), viewer=viewer, live_key="feed-live", up_to=found.up_to)
+    head = words.plural(found.total, "alert") if items else "No alerts"
+    layout.list_head(head, viewer=viewer, live_key="feed-live", up_to=found.up_to)
     layout.progress(queries.running_jobs())
     first = (len(back) - 1) * PAGE_SIZE + 1
     paged = found.page.next_cursor is not None or len(back) > 1

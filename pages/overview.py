@@ -33,7 +33,7 @@ def overview() -> None:
         cards.show(viewer, found.urgent, key="overview-cards", now=queries.now(), page="top", compact=True, other=_do)
         st.page_link(
             menu.file("feed"),
-            label=f"All {words.plural(numbers.open_total, 'open alert')}",
+            label=f"All open alerts ({numbers.open_total:,})",
             icon=":material/notifications_active:",
         )
     else:

@@ -98,6 +98,7 @@ def response(rows: Sequence[ResponseRow]) -> go.Figure:
                 "symmetric": False,
                 "array": [(value.high - value.value) / 60 for _, value in found],
                 "arrayminus": [(value.value - value.low) / 60 for _, value in found],
+                "color": "#8a9894",
             },
             customdata=[words.span(value.value) for _, value in found],
             hovertemplate="%{x}: %{customdata}<extra>" + label + "</extra>",
@@ -132,7 +133,7 @@ def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figur
             hovertemplate="%{y}: %{x:.1f}% (%{customdata[2]})<br>%{customdata[0]} of %{customdata[1]}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=title, rangemode="tozero")
+    figure.update_xaxes(title=title, range=[-3, 103])
     return _laid_out(figure, height=110 + 34 * len(names))
 
 

@@ -24,7 +24,7 @@ def feed(viewer: Viewer, *, narrowed: bool, later_page: bool) -> None:
 
 def warmest(viewer: Viewer) -> None:
     """Contacts below the threshold, by lift: worth a look while few alerts are open."""
-    rows = queries.warm(viewer)
+    rows = [row for row in queries.warm(viewer) if row.lift > 1]
     if not rows:
         return
     st.subheader("Warmest this week", anchor=False)
