@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
 from app import runtime as runtimes
-from app.api import alerts, application, auth, contacts, ingest, notifications, operations, routing
+from app.api import alerts, application, auth, contacts, group_commit, ingest, notifications, operations, routing
 from app.realtime.dashboard import Dashboard
 from app.realtime.gateway import Gateway
 from app.realtime.revocation import Revocation
@@ -79,6 +79,7 @@ class Web:
             with suppress(asyncio.CancelledError):
                 await watching
             await self.tailer.stop()
+            await asyncio.to_thread(group_commit.close, self.runtime)  # what was posted is committed before the end
             gc.unfreeze()
 
     async def _end_session(self, session_id: str) -> None:

@@ -168,7 +168,7 @@ def _due_again(session: Session, *, limit: int, now: datetime) -> list[str]:
         .where(Contact.rescore_at <= now)
         .order_by(Contact.rescore_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return sorted(session.scalars(statement))
 

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from core import log
@@ -64,6 +65,8 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(DoorbellError, _ours)
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(DataError, _unstorable)
+    api.add_exception_handler(ClientDisconnect, _gone)
     api.add_exception_handler(Exception, _unexpected)
 
 
@@ -89,6 +92,16 @@ async def _http(_request: Request, error: Exception) -> Response:
     title = HTTPStatus(error.status_code).phrase
     detail = error.detail if error.detail != title else ""
     return problem(error.status_code, title, detail, headers=error.headers)
+
+
+async def _unstorable(_request: Request, _error: Exception) -> Response:
+    """PostgreSQL refuses some text anywhere, such as a NUL in an id of the path."""
+    return problem(422, "The input is not valid", "it holds a character or number that cannot be stored")
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The caller left in the middle of the body: nobody reads this answer, and nothing was stored."""
+    return problem(400, "The request was not complete")
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -48,6 +48,16 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
+    def refresh_statistics(self) -> None:
+        """Let SQLite's planner know what the tables hold; PostgreSQL does this by itself."""
+        if self._turn is None:
+            return
+        with self._turn, self._writing.begin() as connection:
+            connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
+            connection.exec_driver_sql(
+                "PRAGMA optimize = 0x10002"
+            )  # analyse what grew since, also what was never analysed
+
     def dispose(self) -> None:
         self.engine.dispose()
 
@@ -58,6 +68,7 @@ def _postgres_engine(url: str, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, and parameters hold people's names and addresses
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
@@ -68,6 +79,7 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
         connect_args={"check_same_thread": False, "timeout": 30},

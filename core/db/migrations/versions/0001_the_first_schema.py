@@ -293,6 +293,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.create_index("ix_alerts_agent_opened", ["assigned_agent_id", "opened_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_alerts_closed",
+            ["status", "closed_at"],
+            unique=False,
+            sqlite_where=text("closed_at IS NOT NULL"),
+            postgresql_where=text("closed_at IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_alerts_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(
             "ix_alerts_escalate",
@@ -301,8 +308,38 @@ def upgrade() -> None:
             sqlite_where=text("escalate_at IS NOT NULL"),
             postgresql_where=text("escalate_at IS NOT NULL"),
         )
+        batch_op.create_index(
+            "ix_alerts_open_list",
+            [
+                "priority",
+                "opened_at",
+                "id",
+                "assigned_agent_id",
+                "snoozed_until",
+                "status",
+                "alert_type",
+                "confidence",
+                "territory",
+                "escalate_at",
+                "contact_id",
+            ],
+            unique=False,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_alerts_open_of_agent",
+            ["assigned_agent_id", "priority", "opened_at", "id", "snoozed_until"],
+            unique=False,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        )
         batch_op.create_index("ix_alerts_opened", ["opened_at", "id"], unique=False)
         batch_op.create_index("ix_alerts_status_opened", ["status", "opened_at", "id"], unique=False)
+        batch_op.create_index("ix_alerts_sure", ["confidence", "id", "assigned_agent_id"], unique=False)
+        batch_op.create_index(
+            "ix_alerts_urgent", ["priority", "opened_at", "id", "assigned_agent_id", "snoozed_until"], unique=False
+        )
         batch_op.create_index(
             "ix_alerts_valid_until",
             ["valid_until"],
@@ -673,14 +710,29 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_alerts_valid_until", sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")
         )
+        batch_op.drop_index("ix_alerts_urgent")
+        batch_op.drop_index("ix_alerts_sure")
         batch_op.drop_index("ix_alerts_status_opened")
         batch_op.drop_index("ix_alerts_opened")
+        batch_op.drop_index(
+            "ix_alerts_open_of_agent",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_alerts_open_list", sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")
+        )
         batch_op.drop_index(
             "ix_alerts_escalate",
             sqlite_where=text("escalate_at IS NOT NULL"),
             postgresql_where=text("escalate_at IS NOT NULL"),
         )
         batch_op.drop_index(batch_op.f("ix_alerts_contact_id"))
+        batch_op.drop_index(
+            "ix_alerts_closed",
+            sqlite_where=text("closed_at IS NOT NULL"),
+            postgresql_where=text("closed_at IS NOT NULL"),
+        )
         batch_op.drop_index("ix_alerts_agent_opened")
 
     op.drop_table("alerts")
