@@ -100,13 +100,16 @@ def first_steps() -> None:
             "  | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"access_token\"])')",
             language="bash",
         )
-        st.markdown("**2. Post what somebody did.** Ten value checks of one home make a seller likely.")
+        st.markdown(
+            "**2. Post what somebody did.** Ten value checks and two looks at comparable homes: a likely seller."
+        )
         st.code(
-            "for i in 1 2 3 4 5 6 7 8 9 10; do\n"
+            "for i in $(seq 12); do\n"
+            "  WHAT=value_check; [ $i -gt 10 ] && WHAT=comparable_view\n"
             f'  curl -s -X POST {origin}/api/v1/events -H "Authorization: Bearer $TOKEN" \\\n'
             "    -H 'Content-Type: application/json' -d '{\n"
             '      "eventId": "first-\'$i\'", "userId": "rosa", "eventType": "PROPERTY_VIEW",\n'
-            '      "eventName": "value_check", "occurredAt": "\'$(date -u +%FT%TZ)\'"}\'\n'
+            '      "eventName": "\'$WHAT\'", "occurredAt": "\'$(date -u +%FT%TZ)\'"}\'\n'
             "done",
             language="bash",
         )

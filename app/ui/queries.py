@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import streamlit as st
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import runtime
 from core import changes
+from core.db.tables import Contact
 from core.viewer import Viewer
 from core.views import agents as agent_views
 from core.views import analytics, assignments, days, notifications, overview, progress, saved_filters, warmest
@@ -95,7 +97,7 @@ def running_jobs() -> tuple[progress.JobProgress, ...]:
 def has_people() -> bool:
     """Whether anybody's behaviour has ever arrived."""
     with reading() as session:
-        return changes.newest_id(session) > 0
+        return session.scalar(select(Contact.id).limit(1)) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

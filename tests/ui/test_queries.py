@@ -1,6 +1,6 @@
 """What is kept between runs is kept for one person: nobody is shown another's."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,12 +14,20 @@ from core.words import Role
 from tests import factories
 
 
-def test_a_kept_report_is_the_viewers_own(
-    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def running(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Runtime(settings=Settings(database_url=database.url), database=database, clock=clock)
     monkeypatch.setattr(runtime, "_installed", made)
-    now = clock.now()
+
+
+def test_an_empty_house_is_empty_until_somebody_does_something(database: Database, now: datetime) -> None:
+    assert not queries.has_people()
+    with database.write() as session:
+        factories.contact(session, now=now)
+    assert queries.has_people()
+
+
+def test_a_kept_report_is_the_viewers_own(database: Database, now: datetime) -> None:
     with database.write() as session:
         factories.admin(session, "ada", now=now)
         factories.team(session, "north", now=now)
