@@ -38,6 +38,9 @@ format: setup
 bench: setup
 	@$(BIN)/python -m bench
 
+train: setup
+	@$(BIN)/python -m bench.train
+
 replay: setup
 	@$(BIN)/python -m app replay $(ARGS)
 

@@ -14,7 +14,8 @@ BUDGET_SHARE = 0.10
 """Alerts a year, all types together, as a share of active contacts."""
 SMALLEST_BUDGET = 50
 """Below this many a year the budget says nothing: a team of a few hundred contacts is not drowned by its alerts."""
-_NEARING = 0.8
+_NEARING, _FAR_OVER = 0.9, 1.75
+"""Shares of the year's budget between which the threshold rises; gently, because a strong lead is worth going over."""
 _STEEPEST = 0.3
 
 
@@ -52,6 +53,6 @@ def opening_threshold(session: Session, *, now: datetime) -> float:
 
 
 def raised(threshold: float, *, used: float) -> float:
-    """The threshold after `used` (1 = all) of the year's budget: unchanged up to 80%, then up by 0.3 at 100% and beyond."""
-    over = min(max((used - _NEARING) / (1 - _NEARING), 0.0), 1.0)
+    """The threshold after `used` (1 = all) of the year's budget: unchanged up to 90%, up by 0.035 at 100% and 0.3 at 175%."""
+    over = min(max((used - _NEARING) / (_FAR_OVER - _NEARING), 0.0), 1.0)
     return min(max(threshold, OPENING_CONFIDENCE) + _STEEPEST * over, 0.95) if over else threshold

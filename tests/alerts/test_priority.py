@@ -39,8 +39,8 @@ def test_more_evidence_never_lowers_a_priority() -> None:
 
 
 def test_the_budget_raises_the_threshold_only_when_it_nears_and_never_lowers_it() -> None:
-    assert raised(0.5, used=0.0) == raised(0.5, used=0.8) == 0.5
-    assert 0.5 < raised(0.5, used=0.9) < raised(0.5, used=1.0)
-    assert raised(0.5, used=5.0) == raised(0.5, used=1.0)
+    assert raised(0.5, used=0.0) == raised(0.5, used=0.9) == 0.5
+    assert 0.5 < raised(0.5, used=0.95) < raised(0.5, used=1.0) < raised(0.5, used=1.5)
+    assert raised(0.5, used=5.0) == raised(0.5, used=1.75)
     assert raised(0.4, used=0.5) == 0.4
     assert raised(0.9, used=2.0) >= 0.9
