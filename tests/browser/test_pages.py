@@ -17,7 +17,14 @@ PAGES = {"/": "Hello", "/feed": "Feed", "/assignments": "Assignments", "/analyti
 def settled(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(title)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    page.wait_for_function("document.querySelectorAll('[data-stale=true]').length === 0")
+    expect(page.locator(".doorbell-who")).to_be_attached()
+    if title == "Analytics":
+        expect(page.locator(".js-plotly-plot").last).to_be_visible()
+    page.wait_for_function(
+        """() => document.querySelectorAll('[data-stale=true]').length === 0
+            && document.getAnimations().every((one) => one.playState !== 'running'
+                || one.effect.getTiming().iterations === Infinity)"""
+    )
 
 
 def axe() -> Path:
