@@ -10,18 +10,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import Field, StringConstraints
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
 from core import delivery, escalation, routing
 from core.db import Database
+from core.db.tables import Agent
 from core.delivery import Kind
-from core.errors import Forbidden
+from core.errors import Forbidden, NotFound
 from core.routing import moves, profiles, reading, rule_book
 from core.routing.dispatch import Routed, route_each
 from core.viewer import Viewer
 from core.views.page import checked_limit, cursor_of, key_of
+from core.views.scope import compared_scope
 from core.words import Role
 
 router = APIRouter(prefix="/alerts", tags=["routing"])
@@ -407,14 +410,18 @@ def available_agents(
 
 
 @router.get("/routing/agent-workload/{agent_id}", summary="One agent's load")
-def agent_workload(agent_id: PathId, _viewer: Caller, db: Db, now: Now) -> WorkloadOut:
+def agent_workload(agent_id: PathId, viewer: Caller, db: Db, now: Now) -> WorkloadOut:
+    """An agent's own, a manager's teams, an admin's all."""
     with db.read() as session:
+        _check_agent(session, agent_id, viewer=viewer)
         return WorkloadOut(**asdict(reading.workload(session, agent_id, now=now)))
 
 
 @router.get("/routing/agents/{agent_id}/profile", summary="What routing knows of an agent")
-def profile(agent_id: PathId, _viewer: Caller, db: Db) -> ProfileOut:
+def profile(agent_id: PathId, viewer: Caller, db: Db) -> ProfileOut:
+    """An agent's own, a manager's teams, an admin's all."""
     with db.read() as session:
+        _check_agent(session, agent_id, viewer=viewer)
         return ProfileOut(**asdict(profiles.get(session, agent_id)))
 
 
@@ -503,6 +510,12 @@ def assignments_of(alert_id: PathId, viewer: Caller, db: Db) -> AssignmentList:
 def decision(alert_id: PathId, viewer: Caller, db: Db) -> DecisionOut:
     with db.read() as session:
         return DecisionOut(**asdict(reading.decision(session, viewer, alert_id)))
+
+
+def _check_agent(session: Session, agent_id: str, *, viewer: Viewer) -> None:
+    """Refuse an agent whose work this viewer may not see exactly as one that does not exist."""
+    if session.scalar(select(Agent.id).where(Agent.id == agent_id, compared_scope(viewer))) is None:
+        raise NotFound("There is no such agent.")
 
 
 def _ring(session: Session, routed: Sequence[Routed], *, by: str = "", now: datetime) -> None:

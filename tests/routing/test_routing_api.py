@@ -65,9 +65,30 @@ def test_agents_read_but_do_not_route(running: Running, now: datetime) -> None:
         assert ann("POST", f"/routing/{path}", body).status_code in (403, 422), path
     assert ann("POST", "/routing/route", {"alertIds": [alert_id]}).status_code == 403
     assert ann("POST", "/routing/rules", RULE).status_code == 403
-    for path in ("available-agents", "agent-workload/bob", "agents/bob/profile", "rules", "assignments", "stats"):
+    for path in ("available-agents", "agent-workload/ann", "agents/ann/profile", "rules", "assignments", "stats"):
         answer = ann("GET", f"/routing/{path}")
         assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("who", "theirs", "foreign"),
+    [
+        ("ann", ("ann",), ("bob", "cal", "nobody")),
+        ("mia", ("ann", "bob"), ("cal", "nobody")),
+        ("ada", ("cal",), ("nobody",)),
+    ],
+)
+def test_load_and_profile_are_an_agents_own_a_managers_teams_and_an_admins_all(
+    running: Running, who: str, theirs: tuple[str, ...], foreign: tuple[str, ...]
+) -> None:
+    client = Client(running, who)
+    for path in ("/routing/agent-workload/{}", "/routing/agents/{}/profile"):
+        assert {client("GET", path.format(agent)).status_code for agent in theirs} == {200}
+        refused = [client("GET", path.format(agent)) for agent in foreign]
+        assert {answer.status_code for answer in refused} == {404}
+        assert {answer.json()["detail"] for answer in refused} == {"There is no such agent."}, (
+            "the answer gives it away"
+        )
 
 
 def test_an_agent_claims_from_the_pool_and_sees_no_foreign_alert(running: Running, now: datetime) -> None:
