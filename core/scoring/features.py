@@ -82,15 +82,20 @@ def _email(history: History, _signals: Sequence[OpenSignal], now: datetime) -> t
     )
 
 
+LONGEST_VISIT = 240
+"""Minutes; a session that seems longer has a wrong clock or a reused id in it, and its length is unknown."""
+
+
 def _platform(history: History, _signals: Sequence[OpenSignal], now: datetime) -> tuple[float, ...]:
     today = histories.today(now)
     human = history.human
-    minutes = [(last - start).total_seconds() / 60 for start, last in history.sessions]
+    lengths = [(last - start).total_seconds() / 60 for start, last in history.sessions]
+    minutes = [length for length in lengths if length <= LONGEST_VISIT]
     return (
         human("value_check", today, days=MONTH),
         human("calculator", today, days=MONTH),
         human("comparable", today, days=MONTH),
-        len(minutes),
+        len(lengths),
         sum(minutes) / len(minutes) if minutes else nan,
         human("profile_update", today, days=MONTH),
         human("property_view", today, days=MONTH),

@@ -25,6 +25,7 @@ def test_a_finished_process_of_this_host_is_dead() -> None:
 @pytest.mark.parametrize(
     "worker",
     [ME, f"host/{os.getpid()}/bbbb", "elsewhere/1/bbbb", "host/none/bbbb", "strange", ""],
+    ids=["me", "alive", "elsewhere", "no-number", "strange", "empty"],
 )
 def test_nobody_else_is_called_dead(worker: str) -> None:
     assert not workers.is_dead(worker, me=ME)

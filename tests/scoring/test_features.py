@@ -181,3 +181,13 @@ def test_none_of_the_features_is_protected_and_no_place_is_scored() -> None:
 def test_words_that_only_look_like_it_are_fine() -> None:
     for name in ("average_visits", "mortgage_balance", "pages_viewed", "usage_30d", "email_open_rate_90d"):
         assert fairness.protected(name) is None, name
+
+
+def test_a_session_of_days_is_a_wrong_clock_and_its_length_unknown() -> None:
+    happened = [
+        *value_checks(1, now=NOW, days_ago=9, session_id="reused"),
+        *value_checks(1, now=NOW, days_ago=2, session_id="reused"),
+    ]
+    named = _named(history.of("contact-1", happened, now=NOW))
+    assert named["sessions_30d"] == 1
+    assert isnan(named["session_minutes_30d"])
