@@ -78,8 +78,9 @@ def _people(database: Database) -> None:
             factories.agent(session, agent_id, team_id=team, name=name, password_hash=hashed, capacity=60, now=now)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Playwright's event loop runs in this thread until the end of the module: no longer, or asyncio.run() fails elsewhere."""
     if not Path(CHROMIUM).exists():
         message = "CHROMIUM IS MISSING: no browser test ran (apt-get install chromium)"
         if os.environ.get("CI"):
