@@ -37,13 +37,19 @@ def priority_of(confidence: float, signal_strength: float, *, threshold: float =
 
 
 def opening_threshold(session: Session, *, now: datetime) -> float:
-    """The team's threshold, raised (never lowered) as the year's alerts near the budget of 10% of active contacts."""
+    """The team's threshold, raised (never lowered) as the year's alerts near the budget of 10% of active contacts.
+
+    The settings row "thresholds" may hold `confidence`, and `budgetSince`: history loaded from before that instant cost
+    nobody's attention and does not count.
+    """
     setting = session.scalar(select(Setting.value).where(Setting.key == "thresholds")) or {}
     threshold = float(setting.get("confidence", OPENING_CONFIDENCE))
+    start = now - timedelta(days=365)
+    live = datetime.fromisoformat(setting["budgetSince"]) if "budgetSince" in setting else start
+    if live <= now:
+        start = max(start, live)
     opened = session.scalar(
-        select(func.count())
-        .select_from(Alert)
-        .where(Alert.opened_at > now - timedelta(days=365), Alert.opened_at <= now)
+        select(func.count()).select_from(Alert).where(Alert.opened_at > start, Alert.opened_at <= now)
     )
     active = session.scalar(
         select(func.count()).select_from(Contact).where(Contact.last_human_event_at > now - timedelta(days=90))

@@ -1,13 +1,13 @@
 """The made-up brokerage: territories, four teams, twenty-four agents, their managers, sign-ins and rules."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from core import passwords, versions
-from core.db.tables import Agent, Rule, Team, Territory, TimeOff, User
+from core.db.tables import Agent, Rule, Setting, Team, Territory, TimeOff, User
 from core.generator.names import DISTRICTS, TERRITORIES, areas
 from core.routing import rules
 from core.words import Role
@@ -117,6 +117,9 @@ def seed(session: Session, *, password: str, now: datetime) -> None:
     session.execute(insert(Agent), [_agent(number, now) for number in range(24)])
     session.execute(insert(TimeOff), list(_time_off(now)))
     session.execute(insert(Rule), [_rule(number, raw, opened) for number, raw in enumerate(RULES, start=1)])
+    # The alerts of the made-up history were nobody's work: the year's budget counts from now on.
+    live = {"budgetSince": now.astimezone(UTC).isoformat()}
+    session.execute(insert(Setting).values(key="thresholds", value=live, updated_at=now))
     versions.bump(session, "routing")
 
 

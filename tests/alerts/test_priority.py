@@ -1,9 +1,15 @@
 """Tiers and the yearly budget."""
 
-import pytest
+from datetime import datetime, timedelta
 
-from core.alerts.priority import priority_of, raised
+import pytest
+from sqlalchemy import insert
+
+from core.alerts.priority import opening_threshold, priority_of, raised
+from core.db import Database
+from core.db.tables import Setting
 from core.words import Priority
+from tests import factories
 
 
 @pytest.mark.parametrize(
@@ -44,3 +50,17 @@ def test_the_budget_raises_the_threshold_only_when_it_nears_and_never_lowers_it(
     assert raised(0.5, used=5.0) == raised(0.5, used=1.75)
     assert raised(0.4, used=0.5) == 0.4
     assert raised(0.9, used=2.0) >= 0.9
+
+
+def test_a_spent_budget_raises_the_threshold_and_loaded_history_does_not_count(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        assert opening_threshold(session, now=now) == 0.5
+        for _ in range(60):
+            factories.alert(session, opened_at=now - timedelta(days=9), now=now)
+        assert 0.5 < opening_threshold(session, now=now) < 0.8
+        live = {"budgetSince": (now - timedelta(days=1)).isoformat()}
+        session.execute(insert(Setting).values(key="thresholds", value=live, updated_at=now))
+        assert opening_threshold(session, now=now) == 0.5
+        assert opening_threshold(session, now=now - timedelta(days=2)) > 0.5
