@@ -77,6 +77,9 @@ def validate(raw: object) -> NewRule:
     actions = raw.get("actions")
     if not isinstance(actions, list | tuple) or not 1 <= len(actions) <= MOST_ACTIONS:
         wrong["actions"] = f"a list of 1 to {MOST_ACTIONS}"
+    for part, text in (("name", name), ("description", description)):
+        if isinstance(text, str) and ("\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text)):
+            wrong[part] = "the text has characters that cannot be stored"
     if wrong:
         raise Invalid("The rule is not valid.", fields=wrong)
     assert isinstance(name, str)

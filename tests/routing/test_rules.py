@@ -143,6 +143,14 @@ def test_every_wrong_field_of_a_rule_is_named() -> None:
     assert set(refused.value.fields) == {"name", "priority", "enabled", "conditions", "actions", "colour"}
 
 
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
+@pytest.mark.parametrize("field", ["name", "description"])
+def test_text_that_no_database_can_hold_is_refused_by_name(field: str, text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        validate({"name": "r", "actions": [{"type": "escalate"}], field: text})
+    assert list(refused.value.fields) == [field]
+
+
 def test_a_template_is_a_look_up_and_nothing_else() -> None:
     def wish(params: Mapping[str, Any]) -> tuple[str, ...]:
         return compile_action({"type": "assign_to_agent", "params": params}, at="a").wish(FACTS).agent_ids
