@@ -1,11 +1,14 @@
 """Settings, all from the environment as DOORBELL_*; a wrong one stops the start with one clear line."""
 
 import os
+import re
 import secrets
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,6 +57,34 @@ class Settings(BaseSettings):
         text = value.get_secret_value()
         if text and (urlsplit(text).scheme not in _SMTP_SCHEMES or not urlsplit(text).hostname):
             raise ValueError("use smtp://user:password@host:587, smtp+starttls:// or smtps://")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+            raise ValueError("use an IANA time zone, for example America/Chicago") from error
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _whole_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            whole = False
+        if value and not whole:
+            raise ValueError("use a whole address, for example https://doorbell.example")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if not value.isprintable() or not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]):
+            raise ValueError("use Name <address@host>")
         return value
 
     @field_validator("secret_key")

@@ -125,6 +125,12 @@ def test_a_taken_port_is_one_clear_line() -> None:
     ("more", "named"),
     [
         ({"DOORBELL_PORT": "many"}, "DOORBELL_PORT"),
+        ({"DOORBELL_TIMEZONE": "Mars/Base"}, "DOORBELL_TIMEZONE"),
+        ({"DOORBELL_TIMEZONE": "../etc/passwd"}, "DOORBELL_TIMEZONE"),
+        ({"DOORBELL_PUBLIC_URL": "doorbell.example"}, "DOORBELL_PUBLIC_URL"),
+        ({"DOORBELL_PUBLIC_URL": "https://[x"}, "DOORBELL_PUBLIC_URL"),
+        ({"DOORBELL_MAIL_FROM": "nobody"}, "DOORBELL_MAIL_FROM"),
+        ({"DOORBELL_MAIL_FROM": "A <a@b.example>\nBcc: c@d.example"}, "DOORBELL_MAIL_FROM"),
         ({"DOORBELL_DEMO": "big"}, "DOORBELL_DEMO"),
         ({"DOORBELL_DATABASE_URL": "mysql://x"}, "DOORBELL_DATABASE_URL"),
         ({"DOORBELL_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "DOORBELL_DATABASE_URL"),
