@@ -6,6 +6,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter
+from sqlalchemy import not_, select
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.api import alert_shapes as shapes
@@ -13,11 +15,14 @@ from app.api.alert_shapes import ProcessedOut, ProcessIn, ScoredOut, ScoreUserIn
 from app.api.deps import Admin, Caller, Db, Manager, Now
 from core import audit, changes, events, pipeline, versions
 from core.db import Database
+from core.db.tables import Alert
 from core.errors import NotFound
 from core.pipeline import Decided, World
 from core.scoring import Scored
+from core.viewer import Viewer, alert_scope
 from core.views import feed, model_performance
 from core.views.feed import Filters
+from core.words import Role
 
 router = APIRouter(tags=["scoring"])
 
@@ -38,8 +43,11 @@ _making = threading.Lock()
 def score_user(body: ScoreUserIn, db: Db, viewer: Caller, now: Now) -> Response:
     """Decides on what waits for this contact, scores all four intents, and opens, refreshes and routes alerts.
 
-    `alerts` are the contact's open ones that the caller may see.
+    `alerts` are the contact's open ones that the caller may see. A contact with an open alert that the caller may not see
+    does not exist for them.
     """
+    with db.read() as session:
+        _check_not_anothers(session, body.user_id, viewer=viewer)
     decided = _score(db, body.user_id, now=now)
     with db.read() as session:
         change_id = changes.newest_id(session)
@@ -121,6 +129,14 @@ def _world(line: _Line, session: Any) -> World:
     if line.world is None:
         line.world = World.load(session)
     return line.world
+
+
+def _check_not_anothers(session: Session, contact_id: str, *, viewer: Viewer) -> None:
+    hidden = select(Alert.id).where(
+        Alert.contact_id == contact_id, Alert.closed_at.is_(None), not_(alert_scope(viewer))
+    )
+    if viewer.role is not Role.ADMIN and session.scalar(hidden.limit(1)) is not None:
+        raise NotFound("There is no such contact.")
 
 
 def _score(db: Database, user_id: str, *, now: datetime) -> Decided:

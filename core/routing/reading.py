@@ -21,7 +21,7 @@ from core.routing.rules import RuleSet, compile_rule
 from core.routing.state import House, State
 from core.routing.strategies import STRATEGIES
 from core.viewer import Viewer, alert_scope
-from core.words import Priority
+from core.words import Priority, Role
 
 _MOST_SIMULATED = 1_000
 
@@ -135,6 +135,8 @@ def available_agents(
 ) -> list[AvailableAgent]:
     """Every agent that fits the filters, the free ones first (by rank for the named alert, else by load), then the rest.
 
+    An admin sees all, others their own teams.
+
     Raises:
         NotFound: no such open alert for this viewer.
     """
@@ -150,7 +152,11 @@ def available_agents(
         choice = choose(known[alert_id], house=state.house, queues=queues, trigger="simulated")
         for number, candidate in enumerate(choice.trace["candidates"], start=1):
             ranks[directory.by_id[candidate["agentId"]].position] = number
-    positions = _fitting(directory, territory=territory, skill=skill, team_id=team_id)
+    positions = [
+        position
+        for position in _fitting(directory, territory=territory, skill=skill, team_id=team_id)
+        if viewer.role is Role.ADMIN or directory.agents[position].team_id in viewer.team_ids
+    ]
     found = [_available(queues, position, ranks.get(position)) for position in positions]
     return sorted(
         found, key=lambda one: (not one.free, one.rank or 1 << 30, one.open_alerts / max(one.capacity, 1), one.id)

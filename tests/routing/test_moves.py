@@ -10,7 +10,7 @@ from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, AuditRow, Decision
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.routing import moves, profiles, reading, rule_book
-from core.viewer import Viewer
+from core.viewer import SYSTEM, Viewer
 from core.words import Priority, Status
 from tests import factories as make
 
@@ -158,14 +158,16 @@ def test_who_is_free_and_why_the_others_are_not(house: Database, now: datetime) 
         session.get_one(Agent, "cal").available = False
     alert_id = an_alert(house, now, territory="riverside")
     with house.read() as session:
-        state, viewer = routing.State.load(session), make.viewer(session, "ann")
-        found = routing.available_agents(session, state, alert_id=alert_id, viewer=viewer, now=now)
-        ours = routing.available_agents(session, state, territory="riverside", viewer=viewer, now=now)
+        state, ann = routing.State.load(session), make.viewer(session, "ann")
+        found = routing.available_agents(session, state, alert_id=alert_id, viewer=SYSTEM, now=now)
+        ours = routing.available_agents(session, state, territory="riverside", viewer=SYSTEM, now=now)
+        anns = routing.available_agents(session, state, viewer=ann, now=now)
     assert {one.id: (one.free, one.rank, one.reason) for one in found if one.id == "cal"} == {
         "cal": (False, None, "unavailable")
     }
     assert sorted(one.rank or 0 for one in found) == [0, 1, 2]
     assert {one.id for one in ours} == {"ann", "bob"}
+    assert {one.team_id for one in anns} == set(ann.team_ids)
 
 
 def test_a_workload_counts_what_is_open(house: Database, now: datetime) -> None:
