@@ -52,6 +52,7 @@ def test_the_alerts_of_others_are_not_told(api: Any, database: Database, now: da
     behave(database, "user-123", now=now)
     owned = api.ada.post("/alerts/score-user", {"userId": "user-123"}).json()["alerts"]
     owners = {alert["assignedAgentId"] for alert in owned}
+    assert owners & {"ann", "bob", "cal"}, "somebody must own it, or nothing is hidden from anybody"
 
     for agent in ("ann", "bob", "cal"):
         answer = getattr(api, agent).post("/alerts/score-user", {"userId": "user-123"})
