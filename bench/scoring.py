@@ -132,7 +132,7 @@ def _models(histories: Mapping[str, History], opened: Mapping[str, list[OpenSign
         "features_alone_us": round(_each(lambda: features.vector(histories[key], opened[key], now=NOW), 2_000), 1),
         "signals_alone_us": round(_each(lambda: signals.detect(histories[key], now=NOW), 2_000), 1),
         "explain_us": round(
-            _each(lambda: scoring.explain(models, "LIKELY_TO_SELL", rows[0], history=histories[key]), 500), 1
+            _each(lambda: scoring.why(models, "LIKELY_TO_SELL", rows[0], history=histories[key]), 500), 1
         ),
         "sklearn_one_model_us": round(ordinary, 1),
         "ratio": round(ordinary * 4 / alone, 1),

@@ -27,7 +27,7 @@ from core.db.base import Base
 from core.events import RecordedEvent
 from core.generator import HORIZON_DAYS, INTENTS, LifeEvent, World, generate
 from core.history import Fact, Home
-from core.scoring import features, train
+from core.scoring import features, staircase
 from core.scoring.deployed import SHIPPED
 from core.scoring.model import Compiled, parse
 from core.signals import OpenSignal, as_open
@@ -179,7 +179,7 @@ def fit(world: World, rows: Rows, intent: Intent) -> dict[str, Any]:
     early, late = rows.at < LEARN[1], rows.at >= TEST[0]
     held_out = rows.contact % 10 < 3
     learn, tune = early & ~held_out, early & held_out
-    parameters = train.fit(
+    parameters = staircase.fit(
         rows.features[learn],
         transacts[learn],
         intent=intent,

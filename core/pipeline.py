@@ -155,7 +155,7 @@ def _candidates(
             scored=one,
             signal_strength=strength,
             signal_count=len(open_signals),
-            explain=partial(scoring.explain, world.models, one.intent, vector, history=past),
+            explain=partial(scoring.why, world.models, one.intent, vector, history=past),
         )
         for one in scored
     ]

@@ -7,9 +7,9 @@ scored = scoring.score(models, features.vector(history, open_signals, now=now))
 from collections.abc import Iterable, Sequence
 
 from core.scoring.deployed import Models, install
-from core.scoring.explain import Explanation, explain, phrase
 from core.scoring.model import Floats, Scored
 from core.scoring.storing import as_json, store, unpack
+from core.scoring.why import Explanation, phrase, why
 from core.signals import OpenSignal
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Models",
     "Scored",
     "as_json",
-    "explain",
     "install",
     "phrase",
     "score",
@@ -25,6 +24,7 @@ __all__ = [
     "store",
     "strength",
     "unpack",
+    "why",
 ]
 
 

@@ -102,7 +102,7 @@ def test_intervals_hold_the_number_and_nothing_is_certain(models: Models, vector
 def test_contributions_add_up_exactly(models: Models, vector: list[float]) -> None:
     past = history.of("contact-1", [], now=NOW)
     for one in scoring.score(models, vector):
-        explained = scoring.explain(models, one.intent, vector, history=past)
+        explained = scoring.why(models, one.intent, vector, history=past)
         total = explained.base + sum(each["contribution"] for each in explained.contributions)
         assert total == pytest.approx(one.log_odds, abs=1e-6)
         assert explained.log_odds == pytest.approx(one.log_odds, abs=1e-6)

@@ -32,7 +32,7 @@ class Explanation:
     confidence: float
 
 
-def explain(models: Models, intent: str, vector: Sequence[float], *, history: History) -> Explanation:
+def why(models: Models, intent: str, vector: Sequence[float], *, history: History) -> Explanation:
     """Explain one intent's score of one contact; `history` gives the words their counts, spans and usual rates."""
     model = models.model(intent)
     contributions: list[dict[str, Any]] = []

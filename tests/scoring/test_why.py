@@ -13,7 +13,7 @@ MODELS = Models.of_prior()
 
 def _explained(past: History, intent: str = "LIKELY_TO_SELL") -> Explanation:
     found = [signals.as_open("contact-1", each) for each in signals.detect(past, now=NOW)]
-    return scoring.explain(MODELS, intent, features.vector(past, found, now=NOW), history=past)
+    return scoring.why(MODELS, intent, features.vector(past, found, now=NOW), history=past)
 
 
 def test_a_burst_is_told_with_its_span_and_what_is_usual() -> None:

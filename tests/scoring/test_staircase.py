@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core import errors
-from core.scoring import features, prior, train
+from core.scoring import features, prior, staircase
 from core.scoring.model import Compiled, digest, parse
 from core.words import Intent
 
@@ -35,7 +35,7 @@ def _curve(parameters: dict[str, object], name: str, over: range) -> list[float]
 
 def test_it_learns_what_is_there_and_is_calibrated() -> None:
     X, y = _people()
-    parameters = train.fit(X, y, intent=SELL, seed=1)
+    parameters = staircase.fit(X, y, intent=SELL, seed=1)
     later_x, later_y = _people(seed=2)
     model = Compiled([parse(parameters, id="x", intent=SELL, kind="additive")], features.NAMES)
     said = np.array([each[0].probability for each in model.many(later_x)])
@@ -47,18 +47,18 @@ def test_it_learns_what_is_there_and_is_calibrated() -> None:
 
 def test_the_same_rows_give_the_same_model() -> None:
     X, y = _people()
-    assert digest(train.fit(X, y, intent=SELL, seed=1)) == digest(train.fit(X, y, intent=SELL, seed=1))
+    assert digest(staircase.fit(X, y, intent=SELL, seed=1)) == digest(staircase.fit(X, y, intent=SELL, seed=1))
 
 
 def test_a_sample_that_says_the_opposite_cannot_turn_evidence_around() -> None:
     X, y = _people(effect=-0.5)
-    values = _curve(train.fit(X, y, intent=SELL, seed=1), "value_checks_30d", range(25))
+    values = _curve(staircase.fit(X, y, intent=SELL, seed=1), "value_checks_30d", range(25))
     assert values == sorted(values)
 
 
 def test_all_missing_columns_and_untold_homes_say_nothing() -> None:
     X, y = _people()
-    parameters = train.fit(X, y, intent=SELL, seed=1)
+    parameters = staircase.fit(X, y, intent=SELL, seed=1)
     assert "email_open_rate_90d" not in parameters["terms"]
     assert parameters["terms"]["years_owned"]["missing"] == pytest.approx(0, abs=1e-6)
 
@@ -66,15 +66,15 @@ def test_all_missing_columns_and_untold_homes_say_nothing() -> None:
 def test_habits_are_left_out() -> None:
     X, y = _people()
     X[:, features.index("peak_hour")] = np.random.default_rng(3).integers(0, 24, len(X))
-    assert "peak_hour" not in train.fit(X, y, intent=SELL, seed=1)["terms"]
+    assert "peak_hour" not in staircase.fit(X, y, intent=SELL, seed=1)["terms"]
 
 
 def test_the_confidence_curve_learns_only_from_those_who_were_reached() -> None:
     X, y = _people()
     rng = np.random.default_rng(4)
     confirmed = np.where(rng.random(len(y)) < 0.2, 1.0, nan)  # the few who were reached all confirmed
-    parameters = train.fit(X, y, intent=SELL, seed=1, confirmed=confirmed)
-    without = train.fit(X, y, intent=SELL, seed=1)
+    parameters = staircase.fit(X, y, intent=SELL, seed=1, confirmed=confirmed)
+    without = staircase.fit(X, y, intent=SELL, seed=1)
     assert without["confidence"] == prior.CONFIDENCE
     for_quiet = [parse(each, id="x", intent=SELL, kind="x").confidence.at(-3.0) for each in (parameters, without)]
     assert for_quiet[0] > for_quiet[1]
@@ -82,13 +82,13 @@ def test_the_confidence_curve_learns_only_from_those_who_were_reached() -> None:
 
 def test_the_parameters_are_plain_numbers() -> None:
     X, y = _people()
-    parameters = train.fit(X, y, intent=SELL, seed=1)
+    parameters = staircase.fit(X, y, intent=SELL, seed=1)
     assert digest(json.loads(json.dumps(parameters, allow_nan=False))) == digest(parameters)
 
 
 def test_nothing_to_learn_from_is_said() -> None:
     X, y = _people()
     with pytest.raises(errors.Invalid):
-        train.fit(X, np.zeros_like(y), intent=SELL, seed=1)
+        staircase.fit(X, np.zeros_like(y), intent=SELL, seed=1)
     with pytest.raises(errors.Invalid):
-        train.fit(X[:-1], y, intent=SELL, seed=1)
+        staircase.fit(X[:-1], y, intent=SELL, seed=1)
