@@ -4,6 +4,7 @@ from core.db.base import Base
 from core.db.tables.acting import Assignment, Attempt, Decision, Delivery, Notification, Rule
 from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.deciding import Alert, AlertOutcome, LatestScore, ModelVersion, Score, Transaction
+from core.db.tables.learning import AlertType, DriftCheck, Experiment, Exposure
 from core.db.tables.people import Agent, Contact, Property, Team, Territory, TimeOff, User
 from core.db.tables.running import (
     AuditRow,
@@ -20,6 +21,7 @@ __all__ = [
     "Agent",
     "Alert",
     "AlertOutcome",
+    "AlertType",
     "Assignment",
     "Attempt",
     "AuditRow",
@@ -29,7 +31,10 @@ __all__ = [
     "ContactSession",
     "Decision",
     "Delivery",
+    "DriftCheck",
     "Event",
+    "Experiment",
+    "Exposure",
     "IdempotentResponse",
     "JobRun",
     "LatestScore",

@@ -30,6 +30,8 @@ class Event(Base):
     properties: Mapped[dict[str, Any]] = mapped_column(default=dict)
     is_machine: Mapped[bool] = mapped_column(default=False)
     """Set by the decide stage: a mail scanner or robot, kept but not counted as a human's."""
+    p_human: Mapped[float | None] = mapped_column(Float)
+    """How likely a person made it, 0-1 (core.traffic); null where nothing speaks against it."""
     processed_at: Mapped[datetime | None]
 
     __table_args__ = (

@@ -24,6 +24,13 @@ class ModelVersion(Base):
     trained_on: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime]
     deployed_at: Mapped[datetime | None]
+    shadowed_at: Mapped[datetime | None]
+    """Since when it scores beside the deployed one."""
+    retired_at: Mapped[datetime | None]
+    previous_id: Mapped[str | None] = mapped_column(String(64))
+    """The version it took the place of: where a rollback goes."""
+    note: Mapped[str | None] = mapped_column(Text)
+    """Why it was made, promoted or retired, in a sentence."""
 
     __table_args__ = (
         Index(
@@ -48,7 +55,7 @@ class Score(Base):
     features: Mapped[bytes] = mapped_column(LargeBinary)
     """float32, little-endian, in the order of that feature set; NaN is missing."""
     results: Mapped[dict[str, Any]]
-    """intent -> [probability, confidence, model version]."""
+    """intent -> [probability, confidence, model version]; for models in shadow "shadow:<version>" -> [probability, confidence]."""
 
     __table_args__ = (Index("ix_scores_contact_at", "contact_id", "scored_at"),)
 
