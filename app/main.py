@@ -15,7 +15,7 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(menu.file(name), title=title, icon=icon, url_path=name, default=name == "overview")
-            for name, title, icon in menu.MENU
+            for name, title, icon in menu.of(viewer.role)
         ]
     )
     layout.menu_foot(viewer)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from core.words import Role
+
 _FOLDER = Path(__file__).resolve().parents[2] / "pages"
 
 MENU = (
@@ -12,6 +14,18 @@ MENU = (
 )
 """File name and address, title, icon. Another page is one line here and one file in pages/. Without sections: Streamlit
 puts their headings into the list itself, which a screen reader then reads wrong."""
+_STEERING = (
+    ("models", "Models", ":material/model_training:"),
+    ("experiments", "Experiments", ":material/science:"),
+    ("alert_types", "Alert types", ":material/category:"),
+)
+"""For those who answer for others: managers look, admins change."""
+
+
+def of(role: Role) -> tuple[tuple[str, str, str], ...]:
+    """The menu of a role: pages whose files are there."""
+    pages = MENU if role is Role.AGENT else MENU + _STEERING
+    return tuple(page for page in pages if (_FOLDER / f"{page[0]}.py").exists())
 
 
 def file(name: str) -> str:

@@ -32,6 +32,10 @@ class Candidate:
     signal_count: int
     explain: Callable[[], Explanation]
     """Called only for what becomes or refreshes an alert: explanations cost more than scores."""
+    threshold: float | None = None
+    """Of this candidate alone, where an experiment gives it another than the team's."""
+    withheld: bool = False
+    """Held out: no alert is opened for it, whatever its score; one that is open already is refreshed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +60,12 @@ def open_or_refresh(
     worthy: list[tuple[Candidate, Priority]] = []
     refreshed: list[tuple[Candidate, Any, Priority | None]] = []
     for candidate in candidates:
-        tier = priority_of(candidate.scored.confidence, candidate.signal_strength, threshold=threshold)
+        own = threshold if candidate.threshold is None else candidate.threshold
+        tier = priority_of(candidate.scored.confidence, candidate.signal_strength, threshold=own)
         row = present.get((candidate.contact_id, candidate.scored.intent))
         if row is not None:
             refreshed.append((candidate, row, tier))
-        elif tier is not None:
+        elif tier is not None and not candidate.withheld:
             worthy.append((candidate, tier))
     opened = _open(session, worthy, now=now)
     changed, raised = _refresh(session, refreshed, now=now)
