@@ -2,9 +2,13 @@
 
 models = scoring.Models.load(session)
 scored = scoring.score(models, features.vector(history, open_signals, now=now))
+
+Any table of one's own: `train`, `predict`, `explain`, `evaluate` (docs/library.md).
 """
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from core.scoring.deployed import Models, install
 from core.scoring.model import Floats, Scored
@@ -12,20 +16,38 @@ from core.scoring.storing import as_json, store, unpack
 from core.scoring.why import Explanation, phrase, why
 from core.signals import OpenSignal
 
+if TYPE_CHECKING:
+    from core.scoring.tabular import TabularModel, evaluate, explain, predict, train
+
 __all__ = [
     "Explanation",
     "Models",
     "Scored",
+    "TabularModel",
     "as_json",
+    "evaluate",
+    "explain",
     "install",
     "phrase",
+    "predict",
     "score",
     "score_batch",
     "store",
     "strength",
+    "train",
     "unpack",
     "why",
 ]
+
+
+_TABULAR = frozenset({"TabularModel", "evaluate", "explain", "predict", "train"})
+
+
+def __getattr__(name: str) -> Any:
+    """The library calls, loaded at first use: they need pandas and scikit-learn, which a serving process does without."""
+    if name in _TABULAR:
+        return getattr(import_module("core.scoring.tabular"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def score(models: Models, vector: Sequence[float]) -> tuple[Scored, ...]:
