@@ -12,12 +12,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from sqlalchemy import case, select, update
+from sqlalchemy import Boolean, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
+from core import own_names
+from core.db.base import table_of
 from core.db.dialect import is_postgres, upsert
 from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.people import Contact, Property
+from core.events import made_by_machines
 from core.words import EventType
 
 if TYPE_CHECKING:
@@ -45,7 +48,12 @@ _BY_NAME = {
 }
 _NARROWER = ("refinance_click", "market_report", "refinance_calculator", "buying_calculator", "investment_research")
 KINDS = (*_BY_TYPE.values(), *_BY_NAME.values(), *_NARROWER)
-"""Every counted kind. Beside them stands `at:HH:device`, one per human hour and device: visits, hours and devices."""
+"""Every counted kind of the product. Beside them stand `at:HH:device`, one per human hour and device (visits, hours and
+devices), and `name:...`, a team's own event names (core.own_names)."""
+_KNOWN_NAMES = frozenset(
+    {*KINDS, "market_report_view", "listing_view", "calculator_use", *(each.lower() for each in EventType)}
+) | frozenset(_BY_NAME)
+"""Names that say no more than the kinds do: they are not a team's own."""
 CARRIERS: dict[str, tuple[EventType, ...]] = {
     **{kind: (event_type,) for event_type, kind in _BY_TYPE.items()},
     "refinance_click": (EventType.EMAIL_CLICK,),
@@ -139,14 +147,23 @@ def today(now: datetime) -> int:
     return now.astimezone(UTC).toordinal()
 
 
-def absorb(session: Session, events: Sequence["RecordedEvent"], machine_ids: set[int]) -> None:
-    """Add events to the rollups and sessions; earlier events now known to be a machine's are moved over to it."""
+def absorb(session: Session, events: Sequence["RecordedEvent"], doubts: Mapping[int, float]) -> None:
+    """Add events to the rollups and sessions; earlier events now known to be a machine's are moved over to it.
+
+    Args:
+        doubts: P(human) by event id (core.traffic.doubts), also of earlier events, whose number is stored here;
+            core.events.finish stores that of `events`.
+    """
+    machine_ids = made_by_machines(doubts)
     tallies: dict[tuple[str, str, date], list[int]] = {}
     for event in events:
         _tally(tallies, event, 1, machine=event.id in machine_ids)
-    for event in _unmask(session, machine_ids):
+    earlier = doubts.keys() - {event.id for event in events} if doubts else ()
+    for event in _unmask(session, {id_: doubts[id_] for id_ in earlier}):
         _tally(tallies, event, -1, machine=False)
         _tally(tallies, event, 1, machine=True)
+    if own := own_names.days_of(tallies):
+        tallies = own_names.limited(tallies, _stored_own_names(session, own))
     _add(session, tallies)
     _absorb_sessions(session, events, machine_ids)
 
@@ -205,7 +222,7 @@ def of(
         _tally(tallies, event, 1, machine=event.id in machine_ids)
         _span(sessions, event, machine_ids)
     day = today(now)
-    for (_, kind, on), (human, machine) in sorted(tallies.items()):
+    for (_, kind, on), (human, machine) in sorted(own_names.limited(tallies).items()):
         if on.toordinal() > day - REACH_DAYS:
             _put(history, kind, on.toordinal(), human, machine)
     since = now - timedelta(days=SESSION_DAYS)
@@ -241,10 +258,24 @@ def _add(session: Session, tallies: Mapping[tuple[str, str, date], list[int]]) -
         session.connection().exec_driver_sql(_SQLITE_ADD, rows)
 
 
+def _stored_own_names(session: Session, days: set[tuple[str, date]]) -> Iterable[own_names.Key]:
+    """The own names counted so far on these days (and on days between them)."""
+    between = sorted(day for _, day in days)
+    rows = session.connection().execute(
+        select(Rollup.contact_id, Rollup.kind, Rollup.day).where(
+            Rollup.contact_id.in_({contact_id for contact_id, _ in days}),
+            Rollup.kind.startswith(own_names.PREFIX),
+            Rollup.day >= between[0],
+            Rollup.day <= between[-1],
+        )
+    )
+    return [(contact_id, kind, day) for contact_id, kind, day in rows]
+
+
 _REACH = timedelta(days=REACH_DAYS)
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
@@ -254,12 +285,13 @@ _Look = Callable[[str, Mapping[str, Any]], tuple[str, ...]]
 @lru_cache(maxsize=4096)
 def _plan(event_type: str, event_name: str | None) -> tuple[tuple[str, ...], _Look | None]:
     """What type and name say for sure, and who looks into the properties for more (None: nobody need)."""
-    name = _normal(event_name) if event_name else ""
+    name = normal(event_name) if event_name else ""
     named, kind = _BY_NAME.get(name), _BY_TYPE.get(event_type)  # type: ignore[call-overload]
     opened = event_type in _DOCUMENTS or event_type in _MAIL
     if named is not None and not opened:
         return (named,), None
-    sure = tuple(each for each in (named, kind) if each is not None)
+    own = None if name in _KNOWN_NAMES else own_names.kind_of(name)
+    sure = tuple(each for each in (named, kind, own) if each is not None)
     if name == "market_report_view":
         sure = (*sure, "market_report")
     elif opened:
@@ -302,7 +334,7 @@ def _look_for_investment(name: str, properties: Mapping[str, Any]) -> tuple[str,
 
 def _is_report(properties: Mapping[str, Any]) -> bool:
     return any(
-        "market_report" in _normal(value) for key in _CAMPAIGN_KEYS if isinstance(value := properties.get(key), str)
+        "market_report" in normal(value) for key in _CAMPAIGN_KEYS if isinstance(value := properties.get(key), str)
     )
 
 
@@ -352,16 +384,19 @@ def _put(history: History, kind: str, ordinal: int, human: int, machine: int) ->
         rows.append(Day(ordinal, human, machine))
 
 
-def _unmask(session: Session, event_ids: set[int]) -> list["RecordedEvent"]:
-    """Mark these events as a machine's; returns those that had counted as a human's and must be moved over."""
-    if not event_ids:
+def _unmask(session: Session, p_human: Mapping[int, float]) -> list["RecordedEvent"]:
+    """Store what is now known of earlier events; returns those that had counted as a human's and must be moved over."""
+    if not p_human:
         return []
-    rows = session.execute(_EVENT_COLUMNS.where(Event.id.in_(event_ids), Event.is_machine.is_(False))).all()
-    session.execute(
-        update(Event)
-        .where(Event.id.in_(event_ids))
-        .values(is_machine=True)
-        .execution_options(synchronize_session=False)
+    machine_ids = made_by_machines(p_human)
+    moved = _EVENT_COLUMNS.where(Event.id.in_(machine_ids), Event.is_machine.is_(False))
+    rows = session.execute(moved).all() if machine_ids else []
+    events = table_of(Event)
+    session.connection().execute(
+        update(events)
+        .where(events.c.id == bindparam("key"))
+        .values(p_human=bindparam("p"), is_machine=or_(events.c.is_machine, bindparam("machine", type_=Boolean))),
+        [{"key": id_, "p": p, "machine": id_ in machine_ids} for id_, p in sorted(p_human.items())],
     )
     return rows  # type: ignore[return-value]
 
