@@ -72,15 +72,15 @@ def _line(database: Database) -> tuple[dict[str, float], dict[str, History], Map
             batch = events.claim(session, limit=CONTACTS * EVENTS_A_CONTACT)
             ids = sorted({event.contact_id for event in batch})
             stage = partial(_timed, taken)
-            machine_ids = stage("traffic", partial(traffic.machines, batch, session))
-            stage("absorb", partial(history.absorb, session, batch, machine_ids))
+            doubts = stage("traffic", partial(traffic.doubts, batch, session))
+            stage("absorb", partial(history.absorb, session, batch, doubts))
             histories = stage("load", partial(history.load, session, ids, now=NOW))
             found = stage("detect", partial(_detect, histories))
             opened = stage("refresh", partial(signals.refresh, session, histories, found, now=NOW))
             rows = stage("features", partial(_vectors, histories, opened))
             scored = stage("score", partial(scoring.score_batch, models, rows))
             stage("store", partial(scoring.store, session, list(zip(histories, rows, scored, strict=True)), now=NOW))
-            events.finish(session, [event.id for event in batch], machine_ids, now=NOW)
+            events.finish(session, [event.id for event in batch], doubts, now=NOW)
     medians = {f"{stage}_us": round(statistics.median(times) / CONTACTS * 1e6, 1) for stage, times in taken.items()}
     medians["events_per_second"] = round(EVENTS_A_CONTACT * 1e6 / sum(medians.values()))
     return medians, histories, opened

@@ -100,8 +100,8 @@ def _run(
         return Decided()
     world.refresh(session, now=now)
 
-    machine_ids = traffic.machines(batch, session)
-    history.absorb(session, batch, machine_ids)
+    doubts = traffic.doubts(batch, session)
+    history.absorb(session, batch, doubts)
     histories = history.load(session, contact_ids, now=now)
 
     found = {contact_id: signals.detect(past, now=now) for contact_id, past in histories.items()}
@@ -129,7 +129,7 @@ def _run(
     delivery.enqueue(session, notices, quiet=quiet, now=now)
     escalation.start(session, opening.opened, now=now)
 
-    events.finish(session, [event.id for event in batch], machine_ids, now=now)
+    events.finish(session, [event.id for event in batch], doubts, now=now)
     _look_again(session, contact_ids, open_signals, now=now)
     return Decided(
         events=len(batch),

@@ -102,9 +102,9 @@ def seed_unscored(session: Session, *, now: datetime) -> None:
     if not events.record(session, parsed, now=now).accepted:
         return
     claimed = events.claim_contact(session, UNSCORED)
-    machine_ids = traffic.machines(claimed, session)
-    history.absorb(session, claimed, machine_ids)
-    events.finish(session, [event.id for event in claimed], machine_ids, now=now)
+    doubts = traffic.doubts(claimed, session)
+    history.absorb(session, claimed, doubts)
+    events.finish(session, [event.id for event in claimed], doubts, now=now)
 
 
 def _visits(now: datetime) -> list[dict[str, Any]]:

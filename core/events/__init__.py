@@ -8,10 +8,11 @@ from core.events.body import Body, read_body
 from core.events.claiming import claim, claim_contact, finish, pending
 from core.events.parsing import FUTURE_TOLERANCE, OLDEST, category_of, parse, parse_many
 from core.events.recording import record
-from core.events.shapes import NewEvent, Recorded, RecordedEvent, Refusal
+from core.events.shapes import MACHINE_BELOW, NewEvent, Recorded, RecordedEvent, Refusal, made_by_machines
 
 __all__ = [
     "FUTURE_TOLERANCE",
+    "MACHINE_BELOW",
     "OLDEST",
     "Body",
     "NewEvent",
@@ -22,6 +23,7 @@ __all__ = [
     "claim",
     "claim_contact",
     "finish",
+    "made_by_machines",
     "parse",
     "parse_many",
     "pending",

@@ -1,6 +1,7 @@
 """Handing unprocessed events to DECIDE, one worker a contact at a time, and marking them done."""
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, func, literal, or_, select, update
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.db.dialect import is_postgres
 from core.db.tables import Contact, Event
-from core.events.shapes import RecordedEvent
+from core.events.shapes import MACHINE_BELOW, RecordedEvent, made_by_machines
 from core.words import EventType
 
 _COLUMNS = tuple(getattr(Event, name) for name in RecordedEvent._fields)
@@ -43,13 +44,20 @@ def claim_contact(session: Session, contact_id: str) -> list[RecordedEvent]:
     return _pending_of(session, [contact_id] if session.scalar(lock) else [])
 
 
-def finish(session: Session, event_ids: Sequence[int], machine_ids: Collection[int], *, now: datetime) -> None:
-    """Mark events (by RecordedEvent.id) as processed, and when each contact was last seen as a human."""
-    machines = set(machine_ids)
+def finish(session: Session, event_ids: Sequence[int], doubts: Mapping[int, float], *, now: datetime) -> None:
+    """Mark events (by RecordedEvent.id) as processed, and when each contact was last seen as a human.
+
+    Args:
+        doubts: P(human) by event id, of those that something speaks against (core.traffic.doubts).
+    """
+    machines = made_by_machines(doubts)
     for start in range(0, len(event_ids), _CHUNK):
         chunk = list(event_ids[start : start + _CHUNK])
-        _mark(session, [id_ for id_ in chunk if id_ not in machines], is_machine=False, now=now)
-        _mark(session, [id_ for id_ in chunk if id_ in machines], is_machine=True, now=now)
+        likely: dict[float | None, list[int]] = defaultdict(list)
+        for id_ in chunk:
+            likely[doubts.get(id_)].append(id_)
+        for p_human, ids in likely.items():  # few: likelihood ratios come in a handful of combinations
+            _mark(session, ids, p_human, now=now)
         _seen(session, [id_ for id_ in chunk if id_ not in machines])
 
 
@@ -110,14 +118,13 @@ def _pending_of(session: Session, contact_ids: Sequence[str]) -> list[RecordedEv
     return found
 
 
-def _mark(session: Session, event_ids: list[int], *, is_machine: bool, now: datetime) -> None:
-    if event_ids:
-        session.execute(
-            update(Event)
-            .where(_among(session, event_ids))
-            .values(processed_at=now, is_machine=is_machine)
-            .execution_options(synchronize_session=False)
-        )
+def _mark(session: Session, event_ids: list[int], p_human: float | None, *, now: datetime) -> None:
+    values: dict[str, object] = {"processed_at": now}
+    if p_human is not None:  # recorded as a person's and without a doubt
+        values |= {"p_human": p_human, "is_machine": p_human < MACHINE_BELOW}
+    session.execute(
+        update(Event).where(_among(session, event_ids)).values(values).execution_options(synchronize_session=False)
+    )
 
 
 def _among(session: Session, event_ids: list[int]) -> ColumnElement[bool]:

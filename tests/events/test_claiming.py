@@ -35,7 +35,7 @@ def test_what_is_finished_is_not_claimed_again(database: Database, now: datetime
     _record(database, now, "a", "b")
     with database.write() as session:
         claimed = events.claim(session)
-        events.finish(session, [event.id for event in claimed], set(), now=now)
+        events.finish(session, [event.id for event in claimed], {}, now=now)
     with database.write() as session:
         assert events.claim(session) == []
         assert events.pending(session) == 0
@@ -52,7 +52,7 @@ def test_a_claim_that_fails_gives_its_events_back(database: Database, now: datet
 def _claim_and_crash(database: Database, now: datetime) -> None:
     with database.write() as session:
         claimed = events.claim(session)
-        events.finish(session, [event.id for event in claimed], set(), now=now)
+        events.finish(session, [event.id for event in claimed], {}, now=now)
         raise RuntimeError("crash")
 
 
@@ -63,7 +63,7 @@ def test_finish_tells_machines_from_humans(database: Database, now: datetime) ->
     _record(database, now, "b", eventType="EMAIL_SENT")
     with database.write() as session:
         claimed = events.claim(session)
-        machine = {event.id for event in claimed if event.event_type == "EMAIL_OPEN"}
+        machine = {event.id: 0.1 for event in claimed if event.event_type == "EMAIL_OPEN"}
         events.finish(session, [event.id for event in claimed], machine, now=now)
     with database.read() as session:
         marked = session.scalars(select(Event.event_type).where(Event.is_machine)).all()
@@ -77,7 +77,7 @@ def test_a_late_event_does_not_turn_back_when_somebody_was_last_seen(database: D
     for when in (now, now - timedelta(days=30)):
         _record(database, now, "a", occurredAt=when.isoformat())
         with database.write() as session:
-            events.finish(session, [event.id for event in events.claim(session)], set(), now=now)
+            events.finish(session, [event.id for event in events.claim(session)], {}, now=now)
     with database.read() as session:
         assert session.get_one(Contact, "a").last_human_event_at == now
 
@@ -108,7 +108,7 @@ def test_racing_workers_process_every_event_once(database: Database, now: dateti
         while True:
             with database.write() as session:
                 claimed = events.claim(session, limit=25)
-                events.finish(session, [event.id for event in claimed], set(), now=now)
+                events.finish(session, [event.id for event in claimed], {}, now=now)
             processed.extend(event.id for event in claimed)
             if not claimed:
                 return

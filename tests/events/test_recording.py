@@ -120,7 +120,7 @@ def test_five_thousand_at_once(database: Database, now: datetime) -> None:
 
 
 def test_the_columns_written_by_hand_are_the_tables_own() -> None:
-    assert set(events.NewEvent._fields) | {"id", "received_at", "is_machine", "processed_at"} == set(
+    assert set(events.NewEvent._fields) | {"id", "received_at", "is_machine", "p_human", "processed_at"} == set(
         Event.__table__.columns.keys()
     )
 

@@ -84,7 +84,7 @@ def live(session: Session, happened: Sequence[RecordedEvent], *, now: datetime) 
     ]
     events.record(session, new, now=now)
     claimed = events.claim(session, limit=100_000)
-    machine_ids = traffic.machines(claimed, session)
-    history.absorb(session, claimed, machine_ids)
-    events.finish(session, [each.id for each in claimed], machine_ids, now=now)
+    doubts = traffic.doubts(claimed, session)
+    history.absorb(session, claimed, doubts)
+    events.finish(session, [each.id for each in claimed], doubts, now=now)
     return claimed
