@@ -16,8 +16,22 @@ from functools import partial
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from core import alerts, delivery, escalation, events, feed, history, routing, scoring, signals, traffic
-from core.alerts.priority import OPENING_CONFIDENCE, opening_threshold
+from core import (
+    alert_types,
+    alerts,
+    delivery,
+    escalation,
+    events,
+    feed,
+    history,
+    routing,
+    scoring,
+    signals,
+    traffic,
+    versions,
+)
+from core.alerts import priority
+from core.alerts.priority import Thresholds
 from core.db.base import table_of
 from core.db.tables import Alert, Contact
 from core.errors import NotFound
@@ -29,7 +43,8 @@ from core.words import ChangeKind
 
 LOOK_AGAIN = timedelta(hours=24)
 """A contact with open signals is scored again after this long, because silence changes windows too."""
-_THRESHOLD_AGE = timedelta(minutes=5)
+_BUDGET_AGE = timedelta(minutes=5)
+"""How long the use of the year's budget may be remembered; a change of the setting counts at once."""
 
 
 @dataclass(kw_only=True)
@@ -38,8 +53,11 @@ class World:
 
     models: scoring.Models
     routing: routing.State
-    threshold: float = OPENING_CONFIDENCE
-    _threshold_at: datetime | None = None
+    types: alert_types.Types = field(default_factory=alert_types.Types)
+    """The team's own, beside the four."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    _thresholds_version: int = -1
+    _thresholds_at: datetime | None = None
 
     @classmethod
     def load(cls, session: Session) -> "World":
@@ -49,8 +67,13 @@ class World:
         if self.models.is_stale(session):
             self.models = scoring.Models.load(session)
         self.routing.refresh(session)
-        if self._threshold_at is None or not timedelta() <= now - self._threshold_at < _THRESHOLD_AGE:
-            self.threshold, self._threshold_at = opening_threshold(session, now=now), now
+        if self.types.is_stale(session, now=now):
+            self.types = alert_types.Types.load(session, now=now)
+        version = versions.number(session, priority.SETTING)
+        read_at = self._thresholds_at
+        if version != self._thresholds_version or read_at is None or not timedelta() <= now - read_at < _BUDGET_AGE:
+            self.thresholds = priority.in_force(session, now=now)
+            self._thresholds_version, self._thresholds_at = version, now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +133,10 @@ def _run(
     vectors = [features.vector(histories[contact], open_signals[contact], now=now) for contact in contact_ids]
     scored = dict(zip(contact_ids, scoring.score_batch(world.models, vectors), strict=True))
     by_contact = dict(zip(contact_ids, vectors, strict=True))
+    if world.types.types:
+        scored = alert_types.score(
+            world.types, scored, vectors=by_contact, histories=histories, open_signals=open_signals
+        )
     scoring.store(session, [(contact, by_contact[contact], scored[contact]) for contact in contact_ids], now=now)
 
     candidates = [
@@ -119,7 +146,7 @@ def _run(
             world, contact, scored[contact], by_contact[contact], histories[contact], open_signals[contact]
         )
     ]
-    opening = alerts.open_or_refresh(session, candidates, threshold=world.threshold, now=now)
+    opening = alerts.open_or_refresh(session, candidates, thresholds=world.thresholds, now=now)
 
     routed = routing.route(session, opening.opened, state=world.routing, trigger="opened", now=now)
     feed.tell_alerts(session, ChangeKind.ALERT_NEW, opening.opened, now=now)
@@ -155,7 +182,17 @@ def _candidates(
             scored=one,
             signal_strength=strength,
             signal_count=len(open_signals),
-            explain=partial(scoring.why, world.models, one.intent, vector, history=past),
+            explain=partial(
+                alert_types.explain,
+                world.types,
+                one.intent,
+                scored,
+                vector,
+                history=past,
+                open_signals=open_signals,
+            )
+            if one.intent in world.types.by_id
+            else partial(scoring.why, world.models, one.intent, vector, history=past),
         )
         for one in scored
     ]

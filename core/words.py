@@ -58,6 +58,13 @@ class Priority(StrEnum):
 _RANK = {Priority.CRITICAL: 0, Priority.HIGH: 1, Priority.MEDIUM: 2, Priority.LOW: 3}
 
 
+class TierMode(StrEnum):
+    """What makes an alert urgent: how sure and how strong the evidence is, or what it is expected to bring."""
+
+    CONFIDENCE = "confidence"
+    VALUE = "value"
+
+
 class Status(StrEnum):
     NEW = "NEW"
     ACKNOWLEDGED = "ACKNOWLEDGED"

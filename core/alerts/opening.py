@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from core.alerts.priority import OPENING_CONFIDENCE, VALID_DAYS, priority_of
+from core.alerts.priority import VALID_DAYS, Thresholds
 from core.db.base import table_of
 from core.db.dialect import upsert
 from core.db.tables import Alert, Contact, Property
@@ -50,19 +50,20 @@ class Opening:
 
 
 def open_or_refresh(
-    session: Session, candidates: Sequence[Candidate], *, threshold: float = OPENING_CONFIDENCE, now: datetime
+    session: Session, candidates: Sequence[Candidate], *, thresholds: Thresholds | None = None, now: datetime
 ) -> Opening:
-    """Open alerts for candidates over the threshold; refresh those whose alert is open, never lowering a priority."""
+    """Open alerts for candidates over their threshold; refresh those whose alert is open, never lowering a priority."""
     if not candidates:
         return Opening()
+    rules = thresholds or Thresholds()
     contact_ids = sorted({candidate.contact_id for candidate in candidates})
     present = _open_alerts(session, contact_ids)
     worthy: list[tuple[Candidate, Priority]] = []
     refreshed: list[tuple[Candidate, Any, Priority | None]] = []
     for candidate in candidates:
-        own = threshold if candidate.threshold is None else candidate.threshold
-        tier = priority_of(candidate.scored.confidence, candidate.signal_strength, threshold=own)
-        row = present.get((candidate.contact_id, candidate.scored.intent))
+        scored = candidate.scored
+        tier = rules.tier(scored.intent, scored.confidence, candidate.signal_strength, threshold=candidate.threshold)
+        row = present.get((candidate.contact_id, scored.intent))
         if row is not None:
             refreshed.append((candidate, row, tier))
         elif tier is not None and not candidate.withheld:
