@@ -1,0 +1,116 @@
+"""Examples: the stored scores with their features as they stood, whether or not they alerted, thinned by contact and week.
+
+A contact who is here every day is scored every day, and all those rows share one ending. Kept as they are, they would
+count one sale many times and let the busiest contacts drown the rest; so the first score of a contact and week stands for
+that week. The first and not the highest: which one is taken must not depend on what came later.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.db.base import table_of
+from core.db.tables import Score
+from core.scoring import features, unpack
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+DAY = 86_400_000
+"""Times are whole milliseconds since 1970 (UTC)."""
+WEEK = 7 * DAY
+MOST = 100_000
+"""Examples at most; beyond that, whole contacts are left out, chosen by a hash of their id."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SOME = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """One row a contact and week, by time."""
+
+    contact_ids: tuple[str, ...]
+    contact: Ints
+    """(n,) index into contact_ids."""
+    at: Ints
+    """(n,) milliseconds."""
+    matrix: Floats
+    """(n, features) in the order of core.scoring.features.NAMES; NaN is missing."""
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Examples":
+        """Some of the rows; contacts keep their numbers."""
+        return Examples(
+            contact_ids=self.contact_ids,
+            contact=self.contact[chosen],
+            at=self.at[chosen],
+            matrix=self.matrix[chosen],
+        )
+
+
+def collect(session: Session, *, since: datetime | None = None, until: datetime, most: int = MOST) -> Examples:
+    """The examples scored in [since, until]."""
+    scores = table_of(Score)
+    # Ids, contacts and times alone first: they come from the index, features only of the rows that are kept.
+    wanted = select(scores.c.id, scores.c.contact_id, scores.c.scored_at).where(
+        scores.c.feature_set == features.FEATURE_SET, scores.c.scored_at <= until
+    )
+    if since is not None:
+        wanted = wanted.where(scores.c.scored_at >= since)
+    rows = session.execute(wanted.order_by(scores.c.contact_id, scores.c.scored_at, scores.c.id)).all()
+    if not rows:
+        return Examples(
+            contact_ids=(),
+            contact=np.empty(0, dtype=np.int64),
+            at=np.empty(0, dtype=np.int64),
+            matrix=np.empty((0, len(features.NAMES))),
+        )
+    names, contact = np.unique([row.contact_id for row in rows], return_inverse=True)
+    at = np.array([milliseconds(row.scored_at) for row in rows], dtype=np.int64)
+    kept = thin(contact, at)
+    kept = kept[_sampled(names.tolist(), contact[kept], most)]
+    kept = kept[np.argsort(at[kept], kind="stable")]
+    matrix = _matrix(session, [rows[row].id for row in kept.tolist()])
+    return Examples(contact_ids=tuple(names.tolist()), contact=contact[kept], at=at[kept], matrix=matrix)
+
+
+def milliseconds(at: datetime) -> int:
+    return round((at - _EPOCH).total_seconds() * 1000)
+
+
+def thin(contact: Ints, at: Ints) -> Ints:
+    """The rows that are the first of their contact and week; rows come by contact and time."""
+    week = at // WEEK
+    first = np.ones(len(at), dtype=bool)
+    first[1:] = (contact[1:] != contact[:-1]) | (week[1:] != week[:-1])
+    return np.flatnonzero(first)
+
+
+def _sampled(names: Sequence[str], contact: Ints, most: int) -> NDArray[np.bool_]:
+    """Whole contacts, always the same ones, so that about `most` rows stay."""
+    if len(contact) <= most:
+        return np.ones(len(contact), dtype=bool)
+    lot = np.array([zlib.crc32(name.encode()) for name in names]) / 2**32
+    chosen: NDArray[np.bool_] = lot[contact] < most / len(contact)
+    return chosen
+
+
+def _matrix(session: Session, ids: Sequence[int]) -> Floats:
+    scores = table_of(Score)
+    matrix = np.empty((len(ids), len(features.NAMES)))
+    place = {id_: row for row, id_ in enumerate(ids)}
+    for first in range(0, len(ids), _SOME):
+        some = session.execute(
+            select(scores.c.id, scores.c.features).where(scores.c.id.in_(ids[first : first + _SOME]))
+        )
+        for id_, packed in some:
+            matrix[place[id_]] = unpack(packed)
+    return matrix

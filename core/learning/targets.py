@@ -1,0 +1,96 @@
+"""What is learnt: for each intent the question, how long it stays open, and what answers it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.db.tables import AlertType
+from core.errors import NotFound
+from core.people import KINDS
+from core.scoring import features
+from core.words import Intent
+
+_TRANSACTION = {
+    Intent.LIKELY_TO_SELL: "sale",
+    Intent.LIKELY_TO_BUY: "purchase",
+    Intent.REFINANCE_OPPORTUNITY: "refinance",
+    Intent.INVESTMENT_INTEREST: "investment",
+}
+_HORIZON_DAYS = {
+    Intent.LIKELY_TO_SELL: 180,
+    Intent.LIKELY_TO_BUY: 180,
+    Intent.REFINANCE_OPPORTUNITY: 90,
+    Intent.INVESTMENT_INTEREST: 180,
+}
+_OF_A_HOME = ("sale", "refinance")
+"""Nobody sells or refinances a home they no longer have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One intent's question: does the answer come within the horizon of the score?"""
+
+    intent: str
+    horizon: timedelta
+    answer: Literal["transaction", "event", "outcome"]
+    """What answers it: a recorded transaction, an event by its name, or an agent's outcome."""
+    subjects: tuple[str, ...] = ()
+    """The transaction's kinds or the event's name."""
+    features: tuple[str, ...] = tuple(features.NAMES)
+
+    @property
+    def needs_a_home(self) -> bool:
+        """Whether a sale ends it: a contact whose home is sold is no longer at risk."""
+        return self.answer == "transaction" and set(self.subjects) <= set(_OF_A_HOME)
+
+
+def of(session: Session, intent: str) -> Target:
+    """The target of an intent or of a trained alert type; raises NotFound for any other."""
+    if intent in set(Intent):
+        return _built_in(Intent(intent))
+    row = session.get(AlertType, intent)
+    if row is None or row.kind != "trained":
+        raise NotFound(f"There is no intent or trained alert type called {intent}.")
+    return _own(row.id, row.definition, row.horizon_days)
+
+
+def every(session: Session) -> tuple[Target, ...]:
+    """The four intents, then the team's own trained alert types by id."""
+    own = session.scalars(
+        select(AlertType).where(AlertType.kind == "trained", AlertType.status != "retired").order_by(AlertType.id)
+    )
+    return (
+        *(_built_in(intent) for intent in Intent),
+        *(_own(row.id, row.definition, row.horizon_days) for row in own),
+    )
+
+
+def _built_in(intent: Intent) -> Target:
+    return Target(
+        intent=intent.value,
+        horizon=timedelta(days=_HORIZON_DAYS[intent]),
+        answer="transaction",
+        subjects=(_TRANSACTION[intent],),
+    )
+
+
+def _own(type_id: str, definition: Mapping[str, Any], days: int) -> Target:
+    label = definition.get("label") or {}
+    kind, kinds = str(label.get("kind")), label.get("type", "any")
+    subjects: dict[str, tuple[str, ...]] = {
+        "event": (label.get("name", ""),),
+        "transaction": KINDS if kinds == "any" else (kinds,),
+    }
+    wanted = definition.get("features", "all")
+    chosen = tuple(name for name in wanted if name in features.INDEX) if isinstance(wanted, list) else ()
+    return Target(
+        intent=type_id,
+        horizon=timedelta(days=days),
+        answer=kind if kind in subjects else "outcome",
+        subjects=subjects.get(kind, ()),
+        features=chosen or tuple(features.NAMES),
+    )
