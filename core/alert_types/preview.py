@@ -1,0 +1,268 @@
+"""What a definition would do, before it does anything: alerts now, and alerts it would have opened lately.
+
+Now: the present state of contacts that were active lately or show a signal, scored as the line would. Lately: every stored
+scoring of the same contacts, with its features as they stood; own events counted as of that day, signals that were open then.
+Both are bounded: from many contacts a fixed random sample is taken and the counts are scaled up, and said to be estimates.
+What is not known of the past: homes and signals are taken at their last known values.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from core import history, scoring, signals
+from core.alert_types.definition import NewType
+from core.alert_types.fields import Facts
+from core.alert_types.loaded import evidence, facts_of
+from core.alert_types.own_type import Evidence, OwnType
+from core.alerts import VALID_DAYS, priority
+from core.db.tables import Alert, Contact, Score, Signal
+from core.scoring import Scored, features
+from core.signals import OpenSignal
+
+MOST_CONTACTS = 2_000
+MOST_SCORES = 20_000
+LOOK_BACK_DAYS = 90
+_SEED = 20_260_302
+_ACTIVE = timedelta(days=90)
+_VALID = timedelta(days=VALID_DAYS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """Counts are of contacts and of alerts; estimates where `sampled`."""
+
+    now: int
+    past: int
+    past_days: int
+    """How far back stored scores reach, at most LOOK_BACK_DAYS."""
+    contacts: int
+    """Contacts that were active lately or show a signal."""
+    looked_at: int
+    """How many of them were looked at."""
+    threshold: float
+    """The confidence from which such an alert opens now."""
+    confidence: float | None
+    """The mean of those that would alert now; None when none would."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """(contact's name or id, why), the surest first."""
+
+    @property
+    def sampled(self) -> bool:
+        return self.looked_at < self.contacts
+
+
+def preview(
+    session: Session,
+    new: NewType,
+    *,
+    type_id: str | None = None,
+    models: scoring.Models,
+    now: datetime,
+    days: int = LOOK_BACK_DAYS,
+    most: int = MOST_CONTACTS,
+) -> Preview:
+    """Try a checked definition; writes nothing.
+
+    Args:
+        type_id: of the stored type it would change; its open alerts and outcomes are taken into account.
+        most: contacts to look at.
+    """
+    seen = evidence(session, [type_id]).get(type_id, Evidence()) if type_id else Evidence()
+    tried = OwnType(
+        id=type_id or "PREVIEW",
+        name=new.name,
+        horizon_days=new.horizon_days,
+        version="preview",
+        definition=new.definition,
+        evidence=seen,
+    )
+    thresholds = priority.in_force(session, now=now)
+    everybody = _contacts(session, now=now)
+    chosen = everybody
+    if len(everybody) > most:
+        chosen = sorted(random.Random(_SEED).sample(everybody, most))
+    scale = len(everybody) / len(chosen) if chosen else 1.0
+    states = _present(session, chosen, models=models, now=now)
+    fitting = _alerting(session, tried, states, thresholds, type_id=type_id)
+    past, reach = _past(session, tried, chosen, states, thresholds, days=days, now=now)
+    least = thresholds.opening(tried.id)
+    return Preview(
+        now=round(len(fitting) * scale),
+        past=round(past * scale),
+        past_days=reach,
+        contacts=len(everybody),
+        looked_at=len(chosen),
+        threshold=least,
+        confidence=sum(one.confidence for _, one in fitting) / len(fitting) if fitting else None,
+        examples=_examples(session, tried, fitting[:5], states),
+    )
+
+
+def _contacts(session: Session, *, now: datetime) -> list[str]:
+    return sorted(
+        session.scalars(
+            select(Contact.id).where(or_(Contact.last_human_event_at > now - _ACTIVE, Contact.rescore_at.is_not(None)))
+        )
+    )
+
+
+def _present(
+    session: Session, contact_ids: Sequence[str], *, models: scoring.Models, now: datetime
+) -> dict[str, Facts]:
+    """Contact id -> what a condition would read now."""
+    if not contact_ids:
+        return {}
+    found: dict[str, Facts] = {}
+    for start in range(0, len(contact_ids), 500):
+        some = contact_ids[start : start + 500]
+        histories = history.load(session, some, now=now)
+        open_signals = signals.open_signals(session, some, now=now)
+        vectors = [features.vector(histories[one], open_signals[one], now=now) for one in some]
+        for contact_id, vector, scored in zip(some, vectors, scoring.score_batch(models, vectors), strict=True):
+            found[contact_id] = facts_of(scored, vector, histories[contact_id], open_signals[contact_id])
+    return found
+
+
+def _alerting(
+    session: Session,
+    tried: OwnType,
+    states: dict[str, Facts],
+    thresholds: priority.Thresholds,
+    *,
+    type_id: str | None,
+) -> list[tuple[str, Scored]]:
+    """Who would get an alert and has none of this type open, the surest first."""
+    open_now: set[str] = set()
+    if type_id:
+        open_now = set(
+            session.scalars(select(Alert.contact_id).where(Alert.alert_type == type_id, Alert.closed_at.is_(None)))
+        )
+    found = []
+    for contact_id, facts in states.items():
+        scored = tried.score(facts)
+        if contact_id not in open_now and _opens(tried, scored, facts, thresholds):
+            found.append((contact_id, scored))
+    return sorted(found, key=lambda each: (-each[1].confidence, each[0]))
+
+
+def _opens(tried: OwnType, scored: Scored, facts: Facts, thresholds: priority.Thresholds) -> bool:
+    return thresholds.tier(tried.id, scored.confidence, scoring.strength(facts.signals)) is not None
+
+
+def _past(
+    session: Session,
+    tried: OwnType,
+    contact_ids: Sequence[str],
+    states: dict[str, Facts],
+    thresholds: priority.Thresholds,
+    *,
+    days: int,
+    now: datetime,
+) -> tuple[int, int]:
+    """(alerts it would have opened, how many days back that looks): one a contact for as long as alerts stay valid."""
+    rows = _scores(session, contact_ids, since=now - timedelta(days=days), now=now)
+    if not rows:
+        return 0, 0
+    of_contact = _signals_of(session, contact_ids, since=rows[0].scored_at)
+    valid: dict[str, datetime] = {}
+    opened = 0
+    for row in rows:
+        facts = _as_then(row, states[row.contact_id], of_contact.get(row.contact_id, ()))
+        if not _opens(tried, tried.score(facts), facts, thresholds):
+            continue
+        if row.contact_id not in valid or valid[row.contact_id] < row.scored_at:
+            opened += 1
+        valid[row.contact_id] = row.scored_at + _VALID
+    return opened, max((now - rows[0].scored_at).days, 1)
+
+
+def _scores(session: Session, contact_ids: Sequence[str], *, since: datetime, now: datetime) -> list[Any]:
+    """The stored scorings of these contacts, oldest first; the newest MOST_SCORES of them."""
+    found: list[Any] = []
+    for start in range(0, len(contact_ids), 500):
+        found += session.execute(
+            select(Score.contact_id, Score.scored_at, Score.features, Score.results)
+            .where(
+                Score.contact_id.in_(contact_ids[start : start + 500]),
+                Score.scored_at > since,
+                Score.scored_at <= now,
+                Score.feature_set == features.FEATURE_SET,
+            )
+            .order_by(Score.scored_at.desc())
+            .limit(MOST_SCORES)
+        ).all()
+    found.sort(key=lambda row: row.scored_at)
+    return found[-MOST_SCORES:]
+
+
+def _signals_of(session: Session, contact_ids: Sequence[str], *, since: datetime) -> dict[str, list[Any]]:
+    """Signals that were open at some time since, with their last known strength."""
+    found: dict[str, list[Any]] = {}
+    for start in range(0, len(contact_ids), 500):
+        for row in session.execute(
+            select(
+                Signal.contact_id,
+                Signal.type,
+                Signal.subtype,
+                Signal.category,
+                Signal.strength,
+                Signal.confidence,
+                Signal.event_count,
+                Signal.first_seen_at,
+                Signal.last_seen_at,
+                Signal.closed_at,
+            ).where(
+                Signal.contact_id.in_(contact_ids[start : start + 500]),
+                or_(Signal.closed_at.is_(None), Signal.closed_at > since),
+            )
+        ):
+            found.setdefault(row.contact_id, []).append(row)
+    return found
+
+
+def _as_then(row: Any, state: Facts, known: Sequence[Any]) -> Facts:
+    at = row.scored_at
+    open_then = [
+        OpenSignal(
+            "",
+            row.contact_id,
+            one.type,
+            one.subtype,
+            one.category,
+            one.strength,
+            one.confidence,
+            one.event_count,
+            {},
+            one.first_seen_at,
+            one.last_seen_at,
+        )
+        for one in known
+        if one.first_seen_at <= at and (one.closed_at is None or one.closed_at > at)
+    ]
+    scores = {
+        intent: _with(scored, *row.results[intent][:2])
+        for intent, scored in state.scores.items()
+        if intent in row.results
+    }
+    return state._replace(vector=scoring.unpack(row.features).tolist(), signals=open_then, scores=scores, now=at)
+
+
+def _with(scored: Scored, probability: float, confidence: float) -> Scored:
+    """The score with the numbers that were stored."""
+    return scored._replace(probability=probability, confidence=confidence, lift=probability / scored.base_rate)
+
+
+def _examples(
+    session: Session, tried: OwnType, fitting: Sequence[tuple[str, Scored]], states: dict[str, Facts]
+) -> tuple[tuple[str, str], ...]:
+    if not fitting:
+        return ()
+    ids = [contact_id for contact_id, _ in fitting]
+    names = {row.id: row.name for row in session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(ids)))}
+    return tuple((names.get(one) or one, tried.explain(states[one]).text) for one in ids)
