@@ -14,7 +14,18 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
 from app import runtime as runtimes
-from app.api import alerts, application, auth, contacts, group_commit, ingest, notifications, operations, routing
+from app.api import (
+    alert_types,
+    alerts,
+    application,
+    auth,
+    contacts,
+    group_commit,
+    ingest,
+    notifications,
+    operations,
+    routing,
+)
 from app.realtime.dashboard import Dashboard
 from app.realtime.gateway import Gateway
 from app.realtime.revocation import Revocation
@@ -109,6 +120,7 @@ def _routers() -> Sequence[APIRouter]:
         contacts.router,
         routing.router,
         alerts.router,
+        alert_types.router,
         notifications.router,
         auth.router,
     )

@@ -22,12 +22,16 @@ from core.alert_types.loaded import evidence, facts_of
 from core.alert_types.own_type import Evidence, OwnType
 from core.alerts import VALID_DAYS, priority
 from core.db.tables import Alert, Contact, Score, Signal
+from core.people import contact_scope
 from core.scoring import Scored, features
 from core.signals import OpenSignal
+from core.viewer import Viewer
 
 MOST_CONTACTS = 2_000
 MOST_SCORES = 20_000
 LOOK_BACK_DAYS = 90
+EXAMPLES = 5
+_LOOKED_FOR_EXAMPLES = 200
 _SEED = 20_260_302
 _ACTIVE = timedelta(days=90)
 _VALID = timedelta(days=VALID_DAYS)
@@ -63,6 +67,7 @@ def preview(
     *,
     type_id: str | None = None,
     models: scoring.Models,
+    viewer: Viewer,
     now: datetime,
     days: int = LOOK_BACK_DAYS,
     most: int = MOST_CONTACTS,
@@ -71,6 +76,7 @@ def preview(
 
     Args:
         type_id: of the stored type it would change; its open alerts and outcomes are taken into account.
+        viewer: only contacts of theirs are named as examples; the counts are of everybody.
         most: contacts to look at.
     """
     seen = evidence(session, [type_id]).get(type_id, Evidence()) if type_id else Evidence()
@@ -100,7 +106,7 @@ def preview(
         looked_at=len(chosen),
         threshold=least,
         confidence=sum(one.confidence for _, one in fitting) / len(fitting) if fitting else None,
-        examples=_examples(session, tried, fitting[:5], states),
+        examples=_examples(session, tried, fitting, states, viewer=viewer),
     )
 
 
@@ -259,10 +265,10 @@ def _with(scored: Scored, probability: float, confidence: float) -> Scored:
 
 
 def _examples(
-    session: Session, tried: OwnType, fitting: Sequence[tuple[str, Scored]], states: dict[str, Facts]
+    session: Session, tried: OwnType, fitting: Sequence[tuple[str, Scored]], states: dict[str, Facts], *, viewer: Viewer
 ) -> tuple[tuple[str, str], ...]:
-    if not fitting:
-        return ()
-    ids = [contact_id for contact_id, _ in fitting]
-    names = {row.id: row.name for row in session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(ids)))}
-    return tuple((names.get(one) or one, tried.explain(states[one]).text) for one in ids)
+    ids = [contact_id for contact_id, _ in fitting[:_LOOKED_FOR_EXAMPLES]]
+    rows = session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(ids), contact_scope(viewer)))
+    names = {row.id: row.name or row.id for row in rows}
+    shown = [one for one in ids if one in names][:EXAMPLES]
+    return tuple((names[one], tried.explain(states[one]).text) for one in shown)
