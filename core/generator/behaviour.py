@@ -29,7 +29,7 @@ FLAVOURS = ("sell", "buy", "refinance", "invest", "idle", "nosy", "dreaming", "t
 """What a visit is about: the four intents, everyday use, and three kinds of burst that mean nothing."""
 IDLE_FLAVOUR, NOSY, DREAMING, TIDYING = 4, 5, 6, 7
 
-_PER_VISIT = np.array(
+PER_VISIT = np.array(
     [  # page  value  comp   calc  prof   acc   down  share  search list  report
         [1.20, 1.60, 1.00, 0.15, 0.14, 0.80, 0.35, 0.15, 0.30, 0.40, 0.40],  # sell
         [1.20, 0.15, 0.55, 0.75, 0.20, 0.30, 0.15, 0.15, 1.60, 2.40, 0.15],  # buy
@@ -41,10 +41,17 @@ _PER_VISIT = np.array(
         [1.00, 0.10, 0.02, 0.30, 0.15, 2.20, 1.00, 0.20, 0.05, 0.05, 0.02],  # tidying
     ]
 )
+"""Clicks of each kind (KINDS) in a visit of usual depth, by what the visit is about (FLAVOURS)."""
+DEPTH_SHAPE, DEPTH_SCALE, DEPTH_MOST = 2.5, 0.4, 3.0
+MOST_OF_A_KIND = 8
 MARKET_VISITS_A_DAY = 0.22
+EAGER_SHAPE, EAGER_MOST = 1.1, 3.0
+"""Some who move leave hardly a trace: a gamma factor of mean 1 on the visits of each stay in a market."""
 BURSTS_A_YEAR = 0.24
 BURST_DAYS = 9.0
 BURST_VISITS_A_DAY = 0.40
+BURST_SHAPE = 3.0
+BURST_FLAVOURS, BURST_SHARES = (NOSY, DREAMING, TIDYING), (0.4, 0.3, 0.3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +89,7 @@ def _spells(
     """Spans of time with one rate of visits: everyday use, each stay in a market, and bursts that mean nothing."""
     count = len(population.people)
     market = (paths.state >= MARKET) & (paths.until > 0) & (paths.at < days)
-    eager = np.minimum(rng.gamma(1.1, 1 / 1.1, market.sum()), 3.0)  # some who move leave hardly a trace
+    eager = np.minimum(rng.gamma(EAGER_SHAPE, 1 / EAGER_SHAPE, market.sum()), EAGER_MOST)
     bursts = rng.poisson(BURSTS_A_YEAR * days / 365.0, count)
     burst_contact = np.repeat(np.arange(count), bursts)
     burst_at = rng.uniform(0, days, len(burst_contact))
@@ -95,14 +102,14 @@ def _spells(
         [
             population.visits_a_day,
             MARKET_VISITS_A_DAY * eager,
-            BURST_VISITS_A_DAY * rng.gamma(3.0, 1 / 3.0, len(burst_contact)),
+            BURST_VISITS_A_DAY * rng.gamma(BURST_SHAPE, 1 / BURST_SHAPE, len(burst_contact)),
         ]
     )
     flavour = np.concatenate(
         [
             np.full(count, IDLE_FLAVOUR),
             paths.state[market] - MARKET,
-            rng.choice([NOSY, DREAMING, TIDYING], len(burst_contact), p=(0.4, 0.3, 0.3)),
+            rng.choice(BURST_FLAVOURS, len(burst_contact), p=BURST_SHARES),
         ]
     )
     return contact, begin, finish, rate, flavour
@@ -110,8 +117,8 @@ def _spells(
 
 def _clicks(population: Population, who: Ints, about: Ints, at: Floats, *, rng: np.random.Generator) -> Clicks:
     """Each visit's clicks: how many of each kind by what it is about, minutes apart."""
-    depth = np.minimum(rng.gamma(2.5, 0.4, len(who)), 3.0)
-    counts = np.minimum(rng.poisson(_PER_VISIT[about] * depth[:, None]), 8)
+    depth = np.minimum(rng.gamma(DEPTH_SHAPE, DEPTH_SCALE, len(who)), DEPTH_MOST)
+    counts = np.minimum(rng.poisson(PER_VISIT[about] * depth[:, None]), MOST_OF_A_KIND)
     counts[counts.sum(axis=1) == 0, 0] = 1
     visit, kind = np.nonzero(counts)
     times = counts[visit, kind]
@@ -136,5 +143,5 @@ def _clicks(population: Population, who: Ints, about: Ints, at: Floats, *, rng: 
     )
 
 
-assert len(FLAVOURS) == len(_PER_VISIT)
+assert len(FLAVOURS) == len(PER_VISIT)
 assert FLAVOURS.index("idle") == len(INTENTS)

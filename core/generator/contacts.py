@@ -9,6 +9,10 @@ from core.generator.hazards import ENTRY_A_YEAR, SILENT_A_YEAR, YEAR, Floats, In
 from core.generator.names import CITY, FIRST_NAMES, LAST_NAMES, STREETS, TERRITORIES, Area
 
 MEDIAN_VALUE = 410_000.0
+FRAILTY_SHAPE = 2.0
+VISITS_MEDIAN, VISITS_SPREAD, VISITS_MOST = 0.014, 0.9, 0.15
+"""Everyday visits a day: log-normal, capped."""
+OPENS_BETA = (1.6, 5.0)
 DEVICES = ("desktop", "mobile", "tablet")
 
 
@@ -72,12 +76,12 @@ def populate(count: int, *, days: int, end: date, rng: np.random.Generator) -> P
     return Population(
         people=people,
         rates=_rates(homes, years, mortgage / value, rng=rng),
-        visits_a_day=np.minimum(0.014 * np.exp(rng.normal(0, 0.9, count)), 0.15),
+        visits_a_day=np.minimum(VISITS_MEDIAN * np.exp(rng.normal(0, VISITS_SPREAD, count)), VISITS_MOST),
         joined=np.where(rng.random(count) < 0.8, 0.0, rng.uniform(0, days * 0.9, count)),
         peak_hour=np.clip(rng.choice([8.0, 12.5, 20.0], count, p=(0.2, 0.3, 0.5)) + rng.normal(0, 1.2, count), 6, 22.5),
         device=devices,
         subscribed=np.where(rng.random(count) < 0.8, rng.uniform(0.3, 0.8, count), 0.0),
-        opens=rng.beta(1.6, 5.0, count),
+        opens=rng.beta(*OPENS_BETA, count),
         scanned=(rng.random(count) < 0.12).astype(np.int64),
     )
 
@@ -100,7 +104,7 @@ def _rates(homes: Ints, years: Floats, loan_to_value: Floats, *, rng: np.random.
         ]
     )
     factors /= factors.mean(axis=0)
-    frailty = rng.gamma(2.0, 0.5, (len(homes), 4))
+    frailty = rng.gamma(FRAILTY_SHAPE, 1 / FRAILTY_SHAPE, (len(homes), 4))
     return Rates(entry=factors * frailty * ENTRY_A_YEAR / YEAR, silent=factors * SILENT_A_YEAR / YEAR)
 
 

@@ -139,10 +139,10 @@ def _reaches(generator: Floats, days: int) -> Floats:
     filled[:, diagonal, diagonal] = 0
     filled[:, diagonal, diagonal] = -filled.sum(axis=2)
     # Squaring by hand: a matrix for one day to a power is far faster than expm over thousands of contacts, and exact.
-    return np.asarray(np.linalg.matrix_power(_one_day(filled), days)[:, :STATES, -1])
+    return np.asarray(np.linalg.matrix_power(one_day(filled), days)[:, :STATES, -1])
 
 
-def _one_day(generator: Floats) -> Floats:
+def one_day(generator: Floats) -> Floats:
     """exp(Q) for one day; the daily rates are small, so eight terms of the series reach machine precision."""
     if generator.shape[0] == 1:
         return np.asarray(expm(generator))

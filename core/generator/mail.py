@@ -10,11 +10,14 @@ from core.generator.states import states_at
 SUBJECTS = ("newsletter", "market_report", "refinance_rates")
 DAYS_BETWEEN = 10
 LINKS = 3
+OPEN_MEDIAN, OPEN_SPREAD, OPEN_MOST = 0.15, 1.2, 6.0
+"""Days until a mail is opened: log-normal, at most so many."""
+OPENS_MOST = 0.9
 _SECOND = 1 / 86_400.0
 
-_OPEN_BOOST = np.array([1.0, 1.2, 2.4, 1.7, 1.9, 1.9])
+OPEN_BOOST = np.array([1.0, 1.2, 2.4, 1.7, 1.9, 1.9])
 """By state: idle, stirred, and in the market for each intent."""
-_CLICK_GIVEN_OPEN = np.array(
+CLICK_GIVEN_OPEN = np.array(
     [  # idle stirred sell  buy   refi  invest
         [0.05, 0.06, 0.10, 0.12, 0.06, 0.10],  # newsletter
         [0.06, 0.07, 0.45, 0.15, 0.06, 0.50],  # market report
@@ -52,9 +55,11 @@ def _campaign(
     chosen = np.flatnonzero((rng.random(count) < population.subscribed) & (population.joined <= day))
     sent_at = day + rng.random(len(chosen)) * 30 / 1440
     state = states_at(paths, chosen, sent_at)
-    opened = rng.random(len(chosen)) < np.minimum(population.opens[chosen] * _OPEN_BOOST[state], 0.9)
-    open_at = sent_at + np.minimum(rng.lognormal(np.log(0.15), 1.2, len(chosen)), 6.0) + 20 * _SECOND
-    clicked = opened & (rng.random(len(chosen)) < _CLICK_GIVEN_OPEN[number % len(SUBJECTS), state])
+    opened = rng.random(len(chosen)) < np.minimum(population.opens[chosen] * OPEN_BOOST[state], OPENS_MOST)
+    open_at = (
+        sent_at + np.minimum(rng.lognormal(np.log(OPEN_MEDIAN), OPEN_SPREAD, len(chosen)), OPEN_MOST) + 20 * _SECOND
+    )
+    clicked = opened & (rng.random(len(chosen)) < CLICK_GIVEN_OPEN[number % len(SUBJECTS), state])
     click_at = open_at + rng.uniform(8, 120, len(chosen)) * _SECOND
     scanned = population.scanned[chosen] == 1
     gate = chosen[scanned]
@@ -72,4 +77,4 @@ def _campaign(
     return contact, kind, at, np.full(len(contact), number), machine
 
 
-assert len(_OPEN_BOOST) == MARKET + 4
+assert len(OPEN_BOOST) == MARKET + 4

@@ -25,15 +25,16 @@ _MAIL_TYPES = {
     EMAIL_OPEN: EventType.EMAIL_OPEN,
     EMAIL_CLICK: EventType.EMAIL_CLICK,
 }
-_CALCULATORS = {
+CALCULATORS = {
     "sell": "net_proceeds",
     "buy": "affordability",
     "refinance": "refinance",
     "invest": "rental_yield",
     "dreaming": "affordability",
 }
-_ANY_CALCULATOR = ("affordability", "net_proceeds", "refinance", "property_tax", "rental_yield")
-_DOCUMENTS = ("closing_statement", "mortgage_statement", "deed", "insurance_policy", "tax_assessment", "inspection")
+ANY_CALCULATOR = ("affordability", "net_proceeds", "refinance", "property_tax", "rental_yield")
+DOCUMENTS = ("closing_statement", "mortgage_statement", "deed", "insurance_policy", "tax_assessment", "inspection")
+MORTGAGE = DOCUMENTS.index("mortgage_statement")
 _BROWSERS = {
     "desktop": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/128.0 Safari/537.36",
     "mobile": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
@@ -63,13 +64,13 @@ def body(*, kind: int, detail: int, device: str, machine: bool, variant: int, vi
 
 def _properties(name: str, flavour: str, variant: int) -> dict[str, Any]:
     if name == "calculator":
-        usual = _CALCULATORS.get(flavour)
+        usual = CALCULATORS.get(flavour)
         strays = usual is None or variant % 5 == 0
-        return {"calculatorType": _ANY_CALCULATOR[variant % 7 % 5] if strays else usual}
+        return {"calculatorType": ANY_CALCULATOR[variant % 7 % 5] if strays else usual}
     if name.startswith("document"):
         return {
             "documentId": f"d-{variant % 40:02d}",
-            "documentType": "mortgage_statement" if flavour == "refinance" else _DOCUMENTS[variant % len(_DOCUMENTS)],
+            "documentType": "mortgage_statement" if flavour == "refinance" else DOCUMENTS[variant % len(DOCUMENTS)],
         }
     if name in ("search", "listing_view"):
         invests = variant % 10 < 6 if flavour == "invest" else variant % 40 == 0

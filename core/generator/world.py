@@ -14,8 +14,11 @@ from core.generator.hazards import CANDOUR, HORIZON_DAYS, INTENTS, MARKET, STIRR
 from core.generator.states import states_at
 from core.words import Intent
 
-_BURN_IN = 400.0
+BURN_IN = 400.0
 """Days walked before the history starts, so that it starts in the middle of life."""
+TOLD = 0.6
+"""The share of life events that become known from outside."""
+RUMOURS_A_YEAR = 0.01
 _BEYOND = 200.0
 """Days walked after it ends, so that the last alerts have an ending too."""
 _DAY = 86_400.0
@@ -230,7 +233,7 @@ def generate(seed: int, contacts: int, days: int, end: datetime) -> World:
     start = (end - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     span = (end - start).total_seconds() / _DAY
     population = populate(contacts, days=days, end=end.date(), rng=rng)
-    paths = hazards.simulate(population.rates, start=-_BURN_IN, end=span + _BEYOND, rng=rng)
+    paths = hazards.simulate(population.rates, start=-BURN_IN, end=span + _BEYOND, rng=rng)
     clicks = behaviour.visits(population, paths, days=span, rng=rng)
     mails = mail.mails(population, paths, days=span, rng=rng)
     return World(
@@ -279,8 +282,8 @@ def _life_events(
     population: Population, paths: Paths, *, start: datetime, days: float, rng: np.random.Generator
 ) -> tuple[LifeEvent, ...]:
     """Six in ten life events become known from outside; a few rumours stir nobody."""
-    known = (paths.state == STIRRED) & (paths.at >= 0) & (paths.at < days) & (rng.random(len(paths.at)) < 0.6)
-    rumours = rng.poisson(0.01 * days / 365.0, len(population.people))
+    known = (paths.state == STIRRED) & (paths.at >= 0) & (paths.at < days) & (rng.random(len(paths.at)) < TOLD)
+    rumours = rng.poisson(RUMOURS_A_YEAR * days / 365.0, len(population.people))
     contact = np.concatenate([paths.contact[known], np.repeat(np.arange(len(rumours)), rumours)])
     at = np.concatenate([paths.at[known] + rng.uniform(0, 5, known.sum()), rng.uniform(0, days, rumours.sum())])
     kind = rng.choice(["job_change", "address_change", "building_permit"], len(at), p=(0.6, 0.2, 0.2))

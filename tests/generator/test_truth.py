@@ -8,7 +8,7 @@ import pytest
 from scipy.linalg import expm
 
 from core.generator import HORIZON_DAYS, World, generate
-from core.generator.hazards import INTENTS, MARKET, _one_day, truths
+from core.generator.hazards import INTENTS, MARKET, one_day, truths
 from core.words import Intent
 
 END = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_a_day_of_the_chain_is_its_matrix_exponential() -> None:
     transacts, _ = truths(type(rates)(entry=rates.entry[:3], silent=rates.silent[:3]))
     assert np.allclose(transacts, world()._tables[0][:3])
     generator = np.array([[[-0.03, 0.02, 0.01], [0.05, -0.06, 0.01], [0.0, 0.0, 0.0]]] * 2)
-    assert np.allclose(_one_day(generator)[0], expm(generator[0]), atol=1e-14)
+    assert np.allclose(one_day(generator)[0], expm(generator[0]), atol=1e-14)
 
 
 def test_truth_of_one_contact_matches_the_arrays() -> None:
