@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,8 +36,8 @@ class Target:
 
     intent: str
     horizon: timedelta
-    answer: Literal["transaction", "event", "outcome"]
-    """What answers it: a recorded transaction, an event by its name, or an agent's outcome."""
+    answer: str
+    """transaction, event or outcome: what answers it."""
     subjects: tuple[str, ...] = ()
     """The transaction's kinds or the event's name."""
     features: tuple[str, ...] = tuple(features.NAMES)
