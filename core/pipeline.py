@@ -37,7 +37,7 @@ from core.db.tables import Alert, Contact
 from core.errors import NotFound
 from core.events import RecordedEvent
 from core.history import History
-from core.scoring import Scored, features
+from core.scoring import Scored, features, generic
 from core.signals import OpenSignal
 from core.words import ChangeKind
 
@@ -65,7 +65,7 @@ class World:
 
     def refresh(self, session: Session, *, now: datetime) -> None:
         if self.models.is_stale(session):
-            self.models = scoring.Models.load(session)
+            self.models = scoring.Models.load(session, last=self.models)
         self.routing.refresh(session)
         if self.types.is_stale(session, now=now):
             self.types = alert_types.Types.load(session, now=now)
@@ -131,13 +131,20 @@ def _run(
     open_signals = signals.refresh(session, histories, found, now=now)
 
     vectors = [features.vector(histories[contact], open_signals[contact], now=now) for contact in contact_ids]
+    if names := world.models.extra:
+        vectors = [
+            (*vector, *generic.values(histories[contact], names, now=now))
+            for contact, vector in zip(contact_ids, vectors, strict=True)
+        ]
     scored = dict(zip(contact_ids, scoring.score_batch(world.models, vectors), strict=True))
     by_contact = dict(zip(contact_ids, vectors, strict=True))
-    if world.types.types:
+    if world.types.ids:
         scored = alert_types.score(
             world.types, scored, vectors=by_contact, histories=histories, open_signals=open_signals
         )
-    scoring.store(session, [(contact, by_contact[contact], scored[contact]) for contact in contact_ids], now=now)
+    shadows = scoring.shadow_batch(world.models, vectors) if world.models.shadow.models else ()
+    kept = [(contact, by_contact[contact], scored[contact]) for contact in contact_ids]
+    scoring.store(session, kept, shadows=shadows, now=now)
 
     candidates = [
         candidate
@@ -191,7 +198,7 @@ def _candidates(
                 history=past,
                 open_signals=open_signals,
             )
-            if one.intent in world.types.by_id
+            if one.intent in world.types.ids
             else partial(scoring.why, world.models, one.intent, vector, history=past),
         )
         for one in scored

@@ -8,16 +8,18 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core import log, versions
-from core.alert_types.definition import read
+from core import log, scoring, versions
+from core.alert_types.definition import TRAINED, read
 from core.alert_types.fields import Facts
 from core.alert_types.own_type import OUTCOMES, Evidence, OwnType, sigmoid
-from core.db.tables import Alert, AlertOutcome, AlertType
+from core.db.tables import Alert, AlertOutcome, AlertType, ModelVersion
 from core.errors import Invalid
 from core.history import History
-from core.scoring import Explanation, Scored
+from core.scoring import Explanation, Scored, features
+from core.scoring.deployed import VERSIONS as MODELS
+from core.scoring.model import Compiled, digest, parse
 from core.signals import OpenSignal
-from core.words import Outcome
+from core.words import ModelStatus, Outcome
 
 VERSIONS = "alert_types"
 DRAFT, ACTIVE, RETIRED = "draft", "active", "retired"
@@ -34,14 +36,23 @@ class Types:
 
     version: int = -1
     """The counter of core.versions these were loaded at."""
+    models_version: int = -1
+    """The counter of deployed models, likewise; watched where some type learns."""
     loaded_at: datetime | None = None
     types: tuple[OwnType, ...] = ()
+    """Those scored by a rule, by their ids."""
+    models: scoring.Models | None = None
+    """Those scored by a model of their own; None where there are none."""
+    ids: frozenset[str] = frozenset()
+    """Of both."""
     by_id: Mapping[str, OwnType] = field(default_factory=dict)
+    has_trained: bool = False
+    """Some learn: a newly deployed model of theirs counts at once."""
 
     @classmethod
     def load(cls, session: Session, *, now: datetime | None = None) -> "Types":
         """The active ones; one that no longer reads is left out, and logged."""
-        version = versions.number(session, VERSIONS)
+        version, models_version = versions.number(session, VERSIONS), versions.number(session, MODELS)
         rows = session.execute(
             select(
                 AlertType.id,
@@ -54,20 +65,54 @@ class Types:
             .where(AlertType.status == ACTIVE)
             .order_by(AlertType.id)
         ).all()
-        seen = evidence(session, [row.id for row in rows])
+        models = _models(session, [row.id for row in rows if row.kind == TRAINED])
+        learnt = {model.intent for model in models.compiled.models} if models else set()
+        ruled = [row for row in rows if row.id not in learnt]
+        seen = evidence(session, [row.id for row in ruled])
         found = []
-        for row in rows:
+        for row in ruled:
             try:
                 found.append(compiled(row, seen.get(row.id, Evidence())))
             except Invalid as error:
                 _log.error("alert_type_unreadable", alert_type=row.id, fields=error.fields)
-        return cls(version=version, loaded_at=now, types=tuple(found), by_id={one.id: one for one in found})
+        by_id = {one.id: one for one in found if one.definition.has_rule}
+        return cls(
+            version=version,
+            models_version=models_version,
+            loaded_at=now,
+            types=tuple(by_id.values()),
+            models=models,
+            ids=frozenset(by_id) | learnt,
+            by_id=by_id,
+            has_trained=any(row.kind == TRAINED for row in rows),
+        )
 
     def is_stale(self, session: Session, *, now: datetime) -> bool:
         """Whether a definition changed since, or outcomes may have."""
         if self.types and (self.loaded_at is None or not timedelta() <= now - self.loaded_at < OUTCOMES_AGE):
             return True
+        if self.has_trained and versions.number(session, MODELS) != self.models_version:
+            return True
         return versions.number(session, VERSIONS) != self.version
+
+
+def _models(session: Session, type_ids: Sequence[str]) -> scoring.Models | None:
+    """The deployed models of these types, verified as the four's are; one that is not what was deployed is left out."""
+    if not type_ids:
+        return None
+    found = []
+    for row in session.execute(
+        select(ModelVersion.id, ModelVersion.intent, ModelVersion.kind, ModelVersion.parameters, ModelVersion.sha256)
+        .where(ModelVersion.intent.in_(type_ids), ModelVersion.status == ModelStatus.DEPLOYED)
+        .order_by(ModelVersion.intent)
+    ):
+        try:
+            if digest(row.parameters) != row.sha256:
+                raise Invalid(f"The parameters of {row.id} are not what was deployed: their digest differs")
+            found.append(parse(row.parameters, id=row.id, intent=row.intent, kind=row.kind))
+        except Invalid as error:
+            _log.error("alert_type_model_refused", model=row.id, reason=error.detail)
+    return scoring.Models(0, Compiled(found, features.NAMES)) if found else None
 
 
 def compiled(row: Any, seen: Evidence) -> OwnType:
@@ -94,7 +139,8 @@ def score(
     found = {}
     for contact_id, four in scored.items():
         facts = facts_of(four, vectors[contact_id], histories[contact_id], open_signals.get(contact_id, ()))
-        found[contact_id] = (*four, *(one.score(facts) for one in types.types))
+        learnt = types.models.compiled.one(vectors[contact_id]) if types.models is not None else ()
+        found[contact_id] = (*four, *(one.score(facts) for one in types.types), *learnt)
     return found
 
 
@@ -108,6 +154,8 @@ def explain(
     open_signals: Sequence[OpenSignal],
 ) -> Explanation:
     """Why an own type scored this contact as it did; raises KeyError for a type that is not among them."""
+    if types.models is not None and alert_type not in types.by_id:
+        return scoring.why(types.models, alert_type, vector, history=history)
     return types.by_id[alert_type].explain(facts_of(scored, vector, history, open_signals))
 
 
