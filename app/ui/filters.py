@@ -144,7 +144,12 @@ def _people(viewer: Viewer) -> dict[str, str]:
 
 def _more(viewer: Viewer, people: dict[str, str]) -> None:
     st.multiselect(
-        "Type", list(Intent), format_func=words.type_words, key="type", bind="query-params", placeholder="Every type"
+        "Type",
+        [*Intent, *queries.own_types()],
+        format_func=words.type_words,
+        key="type",
+        bind="query-params",
+        placeholder="Every type",
     )
     st.multiselect(
         "Status",

@@ -14,6 +14,7 @@ from core import changes
 from core.db.tables import Contact
 from core.viewer import Viewer
 from core.views import agents as agent_views
+from core.views import alert_types as alert_type_views
 from core.views import analytics, assignments, days, notifications, overview, progress, saved_filters, warmest
 from core.views.card import AlertCard
 from core.views.detail import AlertDetail
@@ -122,6 +123,22 @@ def agents(viewer: Viewer) -> tuple[agent_views.AgentRow, ...]:
 def agent_names(viewer: Viewer) -> tuple[tuple[str, str, str], ...]:
     """Id, name and e-mail of the same agents; kept for half a minute, because every row of filters asks."""
     return tuple((agent.id, agent.name, agent.email) for agent in agents(viewer))
+
+
+@st.cache_data(ttl=timedelta(seconds=10), max_entries=8, show_spinner=False)
+def _own_types_of(_database_url: str) -> Mapping[str, tuple[str, int]]:
+    with reading() as session:
+        return alert_type_views.names(session)
+
+
+def own_types() -> Mapping[str, tuple[str, int]]:
+    """The team's own alert types: id to name and horizon in days; kept for ten seconds, because every card asks."""
+    return _own_types_of(runtime.current().database.url)
+
+
+def forget_own_types() -> None:
+    """One was changed here: the next question is asked anew."""
+    _own_types_of.clear()
 
 
 def inbox(viewer: Viewer, limit: int = 8) -> tuple[notifications.NotificationRow, ...]:

@@ -4,10 +4,9 @@ import math
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from core.views.card import type_words
+from app.ui import queries
+from core.views import card
 from core.words import DismissReason, Intent, Outcome, Priority, Role, Status
-
-__all__ = ["type_words"]
 
 PRIORITY = {
     Priority.CRITICAL: "Critical",
@@ -77,6 +76,12 @@ _EXCLUDED = {
 }
 
 
+def type_words(alert_type: str) -> str:
+    """What people call a type: of the four in their words, a team's own by the name it was given."""
+    own = None if alert_type in set(Intent) else queries.own_types().get(alert_type)
+    return own[0] if own else card.type_words(alert_type)
+
+
 def transaction_of(alert_type: str) -> str:
     """The kind of deal this type of alert leads to."""
     return _TRANSACTION_OF.get(Intent(alert_type), "sale") if alert_type in set(Intent) else "sale"
@@ -84,7 +89,10 @@ def transaction_of(alert_type: str) -> str:
 
 def chance(alert_type: str) -> str:
     """What the probability is the probability of."""
-    return _CHANCE.get(Intent(alert_type), "Happens") if alert_type in set(Intent) else "Happens in time"
+    if alert_type in set(Intent):
+        return _CHANCE[Intent(alert_type)]
+    own = queries.own_types().get(alert_type)
+    return f"Happens in {plural(own[1], 'day')}" if own else "Happens in time"
 
 
 def pool_reason(reason: str | None) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.db.tables.acting import Decision
 from core.db.tables.deciding import Alert
+from core.db.tables.learning import AlertType
 from core.db.tables.people import Contact, Property, User
 from core.delivery.notices import Kind
 from core.words import Intent
@@ -87,10 +88,15 @@ def one_line(text: str, limit: int = 200) -> str:
     return " ".join(visible.split())[:limit]
 
 
-def headline(kind: str, alert_type: str, contact: str) -> str:
-    """As in "Now yours: Ana Lopez is likely to sell"."""
-    what = _WHAT.get(alert_type, alert_type.replace("_", " ").lower())  # type: ignore[call-overload]
-    return one_line(f"{_PREFIX.get(kind, '')}{contact} {what}")  # type: ignore[call-overload]
+def headline(kind: str, alert_type: str, contact: str, *, type_name: str | None = None) -> str:
+    """As in "Now yours: Ana Lopez is likely to sell"; for a team's own type "Now yours: Ana Lopez – Open house, twice"."""
+    what = _WHAT.get(alert_type)  # type: ignore[call-overload]
+    said = what or f"– {_own_words(alert_type, type_name)}"
+    return one_line(f"{_PREFIX.get(kind, '')}{contact} {said}")  # type: ignore[call-overload]
+
+
+def _own_words(alert_type: str, type_name: str | None) -> str:
+    return type_name or alert_type.replace("_", " ").capitalize()
 
 
 def factors(top: Sequence[Any]) -> tuple[str, ...]:
@@ -100,17 +106,19 @@ def factors(top: Sequence[Any]) -> tuple[str, ...]:
 
 
 def brief(session: Session, alert_ids: Collection[str]) -> dict[str, Row[Any]]:
-    """What the inbox needs of many alerts at once: type, contact's name, factors and owner."""
+    """What the inbox needs of many alerts at once: type with the team's own name for it, contact's name, factors, owner."""
     rows = session.execute(
         select(
             Alert.id,
             Alert.alert_type,
             Alert.top_factors,
             Alert.assigned_agent_id,
+            AlertType.name.label("type_name"),
             Contact.name.label("contact_name"),
             Contact.id.label("contact_id"),
         )
         .join(Contact, Contact.id == Alert.contact_id)
+        .outerjoin(AlertType, AlertType.id == Alert.alert_type)
         .where(Alert.id.in_(alert_ids))
     )
     return {row.id: row for row in rows}
@@ -124,9 +132,10 @@ def compose(
         title, link, story = one_line(text), origin, None
     else:
         contact = session.get_one(Contact, alert.contact_id)
-        title = headline(kind, alert.alert_type, contact.name or contact.id)
+        own = None if alert.alert_type in _WHAT else session.get(AlertType, alert.alert_type)
+        title = headline(kind, alert.alert_type, contact.name or contact.id, type_name=own.name if own else None)
         link = f"{origin}/feed?alert={alert.id}"
-        story = _story(session, alert, contact, user)
+        story = _story(session, alert, contact, user, own)
     return Message(
         key=key,
         kind=kind,
@@ -140,7 +149,7 @@ def compose(
     )
 
 
-def _story(session: Session, alert: Alert, contact: Contact, user: User) -> Story:
+def _story(session: Session, alert: Alert, contact: Contact, user: User, own: AlertType | None) -> Story:
     home = session.scalars(
         select(Property)
         .where(Property.contact_id == contact.id)
@@ -155,11 +164,13 @@ def _story(session: Session, alert: Alert, contact: Contact, user: User) -> Stor
     return Story(
         alert_id=alert.id,
         contact=one_line(contact.name or contact.id),
-        what=_WHAT.get(alert.alert_type, one_line(alert.alert_type.replace("_", " ").lower())),  # type: ignore[call-overload]
+        what=_WHAT.get(alert.alert_type)  # type: ignore[call-overload]
+        or one_line(_own_words(alert.alert_type, own.name if own else None)),
         factors=factors(alert.top_factors),
         confidence=_percent(alert.confidence),
         confidence_range=f"{round(alert.confidence_low * 100)} to {_percent(alert.confidence_high)}",
-        chance_label=_CHANCE.get(alert.alert_type, "Chance that it happens"),  # type: ignore[call-overload]
+        chance_label=_CHANCE.get(alert.alert_type)  # type: ignore[call-overload]
+        or (f"Chance that it happens within {own.horizon_days} days" if own else "Chance that it happens"),
         chance=_percent(alert.probability),
         lift=f"{alert.lift:.1f} times the usual" if alert.lift >= 1.05 else "",
         phone=one_line(contact.phone) if contact.phone else None,

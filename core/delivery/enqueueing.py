@@ -91,7 +91,8 @@ def _inbox(row: Mapping[str, Any], notice: Notice, alert: Row[Any] | None) -> In
     if alert is None:
         title, body = content.one_line(notice.text), notice.text
     else:
-        title = content.headline(row["kind"], alert.alert_type, alert.contact_name or alert.contact_id)
+        who = alert.contact_name or alert.contact_id
+        title = content.headline(row["kind"], alert.alert_type, who, type_name=alert.type_name)
         body = ". ".join(part for part in (notice.text, "; ".join(content.factors(alert.top_factors))) if part)
     return Inbox(
         delivery_id=row["id"],

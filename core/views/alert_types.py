@@ -93,6 +93,13 @@ def names(session: Session) -> dict[str, tuple[str, int]]:
     return {row.id: (row.name, row.horizon_days) for row in rows}
 
 
+def name_of(session: Session, alert_type: str) -> str:
+    """What people call a type, the four and a team's own alike."""
+    if alert_type in set(Intent):
+        return type_words(alert_type)
+    return session.scalar(select(AlertType.name).where(AlertType.id == alert_type)) or type_words(alert_type)
+
+
 def _row(stored: book.StoredType, counts: Mapping[str, Any], deployed: set[str]) -> AlertTypeRow:
     return AlertTypeRow(
         id=stored.id,

@@ -24,7 +24,8 @@ from core.db.tables import (
 )
 from core.errors import NotFound
 from core.viewer import Viewer, alert_scope
-from core.views.card import AlertCard, card, columns, type_words
+from core.views.alert_types import name_of
+from core.views.card import AlertCard, card, columns
 from core.views.page import well_formed
 from core.words import EventType, Role, Status
 
@@ -331,7 +332,9 @@ def _events(session: Session, contact_id: str) -> tuple[EventRow, ...]:
 
 def _timeline(session: Session, shown: AlertCard, assignments: Sequence[AssignmentRow]) -> tuple[TimelineEntry, ...]:
     """What happened to the alert, told from the ledger rows that made it happen."""
-    entries = [TimelineEntry(at=shown.opened_at, kind="opened", text=f"{type_words(shown.alert_type)}: alert opened")]
+    entries = [
+        TimelineEntry(at=shown.opened_at, kind="opened", text=f"{name_of(session, shown.alert_type)}: alert opened")
+    ]
     for row in assignments:
         entries.append(
             TimelineEntry(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, exists, false, func, literal, or_, select, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from core.db.tables import Alert, Contact
+from core.db.tables import Alert, AlertType, Contact
 from core.errors import Invalid
 from core.viewer import Viewer, alert_scope
 from core.views.card import AlertCard, card, columns, type_words
@@ -180,8 +180,9 @@ def _text(session: Session, text: str) -> list[ColumnElement[bool]]:
     """Every word must be in the contact, or in the words of the alert's type."""
     wanted: list[ColumnElement[bool]] = []
     naming: list[ColumnElement[bool]] = []
+    known = {**{intent.value: type_words(intent) for intent in Intent}, **_own_types(session)} if text.strip() else {}
     for word in text.split():
-        types = [intent for intent in Intent if word.lower() in type_words(intent).lower()]
+        types = [one for one, name in known.items() if word.lower() in name.lower()]
         matches = contact_matches(word)
         if types:
             wanted.append(or_(Alert.alert_type.in_(types), _has_contact(matches)))
@@ -196,6 +197,10 @@ def _text(session: Session, text: str) -> list[ColumnElement[bool]]:
             theirs = session.scalars(select(Alert.id).where(Alert.contact_id.in_(few))).all() if few else []
             wanted.append(Alert.id.in_(theirs) if theirs else false())
     return wanted
+
+
+def _own_types(session: Session) -> dict[str, str]:
+    return {row.id: row.name for row in session.execute(select(AlertType.id, AlertType.name))}
 
 
 def _has_contact(*matches: ColumnElement[bool]) -> ColumnElement[bool]:
