@@ -32,6 +32,7 @@ __all__ = [
     "predict",
     "score",
     "score_batch",
+    "shadow_batch",
     "store",
     "strength",
     "train",
@@ -58,6 +59,11 @@ def score(models: Models, vector: Sequence[float]) -> tuple[Scored, ...]:
 def score_batch(models: Models, vectors: Sequence[Sequence[float]] | Floats) -> list[tuple[Scored, ...]]:
     """The four intents of many contacts, in their order; the same numbers as `score` one by one."""
     return models.compiled.many(vectors)
+
+
+def shadow_batch(models: Models, vectors: Sequence[Sequence[float]] | Floats) -> list[tuple[Scored, ...]]:
+    """What the models in shadow score, in the order of the vectors; nothing for each where there are none."""
+    return models.shadow.many(vectors)
 
 
 def strength(open_signals: Iterable[OpenSignal]) -> float:

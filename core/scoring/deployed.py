@@ -1,7 +1,8 @@
 """The deployed models: loaded and verified from the database, and put there at the first start."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,50 +10,79 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from core import errors, versions
+from core import errors, log, versions
 from core.db.base import table_of
 from core.db.tables.deciding import ModelVersion
-from core.scoring import features, prior
+from core.scoring import features, generic, prior
 from core.scoring.model import Compiled, Model, digest, parse
 from core.words import Intent, ModelStatus
 
 SHIPPED = Path(__file__).parent / "shipped"
 VERSIONS = "models"
+_log = log.get(__name__)
 
 
 @dataclass(frozen=True)
 class Models:
-    """What a process scores with: the deployed model of every intent, compiled together."""
+    """What a process scores with: the deployed model of every intent, compiled together, and those in shadow, apart."""
 
     version: int
     """The counter of core.versions these were loaded at."""
     compiled: Compiled
+    """The four intents, then a team's own trained ones."""
+    shadow: Compiled = field(default_factory=lambda: Compiled((), ()))
+    """Scored beside them and shown to nobody; empty where none is tried."""
+    extra: tuple[str, ...] = ()
+    """Generic features (core.scoring.generic) that any of them looks at: they stand after features.NAMES in a vector."""
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    """Intent to why its deployed model could not be loaded; the last good one goes on serving."""
 
     @classmethod
-    def load(cls, session: Session) -> "Models":
-        """Raises Invalid when an intent has no deployed model, or parameters are not what their digest says."""
+    def load(cls, session: Session, *, last: "Models | None" = None) -> "Models":
+        """Load and verify; what is in shadow and does not verify is logged and left out.
+
+        Args:
+            last: what this process served until now. Where a deployed model does not verify, its last good one stays.
+
+        Raises:
+            Invalid: one of the four intents has no deployed model, or a deployed one is not what its digest says, and
+                there is no last good one.
+        """
         version = versions.number(session, VERSIONS)
-        rows = {
-            row.intent: row
-            for row in session.execute(
-                select(
-                    ModelVersion.id,
-                    ModelVersion.intent,
-                    ModelVersion.kind,
-                    ModelVersion.parameters,
-                    ModelVersion.sha256,
-                ).where(ModelVersion.status == ModelStatus.DEPLOYED)
+        rows = session.execute(
+            select(
+                ModelVersion.id,
+                ModelVersion.intent,
+                ModelVersion.status,
+                ModelVersion.kind,
+                ModelVersion.parameters,
+                ModelVersion.sha256,
             )
-        }
-        models = []
-        for intent in Intent:
-            row = rows.get(intent)
-            if row is None:
-                raise errors.Invalid(f"No model of {intent} is deployed: install the shipped ones first")
-            if digest(row.parameters) != row.sha256:
-                raise errors.Invalid(f"The parameters of {row.id} are not what was deployed: their digest differs")
-            models.append(parse(row.parameters, id=row.id, intent=row.intent, kind=row.kind))
-        return cls(version, Compiled(models, features.NAMES))
+            .where(ModelVersion.status.in_((ModelStatus.DEPLOYED, ModelStatus.SHADOW)))
+            .order_by(ModelVersion.id)
+        ).all()
+        deployed = {row.intent: row for row in rows if row.status == ModelStatus.DEPLOYED}
+        good = {model.intent: model for model in last.compiled.models} if last else {}
+        models, wrong = [], {}
+        for intent in (*Intent, *sorted(deployed.keys() - set(Intent))):
+            try:
+                models.append(_verified(intent, deployed.get(intent)))
+            except errors.Invalid as error:
+                if intent not in good:
+                    raise
+                _log.error("deployed_model_refused", intent=str(intent), error=error.detail)
+                models.append(good[intent])
+                wrong[str(intent)] = error.detail
+        return cls._compiled(version, models, _in_shadow(rows), wrong)
+
+    @classmethod
+    def _compiled(
+        cls, version: int, models: Sequence[Model], shadow: Sequence[Model], wrong: Mapping[str, str]
+    ) -> "Models":
+        used = {name for model in (*models, *shadow) for name in model.features}
+        extra = tuple(sorted(used - features.INDEX.keys()))
+        names = (*features.NAMES, *extra)
+        return cls(version, Compiled(models, names), Compiled(shadow, names), extra, wrong)
 
     @classmethod
     def of_prior(cls) -> "Models":
@@ -72,6 +102,43 @@ class Models:
             if model.intent == intent:
                 return model
         raise errors.NotFound(f"There is no model of {intent}.")
+
+
+def one_version(session: Session, version: str) -> Model | None:
+    """The model of one version, deployed or not; None where it is gone or does not verify."""
+    row = session.execute(
+        select(
+            ModelVersion.id, ModelVersion.intent, ModelVersion.kind, ModelVersion.parameters, ModelVersion.sha256
+        ).where(ModelVersion.id == version)
+    ).one_or_none()
+    if row is None:
+        return None
+    try:
+        return _verified(row.intent, row)
+    except errors.Invalid:
+        return None
+
+
+def _verified(intent: str, row: Any) -> Model:
+    if row is None:
+        raise errors.Invalid(f"No model of {intent} is deployed: install the shipped ones first")
+    if digest(row.parameters) != row.sha256:
+        raise errors.Invalid(f"The parameters of {row.id} are not what was deployed: their digest differs")
+    model = parse(row.parameters, id=row.id, intent=row.intent, kind=row.kind)
+    for name in model.features - features.INDEX.keys():
+        generic.parse(name)  # raises Invalid for what is no feature, or speaks of a protected class
+    return model
+
+
+def _in_shadow(rows: Sequence[Any]) -> list[Model]:
+    found = []
+    for row in rows:
+        if row.status == ModelStatus.SHADOW:
+            try:
+                found.append(_verified(row.intent, row))
+            except errors.Invalid as error:
+                _log.error("shadow_model_refused", model=row.id, error=error.detail)
+    return found
 
 
 def install(session: Session, *, now: datetime) -> None:

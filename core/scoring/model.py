@@ -1,29 +1,47 @@
 """Models as tables: additive on the log-odds scale, so a score is a sum of looked-up numbers and explains itself.
 
-A model's parameters are plain numbers: a base, and per feature the edges of its bins with a value (and the variance of
-that value) a bin, and one for missing. `probability` and `confidence` are monotone curves of the same sum. Models of all
-intents are compiled together: one bisection a feature finds the values for all of them.
+A model's parameters are plain numbers: a base; per feature the edges of its bins with a value (and the variance of that
+value) a bin, and one for missing; where they earn it, tables of pairs of features and trees (core.scoring.shapes).
+`probability` and `confidence` are monotone curves of the same sum (core.scoring.curves). Models of all intents are
+compiled together: one bisection a feature finds the values for all of them, pairs included.
+
+Features are rounded to 32 bits before they are scored, and so are the edges of bins, because 32 bits are what is stored
+with every score: a score computed again from what is stored is the same number, and training sees what serving saw.
 """
 
 import hashlib
 import json
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import exp, isfinite, sqrt
+from dataclasses import dataclass, replace
+from math import isfinite, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import errors
+from core.scoring.curves import LEAST, MOST, AnyCurve, Curve, Evidence, Floats, parse_curve, parse_evidence
+from core.scoring.shapes import LARGEST, Pair, Pairs, Trees
 
-LEAST, MOST = 0.001, 0.99
-"""Nothing is shown as impossible or certain."""
+__all__ = [
+    "LEAST",
+    "MOST",
+    "SPREAD",
+    "Compiled",
+    "Curve",
+    "Floats",
+    "Model",
+    "Scored",
+    "Term",
+    "as_stored",
+    "digest",
+    "parse",
+]
+
 SPREAD = 1.645
 """Standard errors to each side: intervals hold the true number nine times in ten."""
-
-Floats = NDArray[np.float64]
 
 
 class Scored(NamedTuple):
@@ -42,21 +60,9 @@ class Scored(NamedTuple):
     model_version: str
 
 
-class Curve(NamedTuple):
-    """A number between 0 and `ceiling` that grows with the log-odds."""
-
-    slope: float
-    intercept: float
-    ceiling: float = 1.0
-
-    def at(self, log_odds: float) -> float:
-        x = self.intercept + self.slope * log_odds
-        value = self.ceiling / (1 + exp(-x)) if x > -700 else 0.0
-        return LEAST if value < LEAST else MOST if value > MOST else value
-
-    def each(self, log_odds: Floats) -> Floats:
-        x = np.clip(self.intercept + self.slope * log_odds, -700, 700)
-        return np.clip(self.ceiling / (1 + np.exp(-x)), LEAST, MOST)
+def as_stored(vector: Sequence[float]) -> "array[float]":
+    """The vector as a stored score holds it: 32-bit floats; what is too large for them is infinite."""
+    return array("f", vector)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +90,18 @@ class Model:
     base_variance: float
     base_rate: float
     terms: Mapping[str, Term]
-    probability: Curve
-    confidence: Curve
+    probability: AnyCurve
+    confidence: AnyCurve
+    pairs: tuple[Pair, ...] = ()
+    trees: Trees | None = None
+    """Parsed over their own features."""
+    evidence: Evidence | None = None
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Every feature it looks at."""
+        of_pairs = {name for pair in self.pairs for name in pair.features}
+        return frozenset(self.terms) | of_pairs | frozenset(self.trees.features if self.trees else ())
 
 
 def parse(parameters: Mapping[str, Any], *, id: str, intent: str, kind: str) -> Model:
@@ -100,13 +116,18 @@ def parse(parameters: Mapping[str, Any], *, id: str, intent: str, kind: str) -> 
             base_variance=float(parameters["base_variance"]),
             base_rate=float(parameters["base_rate"]),
             terms=terms,
-            probability=_curve(parameters["probability"]),
-            confidence=_curve(parameters["confidence"]),
+            probability=parse_curve(parameters["probability"]),
+            confidence=parse_curve(parameters["confidence"]),
+            pairs=_pairs(parameters.get("pairs")),
+            trees=_trees(parameters.get("trees")),
+            evidence=parse_evidence(parameters.get("evidence")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
         raise errors.Invalid(f"The parameters of {id} are not a model: {wrong!r}") from wrong
     if not all(map(isfinite, (model.base, model.base_variance))) or not 0 < model.base_rate < 1:
         raise errors.Invalid(f"The base of {id} is out of range")
+    if model.base_variance < 0:
+        raise errors.Invalid(f"The base of {id} has a negative variance")
     return model
 
 
@@ -127,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 def _term(stored: Mapping[str, Any]) -> Term:
     term = Term(
-        edges=tuple(map(float, stored["edges"])),
+        edges=tuple(array("f", map(float, stored["edges"]))),
         values=tuple(map(float, stored["values"])),
         variances=tuple(map(float, stored["variances"])),
         missing=float(stored["missing"]),
@@ -135,7 +156,7 @@ def _term(stored: Mapping[str, Any]) -> Term:
     )
     if len(term.values) != len(term.edges) + 1 or len(term.variances) != len(term.values):
         raise ValueError("a term has one value and one variance more than edges")
-    if list(term.edges) != sorted(set(term.edges)):
+    if (edges := list(map(float, stored["edges"]))) != sorted(set(edges)):
         raise ValueError("edges must grow")
     if not all(map(isfinite, (*term.edges, *term.values, *term.variances, term.missing, term.missing_variance))):
         raise ValueError("every number of a term must be finite")
@@ -144,71 +165,155 @@ def _term(stored: Mapping[str, Any]) -> Term:
     return term
 
 
-def _curve(stored: Mapping[str, Any]) -> Curve:
-    curve = Curve(float(stored["slope"]), float(stored["intercept"]), float(stored.get("ceiling", 1.0)))
-    if not curve.slope > 0 or not 0 < curve.ceiling <= 1 or not isfinite(curve.intercept):
-        raise ValueError("a curve must grow, and stay between 0 and 1")
-    return curve
+def _pairs(stored: Any) -> tuple[Pair, ...]:
+    if not stored:
+        return ()
+    return tuple(
+        replace(pair, edges=(_narrow(pair.edges[0]), _narrow(pair.edges[1]))) for pair in Pairs.parse(stored).each
+    )
+
+
+def _trees(stored: Any) -> Trees | None:
+    return Trees.parse(stored) if stored else None
+
+
+def _narrow(edges: Floats) -> Floats:
+    return edges.astype(np.float32).astype(np.float64)
+
+
+class _Grove:
+    """Trees for one contact at a time: the same look-up as core.scoring.shapes, in plain Python, without numpy's calls."""
+
+    def __init__(self, trees: Trees, index: Mapping[str, int]) -> None:
+        self.columns = [index[name] for name in trees.features]
+        self._edges = [edges.tolist() for edges in trees._thresholds]
+        self._each = [
+            (tuple((at, mask.tolist()) for at, mask in masks), trees.value[nodes].tolist())
+            for masks, nodes in zip(trees._masks, trees._leaves, strict=True)
+        ]
+
+    def value(self, vector: Sequence[float]) -> float:
+        codes = []
+        for column, edges in zip(self.columns, self._edges, strict=True):
+            x = vector[column]
+            codes.append(len(edges) + 1 if x != x else bisect_left(edges, min(max(x, -LARGEST), LARGEST)))
+        total = 0.0
+        for masks, values in self._each:
+            possible = -1
+            for at, mask in masks:
+                possible &= mask[codes[at]]
+            total += values[possible.bit_length() - 1 if masks else 0]
+        return total
 
 
 class Compiled:
     """Several models over one feature order, as tables."""
 
     def __init__(self, models: Sequence[Model], names: Sequence[str]) -> None:
-        unknown = {name for model in models for name in model.terms} - set(names)
+        unknown = {name for model in models for name in model.features} - set(names)
         if unknown:
             raise errors.Invalid(f"Models use features that do not exist: {', '.join(sorted(unknown))}")
         self.models = tuple(models)
-        width = len(self.models)
+        self.names = tuple(names)
+        self.width = len(self.models)
         self._start = (*(model.base for model in models), *(model.base_variance for model in models))
-        self._tables: list[tuple[int, list[float], list[tuple[float, ...]], tuple[float, ...]]] = []
+        self._tables: list[tuple[int, list[float], list[tuple[tuple[int, float], ...]]]] = []
+        """A feature: its place, the union of all edges, and a row a bin (the last for missing) of (total, what it adds)."""
         self._arrays: list[tuple[int, Floats, Floats]] = []
-        for position, name in enumerate(names):
-            terms = [model.terms.get(name) for model in models]
-            present = [term for term in terms if term is not None]
-            if not present:
+        index = {name: place for place, name in enumerate(names)}
+        slots: dict[str, int] = {}
+        edges_of: list[list[float]] = []
+        for place, name in enumerate(names):
+            edges = self._edges(name)
+            if edges is None:
                 continue
-            edges = sorted({edge for term in present for edge in term.edges})
-            # A point inside each bin of the union of all edges finds every model's own bin.
-            inside = [edges[0] - 1.0, *edges] if edges else [0.0]
-            rows = [
-                (
-                    *(term.values[bisect_right(term.edges, x)] if term else 0.0 for term in terms),
-                    *(term.variances[bisect_right(term.edges, x)] if term else 0.0 for term in terms),
+            slots[name] = len(edges_of)
+            edges_of.append(edges)
+            rows = self._rows(name, edges)
+            sparse = [tuple((i, each) for i, each in enumerate(row) if each) for row in rows]
+            self._tables.append((place, edges, sparse))
+            self._arrays.append((place, np.array(edges), np.array(rows, dtype=np.float64)))
+        self._pairs: list[tuple[int, int, list[int], int, list[int], list[float]]] = []
+        """A pair: its total, then slot and place in the table by bin of either feature, and the table."""
+        self._pair_arrays: list[tuple[int, int, NDArray[np.intp], int, NDArray[np.intp], Floats]] = []
+        for which, model in enumerate(models):
+            for pair in model.pairs:
+                first, second = (slots[name] for name in pair.features)
+                rows_at = [at * pair.values.shape[1] for at in _places(edges_of[first], pair.edges[0])]
+                columns_at = _places(edges_of[second], pair.edges[1])
+                flat = pair.values.ravel()
+                self._pairs.append((which, first, rows_at, second, columns_at, flat.tolist()))
+                self._pair_arrays.append(
+                    (which, first, np.array(rows_at, np.intp), second, np.array(columns_at, np.intp), flat)
                 )
-                for x in inside
-            ]
-            missing = (
-                *(term.missing if term else 0.0 for term in terms),
-                *(term.missing_variance if term else 0.0 for term in terms),
+        grown = [(which, model.trees) for which, model in enumerate(models) if model.trees is not None]
+        self._groves = [(which, _Grove(trees, index), trees) for which, trees in grown]
+
+    def _edges(self, name: str) -> list[float] | None:
+        """All edges of a feature in any model's terms and pairs; None where none looks at it."""
+        found = [model.terms[name].edges for model in self.models if name in model.terms]
+        for model in self.models:
+            for pair in model.pairs:
+                found += [tuple(edges) for each, edges in zip(pair.features, pair.edges, strict=True) if each == name]
+        return sorted({edge for edges in found for edge in edges}) if found else None
+
+    def _rows(self, name: str, edges: Sequence[float]) -> list[tuple[float, ...]]:
+        """What a bin adds to each model's log-odds and variance; the last is for missing."""
+        terms = [model.terms.get(name) for model in self.models]
+        rows = [
+            (
+                *(term.values[bisect_right(term.edges, x)] if term else 0.0 for term in terms),
+                *(term.variances[bisect_right(term.edges, x)] if term else 0.0 for term in terms),
             )
-            self._tables.append((position, edges, rows, missing))
-            self._arrays.append((position, np.array(edges), np.array([*rows, missing], dtype=np.float64)))
-        self.width = width
+            for x in (-np.inf, *edges)  # a point inside each bin of the union finds every model's own bin
+        ]
+        missing = (
+            *(term.missing if term else 0.0 for term in terms),
+            *(term.missing_variance if term else 0.0 for term in terms),
+        )
+        return [*rows, missing]
 
     def one(self, vector: Sequence[float]) -> tuple[Scored, ...]:
         """All models for one contact."""
+        kept = as_stored(vector)
         totals = list(self._start)
-        each = range(len(totals))
-        for position, edges, rows, missing in self._tables:
-            x = vector[position]
-            row = missing if x != x else rows[bisect_right(edges, x)]
-            for i in each:
-                totals[i] += row[i]
+        bins = []
+        for place, edges, rows in self._tables:
+            x = kept[place]
+            at = -1 if x != x else bisect_right(edges, x)
+            bins.append(at)
+            for i, each in rows[at]:
+                totals[i] += each
+        for which, first, rows_at, second, columns_at, values in self._pairs:
+            totals[which] += values[rows_at[bins[first]] + columns_at[bins[second]]]
+        for which, grove, _ in self._groves:
+            totals[which] += grove.value(kept)
         width = self.width
-        return tuple(_scored(model, totals[i], sqrt(totals[width + i])) for i, model in enumerate(self.models))
+        return tuple([_scored(model, totals[i], sqrt(totals[width + i])) for i, model in enumerate(self.models)])
+
+    def totals(self, vectors: Sequence[Sequence[float]] | Floats) -> Floats:
+        """(contacts, 2 x models): every model's log-odds, then every model's variance of it."""
+        with np.errstate(over="ignore"):
+            matrix = np.asarray(vectors, dtype=np.float32).astype(np.float64)
+        totals = np.tile(np.array(self._start), (len(matrix), 1))
+        bins = []
+        for place, edges, table in self._arrays:
+            column = matrix[:, place]
+            at = np.searchsorted(edges, column, side="right")
+            at[np.isnan(column)] = len(table) - 1
+            bins.append(at)
+            totals += table.take(at, axis=0)
+        for which, first, rows_at, second, columns_at, values in self._pair_arrays:
+            totals[:, which] += values.take(rows_at.take(bins[first]) + columns_at.take(bins[second]))
+        for which, grove, trees in self._groves:
+            totals[:, which] += trees.log_odds(matrix[:, grove.columns])
+        return totals
 
     def many(self, vectors: Sequence[Sequence[float]] | Floats) -> list[tuple[Scored, ...]]:
         """All models for many contacts."""
-        matrix = np.asarray(vectors, dtype=np.float64)
-        if not len(matrix):
+        if not len(vectors):
             return []
-        totals = np.tile(np.array(self._start), (len(matrix), 1))
-        for position, edges, table in self._arrays:
-            column = matrix[:, position]
-            at = np.searchsorted(edges, column, side="right")
-            at[np.isnan(column)] = len(table) - 1
-            totals += table[at]
+        totals = self.totals(vectors)
         columns = []
         for i, model in enumerate(self.models):
             log_odds = totals[:, i]
@@ -232,7 +337,13 @@ class Compiled:
                     for p, pl, ph, c, cl, ch, lift, odds in zip(*(each.tolist() for each in numbers), strict=True)
                 ]
             )
-        return list(zip(*columns, strict=True))
+        return list(zip(*columns, strict=True)) if columns else [()] * len(totals)
+
+
+def _places(union: Sequence[float], edges: Floats) -> list[int]:
+    """For each bin of the union (the last is missing), the pair's own."""
+    inside = (-np.inf, *union)
+    return [*(bisect_right(edges.tolist(), x) for x in inside), len(edges) + 1]
 
 
 def _scored(model: Model, log_odds: float, error: float) -> Scored:

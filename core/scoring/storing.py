@@ -12,18 +12,25 @@ from sqlalchemy.orm import Session
 from core.db.base import table_of
 from core.db.dialect import upsert
 from core.db.tables.deciding import LatestScore, Score
-from core.scoring.features import FEATURE_SET
+from core.scoring.features import FEATURE_SET, NAMES
 from core.scoring.model import Scored
 
 Row = tuple[str, Sequence[float], Sequence[Scored]]
 """(contact id, feature vector, what each intent scored)."""
+SHADOW = "shadow:"
 
 
-def store(session: Session, rows: Sequence[Row], *, now: datetime) -> None:
-    """Write the scores of these contacts."""
+def store(session: Session, rows: Sequence[Row], *, shadows: Sequence[Sequence[Scored]] = (), now: datetime) -> None:
+    """Write the scores of these contacts; of the vectors only the fixed feature set is kept.
+
+    Args:
+        shadows: what the models in shadow scored, in the order of `rows`; empty where there are none.
+    """
     if not rows:
         return
-    packed = np.array([vector for _, vector, _ in rows], dtype="<f4")
+    width = len(NAMES)
+    with np.errstate(over="ignore"):  # what is too large for 32 bits is infinite, as it was when it was scored
+        packed = np.array([vector[:width] for _, vector, _ in rows], dtype=np.float64).astype("<f4")
     connection = session.connection()
     connection.execute(
         insert(table_of(Score)),
@@ -34,11 +41,17 @@ def store(session: Session, rows: Sequence[Row], *, now: datetime) -> None:
                 "feature_set": FEATURE_SET,
                 "features": features.tobytes(),
                 "results": {
-                    one.intent: [round(one.probability, 6), round(one.confidence, 6), one.model_version]
-                    for one in scored
+                    **{
+                        one.intent: [round(one.probability, 6), round(one.confidence, 6), one.model_version]
+                        for one in scored
+                    },
+                    **{
+                        f"{SHADOW}{one.model_version}": [round(one.probability, 6), round(one.confidence, 6)]
+                        for one in shadow
+                    },
                 },
             }
-            for (contact_id, _, scored), features in zip(rows, packed, strict=True)
+            for (contact_id, _, scored), features, shadow in zip(rows, packed, shadows or [()] * len(rows), strict=True)
         ],
     )
     statement = upsert(session, LatestScore)
