@@ -138,7 +138,7 @@ def _run(
         ]
     scored = dict(zip(contact_ids, scoring.score_batch(world.models, vectors), strict=True))
     by_contact = dict(zip(contact_ids, vectors, strict=True))
-    if world.types.types:
+    if world.types.ids:
         scored = alert_types.score(
             world.types, scored, vectors=by_contact, histories=histories, open_signals=open_signals
         )
@@ -198,7 +198,7 @@ def _candidates(
                 history=past,
                 open_signals=open_signals,
             )
-            if one.intent in world.types.by_id
+            if one.intent in world.types.ids
             else partial(scoring.why, world.models, one.intent, vector, history=past),
         )
         for one in scored
