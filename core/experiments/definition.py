@@ -74,6 +74,8 @@ SETTLING_DAYS = 14
 FOLLOW_UP_DAYS = {Metric.RIGHT_SHARE: 60, Metric.CONVERSION: 90, Metric.VALUE: 90, Metric.RESPONSE_SECONDS: 7}
 """How long after a contact's first exposure its number is read, the same for every variant. Waiting times are cut there."""
 MOST_WITHHELD = 0.20
+WITHHELD = "withheld"
+"""The key of a holdout's second variant; the first is called alerted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,8 +22,11 @@ class Difference(NamedTuple):
     high: float
 
 
-def wilson(hits: int, total: int, *, level: float = LEVEL) -> tuple[float, float]:
+def wilson(hits: int, total: int, *, level: float = LEVEL, z: float | None = None) -> tuple[float, float]:
     """The score interval of one share (Wilson 1927); (0, 1) when nothing was counted.
+
+    Args:
+        z: standard errors to each side, instead of the level.
 
     Raises:
         Invalid: hits are not between 0 and total.
@@ -32,7 +35,7 @@ def wilson(hits: int, total: int, *, level: float = LEVEL) -> tuple[float, float
         raise Invalid("Hits must be between 0 and the total.", fields={"hits": f"{hits} of {total}"})
     if total == 0:
         return 0.0, 1.0
-    z = z_of(level)
+    z = z_of(level) if z is None else z
     share = hits / total
     middle = share + z**2 / (2 * total)
     spread = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
@@ -43,18 +46,23 @@ def wilson(hits: int, total: int, *, level: float = LEVEL) -> tuple[float, float
     )
 
 
-def newcombe(hits_a: int, total_a: int, hits_b: int, total_b: int, *, level: float = LEVEL) -> Difference:
+def newcombe(
+    hits_a: int, total_a: int, hits_b: int, total_b: int, *, level: float = LEVEL, z: float | None = None
+) -> Difference:
     """hits_a / total_a - hits_b / total_b with the hybrid score interval (Newcombe 1998, Statistics in Medicine 17, method 10).
 
     Right near 0 and 1 and for few cases, where the difference ± 2 standard errors is not; it never leaves [-1, 1].
+
+    Args:
+        z: standard errors to each side, instead of the level.
 
     Raises:
         Invalid: a total is 0, or hits are not between 0 and their total.
     """
     if total_a <= 0 or total_b <= 0:
         raise Invalid("A difference of shares needs cases on both sides.", fields={"total": f"{total_a}, {total_b}"})
-    low_a, high_a = wilson(hits_a, total_a, level=level)
-    low_b, high_b = wilson(hits_b, total_b, level=level)
+    low_a, high_a = wilson(hits_a, total_a, level=level, z=z)
+    low_b, high_b = wilson(hits_b, total_b, level=level, z=z)
     share_a, share_b = hits_a / total_a, hits_b / total_b
     difference = share_a - share_b
     return Difference(
@@ -71,11 +79,16 @@ def bootstrap(
     seed: int,
     level: float = LEVEL,
     draws: int = DRAWS,
+    z: float | None = None,
 ) -> Difference:
     """mean(a) - mean(b) with the studentised bootstrap interval (Efron & Tibshirani 1993, 12.5), the same for the same seed.
 
     Values and waiting times are skewed; the studentised interval follows that, where the percentile one is too short for
     few cases. Where all values of a side are equal that side adds no spread.
+
+    Args:
+        z: standard errors to each side, where a look of several is judged: the interval of the level is stretched to it,
+            because resamples cannot tell one chance in a million.
 
     Raises:
         Invalid: a side has fewer than two values.
@@ -95,7 +108,8 @@ def bootstrap(
     t = (means_a - means_b - difference)[usable] / errors[usable]
     tail = (1 - level) / 2
     low, high = np.quantile(t, [tail, 1 - tail])
-    return Difference(difference, difference - float(high) * error, difference - float(low) * error)
+    stretch = 1.0 if z is None else z / z_of(level)
+    return Difference(difference, difference - float(high) * error * stretch, difference - float(low) * error * stretch)
 
 
 def _resampled(

@@ -66,6 +66,7 @@ def choose(
     exclude: frozenset[int] = frozenset(),
     seed: int | None = None,
     strategy: str | None = None,
+    instead: str | None = None,
 ) -> Choice:
     """Choose the agent of one alert. Does not count the alert for the agent: `queues.hand` does.
 
@@ -73,13 +74,14 @@ def choose(
         exclude: positions of agents who must not get it.
         seed: fixes the order of equals; made from the alert's id when left out.
         strategy: skips rules and the team's default.
+        instead: stands for the team's default, where an experiment says so; rules come first.
     """
     ring = crc32(case.alert_id.encode() if seed is None else f"{seed}:{case.alert_id}".encode())
     choice = Choice()
     tried: dict[int, dict[str, Any]] = {}
     found = None if strategy else _by_rules(case, house, queues, exclude, ring, choice, tried)
     if found is None:
-        default = "stale_escalation" if trigger in STALE_TRIGGERS else house.strategy_for(case.territory)
+        default = "stale_escalation" if trigger in STALE_TRIGGERS else instead or house.strategy_for(case.territory)
         found = _by_strategy(case, strategy or default, queues, None, exclude, ring)
     if found is not None:
         agent = house.directory.agents[found.position]
@@ -88,6 +90,8 @@ def choose(
     else:
         _overflow_or_pool(queues, exclude, choice, strategy or default, may_overflow=trigger not in NO_OVERFLOW)
     choice.trace = _trace(case, house, queues, exclude, found, choice, tried, ring)
+    if instead:
+        choice.trace["experiment"] = {"strategy": instead}
     return choice
 
 

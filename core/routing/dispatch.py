@@ -54,6 +54,7 @@ def route(
     now: datetime,
     exclude: frozenset[str] = frozenset(),
     seed: int | None = None,
+    strategies: Mapping[str, str] | None = None,
 ) -> list[Routed]:
     """Give each open alert to the right agent, or leave it where it is with the reason; in the order of `alert_ids`.
 
@@ -64,8 +65,10 @@ def route(
         trigger: opened, escalated, released, manual, stale or returned; the last two skip alerts nobody can take.
         exclude: agents who must not get these.
         seed: fixes the order of equals for a replay.
+        strategies: alert id -> what stands for the team's default strategy, where an experiment says so.
     """
-    return route_each(session, dict.fromkeys(alert_ids, exclude), state=state, trigger=trigger, seed=seed, now=now)
+    wanted = dict.fromkeys(alert_ids, exclude)
+    return route_each(session, wanted, state=state, trigger=trigger, seed=seed, strategies=strategies, now=now)
 
 
 def route_each(
@@ -76,6 +79,7 @@ def route_each(
     trigger: str,
     seed: int | None = None,
     by: str | None = None,
+    strategies: Mapping[str, str] | None = None,
     now: datetime,
 ) -> list[Routed]:
     """`route` with the excluded agents of each alert: alert id -> agent ids."""
@@ -86,6 +90,7 @@ def route_each(
         some = alert_ids[start : start + _MOST_AT_ONCE]
         known = cases.load(session, some, house=state.house, now=now, lock=True)
         batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
+        batch.strategies = strategies or {}
         found |= batch.route({alert_id: (case, exclude[alert_id]) for alert_id, case in known.items()})
     return [found[alert_id] for alert_id in alert_ids if alert_id in found]
 
@@ -104,6 +109,8 @@ class _Batch:
             by,
             now,
         )
+        self.strategies: Mapping[str, str] = {}
+        """Alert id -> what stands for the team's default."""
         capacity.take_turn(session)
         self.queues = Queues(state.house.directory, state.roster(now), capacity.loads(session))
 
@@ -142,6 +149,7 @@ class _Batch:
             trigger=self.trigger,
             exclude=frozenset(by_id[agent_id].position for agent_id in exclude if agent_id in by_id),
             seed=self.seed,
+            instead=self.strategies.get(case.alert_id),
         )
         if self._moves(case, choice):
             assert choice.position is not None

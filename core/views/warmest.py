@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from core.db.tables import Alert, Contact, LatestScore, User
+from core.db.tables import Alert, Contact, Experiment, Exposure, LatestScore, User
+from core.experiments.definition import WITHHELD, Kind, State
 from core.people import contact_scope
 from core.viewer import Viewer
 from core.views.page import checked_limit
@@ -31,7 +32,8 @@ class WarmContact:
 
 
 def warmest(session: Session, viewer: Viewer, *, now: datetime, limit: int = 10) -> tuple[WarmContact, ...]:
-    """The contacts scored in the last 7 days with the greatest lift and no open alert of any type, once each."""
+    """The contacts scored in the last 7 days with the greatest lift and no open alert of any type, once each; without those a
+    running experiment holds out."""
     checked_limit(limit)
     ranked = (
         select(
@@ -49,6 +51,14 @@ def warmest(session: Session, viewer: Viewer, *, now: datetime, limit: int = 10)
         .subquery()
     )
     alerted = exists().where(Alert.contact_id == ranked.c.contact_id, Alert.closed_at.is_(None))
+    # Whoever is held out of alerts must not be found here either, or the comparison says nothing.
+    withheld = exists().where(
+        Exposure.contact_id == ranked.c.contact_id,
+        Exposure.variant == WITHHELD,
+        Exposure.experiment_id.in_(
+            select(Experiment.id).where(Experiment.kind == Kind.HOLDOUT, Experiment.status == State.RUNNING)
+        ),
+    )
     rows = session.execute(
         select(
             ranked.c.contact_id,
@@ -65,7 +75,7 @@ def warmest(session: Session, viewer: Viewer, *, now: datetime, limit: int = 10)
         )
         .join(Contact, Contact.id == ranked.c.contact_id)
         .outerjoin(User, User.id == Contact.owner_agent_id)
-        .where(ranked.c.place == 1, contact_scope(viewer), ~alerted)
+        .where(ranked.c.place == 1, contact_scope(viewer), ~alerted, ~withheld)
         .order_by(ranked.c.lift.desc(), ranked.c.contact_id)
         .limit(limit)
     )
