@@ -163,12 +163,7 @@ def _numbers(candidate: Candidate, *, now: datetime) -> dict[str, Any]:
         "signal_strength": candidate.signal_strength,
         "signal_count": candidate.signal_count,
         "model_version": scored.model_version,
-        "explanation": {
-            "base": explanation.base,
-            "contributions": explanation.contributions,
-            "logOdds": scored.log_odds,
-            "text": explanation.text,
-        },
+        "explanation": explanation.stored(),
         "top_factors": explanation.top_factors,
         "scored_at": now,
     }

@@ -1,15 +1,21 @@
-"""Why a score is what it is: exact contributions that add up to the log-odds, and the strongest in plain words."""
+"""Why a score is what it is: exact contributions that add up to the log-odds, the calibrator apart, and plain words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isnan
 from typing import Any
 
+import numpy as np
+
 from core import history as histories
 from core.history import History
-from core.scoring import features
+from core.scoring import features, generic
+from core.scoring.curves import AnyCurve, sigmoid
 from core.scoring.deployed import Models
+from core.scoring.model import Model, as_stored
 from core.scoring.registry import Feature
+from core.scoring.shapes import Pairs
 
 MOST_FOR, MOST_AGAINST = 4, 2
 WORTH_SAYING = 0.05
@@ -18,11 +24,12 @@ WORTH_SAYING = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """base + sum of contributions = log_odds."""
+    """base + sum of contributions = log_odds; the calibrator turns that into the two numbers shown."""
 
     base: float
     contributions: list[dict[str, Any]]
-    """{feature, label, value, contribution}, largest first; value is null where it is missing."""
+    """{feature, label, value, contribution}, largest first; value is null where it is missing. What two features add only
+    together is a line of its own: {feature: "a and b", label, features, values, value: null, contribution}."""
     top_factors: list[dict[str, Any]]
     """{feature, label, value, contribution, text}: for first, then against; one a topic."""
     text: str
@@ -30,29 +37,33 @@ class Explanation:
     log_odds: float
     probability: float
     confidence: float
+    calibrator: dict[str, Any] = field(default_factory=dict)
+    """{probability: {kind, before, after}, confidence: {kind, before, after}}: before is the raw chance of the log-odds."""
+    evidence: dict[str, Any] = field(default_factory=dict)
+    """{rows, positives, source}: labelled cases near this score; source is "outcomes" or "documented prior"."""
+
+    def stored(self) -> dict[str, Any]:
+        """As an alert keeps it."""
+        return {
+            "base": self.base,
+            "contributions": self.contributions,
+            "logOdds": self.log_odds,
+            "text": self.text,
+            "calibrator": self.calibrator,
+            "evidence": self.evidence,
+        }
 
 
 def why(models: Models, intent: str, vector: Sequence[float], *, history: History) -> Explanation:
     """Explain one intent's score of one contact; `history` gives the words their counts, spans and usual rates."""
-    model = models.model(intent)
-    contributions: list[dict[str, Any]] = []
-    total = model.base
-    for feature in features.FEATURES:
-        term = model.terms.get(feature.name)
-        if term is None:
-            continue
-        x = vector[features.INDEX[feature.name]]
-        value = term.value(x)
-        total += value
-        if value != 0.0:
-            contributions.append(
-                {
-                    "feature": feature.name,
-                    "label": feature.label,
-                    "value": None if isnan(x) else round(float(x), 4),
-                    "contribution": value,
-                }
-            )
+    return of_model(models.model(intent), models.compiled.names, vector, history=history)
+
+
+def of_model(model: Model, names: Sequence[str], vector: Sequence[float], *, history: History) -> Explanation:
+    """The same for any model; `names` are those of the vector's places."""
+    kept = dict(zip(names, as_stored(vector), strict=True))
+    contributions = _contributions(model, kept)
+    log_odds = model.base + sum(each["contribution"] for each in contributions)
     contributions.sort(key=lambda each: -abs(each["contribution"]))
     top = _top(contributions, history)
     return Explanation(
@@ -60,10 +71,109 @@ def why(models: Models, intent: str, vector: Sequence[float], *, history: Histor
         contributions=contributions,
         top_factors=top,
         text=_sentence(top),
-        log_odds=total,
-        probability=model.probability.at(total),
-        confidence=model.confidence.at(total),
+        log_odds=log_odds,
+        probability=model.probability.at(log_odds),
+        confidence=model.confidence.at(log_odds),
+        calibrator={
+            "probability": _step(model.probability, log_odds),
+            "confidence": _step(model.confidence, log_odds),
+        },
+        evidence=_evidence(model, log_odds),
     )
+
+
+def _contributions(model: Model, kept: dict[str, float]) -> list[dict[str, Any]]:
+    """What is not zero: a line a feature (its bins and its share of the trees), and a line a pair."""
+    added = {name: term.value(kept[name]) for name, term in model.terms.items()}
+    if model.trees is not None:
+        columns = model.trees.names
+        shares = model.trees.contributions(np.array([[kept[name] for name in columns]]))[0]
+        for name, share in zip(columns, shares.tolist(), strict=True):
+            added[name] = added.get(name, 0.0) + share
+    found: list[dict[str, Any]] = [
+        {
+            "feature": name,
+            "label": described(name).label,
+            "value": _shown(kept[name]),
+            "contribution": contribution,
+        }
+        for name, contribution in added.items()
+        if contribution != 0.0
+    ]
+    if model.pairs:
+        columns = tuple(dict.fromkeys(name for pair in model.pairs for name in pair.features))
+        told = Pairs(names=columns, each=model.pairs).contributions(np.array([[kept[name] for name in columns]]))[0]
+        found += [
+            {
+                "feature": " and ".join(pair.features),
+                "label": " and ".join(
+                    _lower_but_first(described(name).label, at) for at, name in enumerate(pair.features)
+                ),
+                "features": list(pair.features),
+                "values": [_shown(kept[name]) for name in pair.features],
+                "value": None,
+                "contribution": contribution,
+            }
+            for pair, contribution in zip(model.pairs, told.tolist(), strict=True)
+            if contribution != 0.0
+        ]
+    return found
+
+
+def _shown(x: float) -> float | None:
+    """JSON knows neither NaN nor infinity, and 32 bits hold some seven digits."""
+    return None if isnan(x) else float(f"{max(min(x, 3e38), -3e38):.7g}")
+
+
+def _lower_but_first(label: str, at: int) -> str:
+    return label if at == 0 else label[:1].lower() + label[1:]
+
+
+def _step(curve: AnyCurve, log_odds: float) -> dict[str, Any]:
+    return {"kind": curve.kind, "before": round(sigmoid(log_odds), 6), "after": round(curve.at(log_odds), 6)}
+
+
+def _evidence(model: Model, log_odds: float) -> dict[str, Any]:
+    if model.evidence is None:
+        return {"rows": None, "positives": None, "source": "documented prior"}
+    rows, positives = model.evidence.near(log_odds)
+    return {"rows": round(rows), "positives": round(positives), "source": "outcomes"}
+
+
+@lru_cache(maxsize=4096)
+def described(name: str) -> Feature:
+    """How to say any feature a model may look at, a team's own event names included."""
+    at = features.INDEX.get(name)
+    if at is not None:
+        return features.FEATURES[at]
+    asked = generic.parse(name)
+    what = asked.kind.removeprefix("name:").replace("_", " ").replace("{", "{{").replace("}", "}}")
+    plain = what.replace("{{", "{").replace("}}", "}")
+    days = asked.days
+    label, unit, words, absent = {
+        "count": (
+            f"{plain.capitalize()}, {days} days",
+            "times",
+            f"did “{what}” {{times}} in {days} days",
+            f"has not done “{plain}” in {days} days",
+        ),
+        "share": (
+            f"Share of {plain}, {days} days",
+            "share",
+            f"{{value}} of everything done in {days} days was “{what}”",
+            "",
+        ),
+        "recency": (f"Days since {plain}", "days", f"last did “{what}” {{value}} days ago", f"never did “{plain}”"),
+        "events": (f"Everything done, {days} days", "times", f"did {{value}} things in {days} days", ""),
+        "days_active": (f"Active days of {days}", "days", f"was active on {{value}} of {days} days", ""),
+        "hour_mean": ("Mean hour of the day (UTC)", "hour", "is mostly here around {value}:00 UTC", ""),
+        "gap_mean": ("Days between visits", "days", "lets {value} days pass between visits", ""),
+        "gap_last": ("Days between the last two visits", "days", "let {value} days pass before the last visit", ""),
+        "sessions": (f"Sessions, {days} days", "times", f"came {{times}} in {days} days", ""),
+        "minutes": (f"Minutes a session, {days} days", "minutes", "stays {value} minutes a visit", ""),
+        "first_seen_days": ("Days known", "days", "has been known for {value} days", ""),
+    }[asked.what]
+    return Feature(name=name, label=label, unit=unit, phrase=words, absent=absent, topic=asked.kind or asked.what)
 
 
 def phrase(feature: Feature, value: float | None, history: History) -> str:
@@ -85,17 +195,28 @@ def _top(contributions: list[dict[str, Any]], history: History) -> list[dict[str
     topics: set[str] = set()
     left = {True: MOST_FOR, False: MOST_AGAINST}
     for each in contributions:
-        feature = features.FEATURES[features.INDEX[each["feature"]]]
-        topic, speaks_for = feature.topic or feature.name, each["contribution"] > 0
-        if abs(each["contribution"]) < WORTH_SAYING or topic in topics or not left[speaks_for]:
+        speaks_for = each["contribution"] > 0
+        if abs(each["contribution"]) < WORTH_SAYING or not left[speaks_for]:
             continue
-        words = phrase(feature, each["value"], history)
+        about = [described(name) for name in each.get("features", (each["feature"],))]
+        topic = " and ".join(feature.topic or feature.name for feature in about)
+        if topic in topics:
+            continue
+        words = _words(about, each.get("values", (each["value"],)), history)
         if not words:
             continue
         topics.add(topic)
         left[speaks_for] -= 1
         chosen.append({**each, "contribution": round(each["contribution"], 4), "text": words})
     return sorted(chosen, key=lambda each: -each["contribution"])
+
+
+def _words(about: Sequence[Feature], values: Sequence[float | None], history: History) -> str:
+    """One feature, or two that count together; empty where one of them cannot be said."""
+    said = [phrase(feature, value, history) for feature, value in zip(about, values, strict=True)]
+    if not all(said):
+        return ""
+    return said[0] if len(said) == 1 else f"both {said[0]} and {said[1]}"
 
 
 def _sentence(top: list[dict[str, Any]]) -> str:
