@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     token_minutes: int = Field(default=60, ge=1, le=1440)
     session_hours: int = Field(default=12, ge=1, le=720)
+    transaction_delay_days: int = Field(
+        default=14, ge=0, le=365, description="how late transactions are reported; labels wait so long"
+    )
 
     @field_validator("database_url")
     @classmethod

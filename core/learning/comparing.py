@@ -45,6 +45,11 @@ def mean_difference(
     return Interval(difference(mine, theirs), float(low), float(high))
 
 
+def positives(y: Floats, contact: Ints) -> int:
+    """Contacts of whom it came true; NaN is no positive. Ten rows of one sale are one piece of evidence."""
+    return len(np.unique(contact[y == 1]))
+
+
 def difference(mine: Floats, theirs: Floats) -> float:
     return float(mine.mean() - theirs.mean())
 

@@ -11,6 +11,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
+from core.learning import comparing
 from core.learning.comparing import difference, standard_error
 from core.learning.examples import Floats, Ints
 from core.scoring import prior
@@ -43,7 +44,7 @@ def calibrate(raw: Curve, log_odds: Floats, y: Floats, contact: Ints) -> tuple[C
     """
     cut = round(0.6 * len(y))
     older, newer = slice(0, cut), slice(cut, None)
-    positives = int(y[older].sum())
+    positives = comparing.positives(y[older], contact[older])
     ways = ["none"] + (["intercept"] if positives >= 5 else [])
     ways += ["platt"] if positives >= FOR_SLOPE else []
     ways += ["isotonic"] if positives >= FOR_ISOTONIC else []

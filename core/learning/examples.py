@@ -2,7 +2,8 @@
 
 A contact who is here every day is scored every day, and all those rows share one ending. Kept as they are, they would
 count one sale many times and let the busiest contacts drown the rest; so the first score of a contact and week stands for
-that week. The first and not the highest: which one is taken must not depend on what came later.
+that week. The first and not the highest: which one is taken must not depend on what came later. The score that opened an
+alert is kept too, because the agent's answer is about that score and no other.
 """
 
 import zlib
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db.base import table_of
-from core.db.tables import Score
+from core.db.tables import Alert, Score
 from core.scoring import features, unpack
 
 Ints = NDArray[np.int64]
@@ -33,7 +34,7 @@ _SOME = 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """One row a contact and week, by time."""
+    """One row a contact and week, and those that opened an alert, by time."""
 
     contact_ids: tuple[str, ...]
     contact: Ints
@@ -75,7 +76,7 @@ def collect(session: Session, *, since: datetime | None = None, until: datetime,
         )
     names, contact = np.unique([row.contact_id for row in rows], return_inverse=True)
     at = np.array([milliseconds(row.scored_at) for row in rows], dtype=np.int64)
-    kept = thin(contact, at)
+    kept = thin(contact, at, opened=_openings(session, names.tolist(), contact, at))
     kept = kept[_sampled(names.tolist(), contact[kept], most)]
     kept = kept[np.argsort(at[kept], kind="stable")]
     matrix = _matrix(session, [rows[row].id for row in kept.tolist()])
@@ -86,12 +87,23 @@ def milliseconds(at: datetime) -> int:
     return round((at - _EPOCH).total_seconds() * 1000)
 
 
-def thin(contact: Ints, at: Ints) -> Ints:
-    """The rows that are the first of their contact and week; rows come by contact and time."""
+def thin(contact: Ints, at: Ints, *, opened: NDArray[np.bool_]) -> Ints:
+    """The rows that are the first of their contact and week, or opened an alert; rows come by contact and time."""
     week = at // WEEK
     first = np.ones(len(at), dtype=bool)
     first[1:] = (contact[1:] != contact[:-1]) | (week[1:] != week[:-1])
-    return np.flatnonzero(first)
+    return np.flatnonzero(first | opened)
+
+
+def _openings(session: Session, names: Sequence[str], contact: Ints, at: Ints) -> NDArray[np.bool_]:
+    """Whether an alert of any type was opened by this very score: in the same transaction, at the same instant."""
+    number = {name: index for index, name in enumerate(names)}
+    opened = {
+        (number[row.contact_id], milliseconds(row.opened_at))
+        for row in session.execute(select(Alert.contact_id, Alert.opened_at))
+        if row.contact_id in number
+    }
+    return np.array([pair in opened for pair in zip(contact.tolist(), at.tolist(), strict=True)], dtype=bool)
 
 
 def _sampled(names: Sequence[str], contact: Ints, most: int) -> NDArray[np.bool_]:

@@ -23,9 +23,9 @@ from core.scoring.tabular.candidates import fit_each
 from core.words import Intent
 
 FEWEST, FEWEST_HELD_OUT = 50, 20
-"""Positives to learn from; and to choose, and to measure on. With fewer only the intercept moves."""
+"""Contacts of whom it came true, to learn from; and to choose, and to measure on. With fewer only the intercept moves."""
 FOR_BOOSTING = 200
-"""Positives to learn from before anything but the prior-shrunk logistic takes part."""
+"""Such contacts to learn from before anything but the prior-shrunk logistic takes part."""
 SIMPLEST_FIRST = ("logistic", "additive", "pairwise", "boosting")
 MEASURES = ("auc", "pr_auc", "log_loss", "brier", "ece", "precision_at_10")
 _NAMES = {"pr_auc": "prAuc", "log_loss": "logLoss", "precision_at_10": "precisionAt10"}
@@ -53,7 +53,7 @@ def train(
     """
     y = labels.transacts
     chosen = split.forward(examples.at, ~np.isnan(y), horizon=target.horizon, delay=delay)
-    check_enough(y, chosen)
+    check_enough(y, examples.contact, chosen)
     candidates = _candidates(target, examples, labels, chosen.train, seed=seed)
     kind, tried = _choose(target, candidates, examples, y, chosen.choose, seed=seed)
     parameters = candidates[kind]
@@ -78,13 +78,16 @@ def train(
     )
 
 
-def check_enough(y: Floats, chosen: Split) -> None:
-    """Raises Conflict where a part of the split has too few positives or too few negatives."""
+def check_enough(y: Floats, contact: Ints, chosen: Split) -> None:
+    """Raises Conflict where a part of the split has too few contacts of whom it came true, or too few of whom it did not."""
     parts = (("to learn from", chosen.train, FEWEST), ("to choose by", chosen.choose, FEWEST_HELD_OUT))
     for purpose, mask, fewest in (*parts, ("to measure on", chosen.measure, FEWEST_HELD_OUT)):
-        positives, rows = int(y[mask].sum()), int(mask.sum())
-        if positives < fewest or rows - positives < fewest:
-            raise Conflict(f"There are {positives} positives of {rows} known endings {purpose}; it takes {fewest}.")
+        positives, others = comparing.positives(y[mask], contact[mask]), int((y[mask] == 0).sum())
+        if positives < fewest or others < fewest:
+            raise Conflict(
+                f"There are {positives} contacts {purpose} of whom it came true ({int(mask.sum())} scores whose ending is "
+                f"known); it takes {fewest}."
+            )
 
 
 def evidence(log_odds: Floats, y: Floats) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def _candidates(
     built_in = target.intent in set(Intent)
     if built_in:
         found["logistic"] = staircase.fit(matrix, y, features.NAMES, intent=Intent(target.intent), seed=seed)
-    if not built_in or y.sum() >= FOR_BOOSTING:
+    if not built_in or comparing.positives(y, examples.contact[rows]) >= FOR_BOOSTING:
         names = [name for name in target.features if name not in staircase.LEFT_OUT]
         columns = [features.index(name) for name in names]
         for kind, parameters in fit_each(matrix[:, columns], y, names, seed=seed).items():

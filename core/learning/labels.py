@@ -65,8 +65,9 @@ class Labels:
     right: Floats
     """Known also where nobody asked but a transaction followed."""
     reached: NDArray[np.bool_]
-    """An agent said so, in one way or the other. Only these rows say how often alerts are right: of the others only the
-    right ones would be seen."""
+    """This very score opened an alert, and an agent said whether it was right. Only these rows say how often a score is
+    right: of contacts nobody asked only the right ones would be seen, and scores before the alert's own would be counted
+    for what the contact did later."""
     censored: int
     """Rows whose window is still open."""
     unknown: int
@@ -74,7 +75,7 @@ class Labels:
 
     @property
     def confirmed(self) -> Floats:
-        """`right` of those an agent reached, NaN of all others."""
+        """`right` of the scores an agent answered, NaN of all others."""
         return np.where(self.reached, self.right, np.nan)
 
     def where(self, chosen: NDArray[np.bool_]) -> "Labels":
@@ -114,7 +115,7 @@ def label(
     return Labels(
         transacts=transacts,
         right=right,
-        reached=closed & (confirmed | refuted),
+        reached=closed & (_opened(facts.confirmed, contact, at) | _opened(facts.refuted, contact, at)),
         censored=int((~closed).sum()),
         unknown=int((closed & ~known).sum()),
     )
@@ -161,6 +162,11 @@ def _left(facts: Facts, contact: Ints, at: Ints, homes: Floats) -> NDArray[np.bo
     bought = last_until(facts.bought, contact, at)
     left: NDArray[np.bool_] = (sold > at - MOVED_AWAY) & (bought <= sold) & ~(homes >= 2)
     return left
+
+
+def _opened(what: Happenings, contact: Ints, at: Ints) -> NDArray[np.bool_]:
+    here: NDArray[np.bool_] = next_after(what, contact, at - 1) == at
+    return here
 
 
 def _keys(contact: Ints, at: Ints) -> Ints:

@@ -40,6 +40,17 @@ def test_one_example_a_contact_and_week_the_first_of_it(database: Database, now:
     assert list(found.at) == sorted(found.at)
 
 
+def test_the_score_that_opened_an_alert_is_kept_beside_the_first_of_the_week(database: Database, now: datetime) -> None:
+    times = [now + timedelta(hours=hours) for hours in (0, 1, 2)]
+    with database.write() as session:
+        making.contacts(session, ["ann"], now=now)
+        making.scores(session, ["ann"] * 3, times, making.vectors(3, {}))
+        factories.alert(session, contact_id="ann", opened_at=times[1], unassigned_reason="nobody_on_duty", now=now)
+    with database.read() as session:
+        found = examples.collect(session, until=times[2])
+    assert found.at.tolist() == [milliseconds(at) for at in times[:2]]
+
+
 def test_too_many_examples_leave_out_whole_contacts(database: Database, now: datetime) -> None:
     names = [f"contact-{number}" for number in range(100)]
     with database.write() as session:

@@ -102,10 +102,11 @@ def test_what_is_known_of_a_score(past: Past, transacts: float, right: float) ->
     np.testing.assert_equal((found.transacts[0], found.right[0]), (transacts, right))
 
 
-def test_only_whom_an_agent_reached_says_how_often_alerts_are_right() -> None:
+def test_only_the_score_that_an_agent_answered_says_how_often_alerts_are_right() -> None:
     assert np.isnan(labelled(Past(answers=(150,))).confirmed[0])
-    assert labelled(Past(answers=(150,), refuted=(190,))).confirmed[0] == 1
-    assert labelled(Past(refuted=(190,))).confirmed[0] == 0
+    assert labelled(Past(answers=(150,), refuted=(200,))).confirmed[0] == 1
+    assert labelled(Past(refuted=(200,))).confirmed[0] == 0
+    assert np.isnan(labelled(Past(refuted=(190,))).confirmed[0])  # an alert of a later score
 
 
 def test_agents_alone_answer_for_a_type_of_the_teams_own() -> None:

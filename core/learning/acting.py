@@ -1,0 +1,88 @@
+"""Doing what the loop decided, in the caller's transaction: the registry moves, the sentence is kept, an admin hears of it."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from core.db.tables import ModelVersion
+from core.learning import memory, registry, telling
+from core.learning.fit import Trained
+from core.learning.loop import Material, Verdict
+
+
+def act(session: Session, material: Material, verdict: Verdict, *, now: datetime) -> None:
+    """Carry out a verdict on what is deployed or in shadow.
+
+    Raises:
+        Conflict: somebody deployed another version since it was decided; nothing is changed.
+    """
+    intent = material.target.intent
+    if verdict.version_id is not None and verdict.look is not None:
+        row = session.get_one(ModelVersion, verdict.version_id)
+        row.metrics = {**row.metrics, "looks": [*row.metrics.get("looks", ()), dict(verdict.look)]}
+    if verdict.action == "promote" and verdict.version_id is not None:
+        registry.promote(session, verdict.version_id, replaces=verdict.replaces, note=verdict.sentence, now=now)
+        _tell(session, intent, verdict.version_id, verdict.sentence, now=now)
+    elif verdict.action == "retire" and verdict.version_id is not None:
+        registry.retire(session, verdict.version_id, note=verdict.sentence, now=now)
+    elif verdict.action == "recalibrate":
+        row = registry.recalibrate(
+            session,
+            intent,
+            probability=verdict.shifts.get("probability", 0.0),
+            confidence=verdict.shifts.get("confidence", 0.0),
+            replaces=verdict.replaces,
+            note=verdict.sentence,
+            now=now,
+        )
+        row.trained_on = {**row.trained_on, "recalibratedUntil": verdict.until}
+        _tell(session, intent, row.id, verdict.sentence, now=now)
+    keep(session, material, verdict, now=now)
+
+
+def admit(
+    session: Session, material: Material, version_id: str, trained: Trained, verdict: Verdict, *, now: datetime
+) -> None:
+    """The training of `version_id` is over: it is kept with its papers, in shadow or put away."""
+    registry.finish(
+        session,
+        version_id,
+        kind=trained.kind,
+        parameters=trained.parameters,
+        metrics=trained.metrics,
+        trained_on=trained.trained_on,
+        note=verdict.sentence,
+        now=now,
+    )
+    if verdict.action == "shadow":
+        registry.shadow(session, version_id, note=verdict.sentence, now=now)
+    else:
+        registry.retire(session, version_id, note=verdict.sentence, now=now)
+    keep(session, material, verdict, now=now)
+    memory.remember(
+        session, material.target.intent, trainedAt=now.isoformat(), trainedPositives=material.positives, now=now
+    )
+
+
+def keep(session: Session, material: Material, verdict: Verdict, *, now: datetime) -> None:
+    """Remember what this night said of the intent."""
+    memory.remember(
+        session,
+        material.target.intent,
+        action=verdict.action,
+        sentence=verdict.sentence,
+        rows=len(material.examples),
+        positives=material.positives,
+        censored=material.labels.censored,
+        now=now,
+    )
+
+
+def _tell(session: Session, intent: str, version_id: str, sentence: str, *, now: datetime) -> None:
+    words = intent.replace("_", " ").capitalize()
+    telling.admins(
+        session,
+        f"{words}: scores are now made by {version_id}. {sentence}",
+        occasion=f"deployed-{version_id}",
+        now=now,
+    )
