@@ -1,7 +1,7 @@
 """When a score is worth a person's time, and how urgent it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -119,7 +119,7 @@ def in_force(session: Session, *, now: datetime) -> Thresholds:
     if found.tiers is TierMode.VALUE:
         known = worths(session, earned=found.earned, now=now)
         changes["worth"] = {alert_type: one.amount for alert_type, one in known.items()}
-    return Thresholds(**{**vars(found), **changes})
+    return replace(found, **changes)
 
 
 def budget_used(session: Session, thresholds: Thresholds, *, now: datetime) -> float:

@@ -95,7 +95,7 @@ def worths(session: Session, *, earned: Mapping[str, float], now: datetime) -> d
         .order_by(Alert.opened_at.desc())
         .limit(_MOST)
     ):
-        values.setdefault(alert_type, []).append(float(value))
+        values.setdefault(alert_type, []).append(float(value or 0))
     return {
         alert_type: worth(
             alert_type,

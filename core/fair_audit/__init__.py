@@ -1,0 +1,1 @@
+"""Who is rung about, and how fast, area by area: the fair housing audit. It only looks."""
