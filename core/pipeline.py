@@ -8,7 +8,7 @@
 Each stage is one call below; new behaviour is a line here, or a new file in a stage's folder.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,6 +36,7 @@ from core.db.base import table_of
 from core.db.tables import Alert, Contact
 from core.errors import NotFound
 from core.events import RecordedEvent
+from core.experiments import Another, Running
 from core.history import History
 from core.scoring import Scored, features, generic
 from core.signals import OpenSignal
@@ -53,6 +54,7 @@ class World:
 
     models: scoring.Models
     routing: routing.State
+    experiments: Running = field(default_factory=Running)
     types: alert_types.Types = field(default_factory=alert_types.Types)
     """The team's own, beside the four."""
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -69,6 +71,8 @@ class World:
         self.routing.refresh(session)
         if self.types.is_stale(session, now=now):
             self.types = alert_types.Types.load(session, now=now)
+        if self.experiments.is_stale(session):
+            self.experiments = Running.load(session)
         version = versions.number(session, priority.SETTING)
         read_at = self._thresholds_at
         if version != self._thresholds_version or read_at is None or not timedelta() <= now - read_at < _BUDGET_AGE:
@@ -136,12 +140,11 @@ def _run(
             (*vector, *generic.values(histories[contact], names, now=now))
             for contact, vector in zip(contact_ids, vectors, strict=True)
         ]
-    scored = dict(zip(contact_ids, scoring.score_batch(world.models, vectors), strict=True))
+    by_models = dict(zip(contact_ids, scoring.score_batch(world.models, vectors), strict=True))
     by_contact = dict(zip(contact_ids, vectors, strict=True))
-    if world.types.ids:
-        scored = alert_types.score(
-            world.types, scored, vectors=by_contact, histories=histories, open_signals=open_signals
-        )
+    scored = alert_types.score(
+        world.types, by_models, vectors=by_contact, histories=histories, open_signals=open_signals
+    )
     shadows = scoring.shadow_batch(world.models, vectors) if world.models.shadow.models else ()
     kept = [(contact, by_contact[contact], scored[contact]) for contact in contact_ids]
     scoring.store(session, kept, shadows=shadows, now=now)
@@ -153,9 +156,14 @@ def _run(
             world, contact, scored[contact], by_contact[contact], histories[contact], open_signals[contact]
         )
     ]
-    opening = alerts.open_or_refresh(session, candidates, thresholds=world.thresholds, now=now)
+    tried = _tried(world, contact_ids, by_contact, histories, shadows) if shadows and world.experiments.models else None
+    met = world.experiments.meet(session, candidates, thresholds=world.thresholds, another=tried, now=now)
+    opening = alerts.open_or_refresh(session, met.candidates, thresholds=world.thresholds, now=now)
 
-    routed = routing.route(session, opening.opened, state=world.routing, trigger="opened", now=now)
+    strategies = met.opened(session, opening.opened)
+    routed = routing.route(
+        session, opening.opened, state=world.routing, trigger="opened", strategies=strategies, now=now
+    )
     feed.tell_alerts(session, ChangeKind.ALERT_NEW, opening.opened, now=now)
     feed.tell_alerts(session, ChangeKind.ALERT_UPDATED, opening.changed, now=now)
 
@@ -168,7 +176,7 @@ def _run(
     return Decided(
         events=len(batch),
         contacts=len(contact_ids),
-        scores=scored,
+        scores=dict(scored),
         opened=opening.opened,
         refreshed=opening.changed,
     )
@@ -198,11 +206,33 @@ def _candidates(
                 history=past,
                 open_signals=open_signals,
             )
-            if one.intent in world.types.ids
+            if world.types.ruled(one)
             else partial(scoring.why, world.models, one.intent, vector, history=past),
         )
         for one in scored
     ]
+
+
+def _tried(
+    world: World,
+    contact_ids: Sequence[str],
+    vectors: Mapping[str, Sequence[float]],
+    histories: Mapping[str, History],
+    shadows: Sequence[Sequence[Scored]],
+) -> Another:
+    """What models in shadow score, with their own explanations, for an experiment that serves one of them to some."""
+    scores = {
+        (contact, one.model_version): one for contact, each in zip(contact_ids, shadows, strict=True) for one in each
+    }
+
+    def another(contact_id: str, version: str) -> tuple[Scored, Callable[[], scoring.Explanation]] | None:
+        one = scores.get((contact_id, version))
+        if one is None:
+            return None
+        vector, past = vectors[contact_id], histories[contact_id]
+        return one, lambda: scoring.why(world.models.trying(version), one.intent, vector, history=past)
+
+    return another
 
 
 def _due_again(session: Session, *, limit: int, now: datetime) -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,17 @@ class Models:
             parse(prior.parameters(intent), id=f"{intent}-prior", intent=intent, kind="prior") for intent in Intent
         ]
         return cls(0, Compiled(models, features.NAMES))
+
+    def trying(self, version: str) -> "Models":
+        """The same with one model of the shadow alone in service: what an experiment serves to some.
+
+        Raises:
+            NotFound: it is not in shadow (any more).
+        """
+        chosen = [model for model in self.shadow.models if model.id == version]
+        if not chosen:
+            raise errors.NotFound(f"There is no model {version} in shadow.")
+        return replace(self, compiled=Compiled(chosen, (*features.NAMES, *self.extra)))
 
     def is_stale(self, session: Session) -> bool:
         """Whether other models were deployed since."""
