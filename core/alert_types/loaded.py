@@ -8,20 +8,19 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core import log, scoring, versions
-from core.alert_types.definition import TRAINED, read
+from core import log, versions
+from core.alert_types.definition import read
 from core.alert_types.fields import Facts
 from core.alert_types.own_type import OUTCOMES, Evidence, OwnType, sigmoid
-from core.db.tables import Alert, AlertOutcome, AlertType, ModelVersion
+from core.db.tables import Alert, AlertOutcome, AlertType
 from core.errors import Invalid
 from core.history import History
-from core.scoring import Explanation, Scored, features
-from core.scoring.deployed import VERSIONS as MODELS
-from core.scoring.model import Compiled, digest, parse
+from core.scoring import Explanation, Scored
 from core.signals import OpenSignal
-from core.words import ModelStatus, Outcome
+from core.words import Intent, Outcome
 
 VERSIONS = "alert_types"
+_FOUR = frozenset(map(str, Intent))
 DRAFT, ACTIVE, RETIRED = "draft", "active", "retired"
 OUTCOMES_AGE = timedelta(minutes=10)
 """Outcomes change no definition, so no counter tells of them: they are looked at again after this long."""
@@ -36,23 +35,16 @@ class Types:
 
     version: int = -1
     """The counter of core.versions these were loaded at."""
-    models_version: int = -1
-    """The counter of deployed models, likewise; watched where some type learns."""
     loaded_at: datetime | None = None
-    types: tuple[OwnType, ...] = ()
-    """Those scored by a rule, by their ids."""
-    models: scoring.Models | None = None
-    """Those scored by a model of their own; None where there are none."""
-    ids: frozenset[str] = frozenset()
-    """Of both."""
-    by_id: Mapping[str, OwnType] = field(default_factory=dict)
-    has_trained: bool = False
-    """Some learn: a newly deployed model of theirs counts at once."""
+    active: frozenset[str] = frozenset()
+    """Their ids; also of those that a model of their own scores (core.scoring.Models)."""
+    rules: Mapping[str, OwnType] = field(default_factory=dict)
+    """Those with a rule, by id in order; where a model is deployed, the model scores."""
 
     @classmethod
     def load(cls, session: Session, *, now: datetime | None = None) -> "Types":
         """The active ones; one that no longer reads is left out, and logged."""
-        version, models_version = versions.number(session, VERSIONS), versions.number(session, MODELS)
+        version = versions.number(session, VERSIONS)
         rows = session.execute(
             select(
                 AlertType.id,
@@ -65,54 +57,28 @@ class Types:
             .where(AlertType.status == ACTIVE)
             .order_by(AlertType.id)
         ).all()
-        models = _models(session, [row.id for row in rows if row.kind == TRAINED])
-        learnt = {model.intent for model in models.compiled.models} if models else set()
-        ruled = [row for row in rows if row.id not in learnt]
-        seen = evidence(session, [row.id for row in ruled])
-        found = []
-        for row in ruled:
+        seen = evidence(session, [row.id for row in rows])
+        rules = {}
+        for row in rows:
             try:
-                found.append(compiled(row, seen.get(row.id, Evidence())))
+                one = compiled(row, seen.get(row.id, Evidence()))
             except Invalid as error:
                 _log.error("alert_type_unreadable", alert_type=row.id, fields=error.fields)
-        by_id = {one.id: one for one in found if one.definition.has_rule}
-        return cls(
-            version=version,
-            models_version=models_version,
-            loaded_at=now,
-            types=tuple(by_id.values()),
-            models=models,
-            ids=frozenset(by_id) | learnt,
-            by_id=by_id,
-            has_trained=any(row.kind == TRAINED for row in rows),
-        )
+                continue
+            if one.definition.has_rule:
+                rules[one.id] = one
+        return cls(version=version, loaded_at=now, active=frozenset(row.id for row in rows), rules=rules)
 
     def is_stale(self, session: Session, *, now: datetime) -> bool:
         """Whether a definition changed since, or outcomes may have."""
-        if self.types and (self.loaded_at is None or not timedelta() <= now - self.loaded_at < OUTCOMES_AGE):
-            return True
-        if self.has_trained and versions.number(session, MODELS) != self.models_version:
+        if self.rules and (self.loaded_at is None or not timedelta() <= now - self.loaded_at < OUTCOMES_AGE):
             return True
         return versions.number(session, VERSIONS) != self.version
 
-
-def _models(session: Session, type_ids: Sequence[str]) -> scoring.Models | None:
-    """The deployed models of these types, verified as the four's are; one that is not what was deployed is left out."""
-    if not type_ids:
-        return None
-    found = []
-    for row in session.execute(
-        select(ModelVersion.id, ModelVersion.intent, ModelVersion.kind, ModelVersion.parameters, ModelVersion.sha256)
-        .where(ModelVersion.intent.in_(type_ids), ModelVersion.status == ModelStatus.DEPLOYED)
-        .order_by(ModelVersion.intent)
-    ):
-        try:
-            if digest(row.parameters) != row.sha256:
-                raise Invalid(f"The parameters of {row.id} are not what was deployed: their digest differs")
-            found.append(parse(row.parameters, id=row.id, intent=row.intent, kind=row.kind))
-        except Invalid as error:
-            _log.error("alert_type_model_refused", model=row.id, reason=error.detail)
-    return scoring.Models(0, Compiled(found, features.NAMES)) if found else None
+    def ruled(self, one: Scored) -> bool:
+        """Whether a rule made this score, and explains it."""
+        rule = self.rules.get(one.intent)
+        return rule is not None and rule.version == one.model_version
 
 
 def compiled(row: Any, seen: Evidence) -> OwnType:
@@ -134,13 +100,19 @@ def score(
     vectors: Mapping[str, Sequence[float]],
     histories: Mapping[str, History],
     open_signals: Mapping[str, Sequence[OpenSignal]],
-) -> dict[str, tuple[Scored, ...]]:
-    """What the four scored of each contact, and after it what the team's own types do, in the order of their ids."""
+) -> Mapping[str, tuple[Scored, ...]]:
+    """What models scored of each contact, and after it what rules do, in the order of their ids.
+
+    A model of a type that is no longer, or not yet, active scores nothing: it is left out.
+    """
+    if not types.rules and all(len(each) == len(Intent) for each in scored.values()):
+        return scored
     found = {}
-    for contact_id, four in scored.items():
-        facts = facts_of(four, vectors[contact_id], histories[contact_id], open_signals.get(contact_id, ()))
-        learnt = types.models.compiled.one(vectors[contact_id]) if types.models is not None else ()
-        found[contact_id] = (*four, *(one.score(facts) for one in types.types), *learnt)
+    for contact_id, by_models in scored.items():
+        known = tuple(one for one in by_models if one.intent in types.active or one.intent in _FOUR)
+        learnt = {one.intent for one in known}
+        facts = facts_of(known, vectors[contact_id], histories[contact_id], open_signals.get(contact_id, ()))
+        found[contact_id] = (*known, *(rule.score(facts) for key, rule in types.rules.items() if key not in learnt))
     return found
 
 
@@ -153,10 +125,8 @@ def explain(
     history: History,
     open_signals: Sequence[OpenSignal],
 ) -> Explanation:
-    """Why an own type scored this contact as it did; raises KeyError for a type that is not among them."""
-    if types.models is not None and alert_type not in types.by_id:
-        return scoring.why(types.models, alert_type, vector, history=history)
-    return types.by_id[alert_type].explain(facts_of(scored, vector, history, open_signals))
+    """Why a rule scored this contact as it did; raises KeyError for a type that has none."""
+    return types.rules[alert_type].explain(facts_of(scored, vector, history, open_signals))
 
 
 def facts_of(

@@ -114,6 +114,11 @@ class OwnType:
             log_odds=scored.log_odds,
             probability=scored.probability,
             confidence=scored.confidence,
+            evidence={
+                "rows": self.evidence.right + self.evidence.wrong,
+                "positives": self.evidence.right,
+                "source": "outcomes and belief" if self.evidence.right + self.evidence.wrong else "belief",
+            },
         )
 
     def _holds(self, facts: Facts) -> bool:

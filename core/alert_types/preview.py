@@ -23,7 +23,7 @@ from core.alert_types.own_type import Evidence, OwnType
 from core.alerts import VALID_DAYS, priority
 from core.db.tables import Alert, Contact, Score, Signal
 from core.people import contact_scope
-from core.scoring import Scored, features
+from core.scoring import Scored, features, generic
 from core.signals import OpenSignal
 from core.viewer import Viewer
 
@@ -129,7 +129,13 @@ def _present(
         some = contact_ids[start : start + 500]
         histories = history.load(session, some, now=now)
         open_signals = signals.open_signals(session, some, now=now)
-        vectors = [features.vector(histories[one], open_signals[one], now=now) for one in some]
+        vectors = [
+            (
+                *features.vector(histories[one], open_signals[one], now=now),
+                *generic.values(histories[one], models.extra, now=now),
+            )
+            for one in some
+        ]
         for contact_id, vector, scored in zip(some, vectors, scoring.score_batch(models, vectors), strict=True):
             found[contact_id] = facts_of(scored, vector, histories[contact_id], open_signals[contact_id])
     return found
