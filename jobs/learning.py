@@ -70,23 +70,27 @@ def learn(database: Database, configured: Settings, clock: Clock, *, asked: bool
 def _one(
     database: Database, target: Target, collected: Examples, *, delay: timedelta, asked: bool, clock: Clock
 ) -> str:
-    """One intent: judge what is in shadow, else train where that is worth it, else look whether the intercepts hold."""
+    """One intent: put the deployed intercepts right, then judge what is in shadow, else train where that is worth it."""
     now = clock.now()
     seed = int(now.timestamp()) // 86_400
-    with database.read() as session:
-        material = loop.study(session, target, collected, delay=delay, now=now)
-    idle = loop.why_not_train(material, asked=asked, now=now)
+
+    def study() -> loop.Material:
+        with database.read() as session:
+            return loop.study(session, target, collected, delay=delay, now=now)
+
+    material, said = study(), []
+    calibration = loop.judge_calibration(material, seed=seed)
+    if calibration.action == "recalibrate":
+        said.append(_act(database, material, calibration, now=clock.now()))
+        material = study()
     if material.challenger is not None:
         verdict = loop.judge_shadow(material, seed=seed, now=now)
-    elif idle is None:
-        verdict = _train(database, material, seed=seed, clock=clock)
-    else:
+    elif (idle := loop.why_not_train(material, asked=asked, now=now)) is not None:
         verdict = loop.Verdict(action="nothing", sentence=idle)
-    if verdict.action in ("nothing", "retire") and verdict.look is None:
-        calibration = loop.judge_calibration(material, seed=seed)
-        if calibration.action == "recalibrate":
-            verdict = calibration
-    return _act(database, material, verdict, now=clock.now())
+    else:
+        verdict = _train(database, material, seed=seed, clock=clock)
+    said.append(_act(database, material, verdict, now=clock.now()))
+    return " ".join(part for part in said if part)
 
 
 def _train(database: Database, material: loop.Material, *, seed: int, clock: Clock) -> loop.Verdict:

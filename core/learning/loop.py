@@ -3,7 +3,8 @@
 A challenger that beats the deployed version beyond doubt on the newest closed window goes into shadow: it scores beside the
 deployed one and decides nothing. It is promoted when scores that were made after its whole data window, and whose windows
 have closed since, confirm it. There are three looks, after 30, 60 and 120 days in shadow, each at 98.3%: looking every
-night at 95% would sooner or later see whatever one hopes for (Bonferroni). Nothing here writes, or draws without a seed.
+night at 95% would sooner or later see whatever one hopes for (Bonferroni). Before all that, the deployed version's intercepts are put right where observed over expected is off beyond
+its interval, so that a challenger has to be better at telling contacts apart. Nothing here writes, or draws without a seed.
 """
 
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ FEWEST = 20
 """Contacts of whom it came true in the window that compares or recalibrates."""
 RECENT = 90 * DAY
 """The newest closed window for recalibration: scores of so long before the last one whose ending is known."""
+RATIO_LEVEL = 0.99
+"""Of observed over expected: it is looked at every night, so 95% would cry wolf."""
 GROWTH = 1.1
 """Trained again when so many times the evidence of the last attempt is there, or after AGAIN."""
 AGAIN = timedelta(days=30)
@@ -48,7 +51,10 @@ class Version:
     id: str
     parameters: Mapping[str, Any]
     until: int
-    """Scores up to this instant (ms) went into it in any way."""
+    """Scores up to this instant (ms) went into it."""
+    recalibrated_until: int = 0
+    """Scores up to this instant (ms) moved its intercepts. Such scores still compare it with a challenger: what it gained
+    from them speaks for it, so that a challenger is promoted too late rather than too early."""
     shadowed_at: datetime | None
     looks: tuple[Mapping[str, Any], ...]
 
@@ -187,7 +193,7 @@ def judge_calibration(material: Material, *, seed: int) -> Verdict:
     if champion is None:
         return Verdict(action="nothing", sentence="Nothing is deployed.")
     y = material.labels.transacts
-    rows = ~np.isnan(y) & _since(material, champion)
+    rows = ~np.isnan(y) & (material.examples.at > max(champion.until, champion.recalibrated_until))
     if rows.any():
         rows &= material.examples.at >= material.examples.at[rows].max() - RECENT
     if rows.sum() < 10 * FEWEST:
@@ -220,9 +226,9 @@ def judge_calibration(material: Material, *, seed: int) -> Verdict:
 def _moved(curve: Mapping[str, Any], log_odds: Floats, y: Floats, contact: Ints, *, seed: int) -> tuple[float, str]:
     """By how much the intercept should move (0: not at all), and why."""
     expected = curves.at(curve, log_odds)
-    found = comparing.ratio(y, expected, contact, seed=seed)
+    found = comparing.ratio(y, expected, contact, seed=seed, level=RATIO_LEVEL)
     said = (
-        f"{y.sum():.0f} observed, {expected.sum():.0f} expected (ratio {found.value:.2f}, 95% {found.low:.2f} to "
+        f"{y.sum():.0f} observed, {expected.sum():.0f} expected (ratio {found.value:.2f}, 99% interval {found.low:.2f} to "
         f"{found.high:.2f})"
     )
     if found.low <= 1 <= found.high or max(y.sum(), expected.sum()) < FEWEST:
@@ -270,14 +276,19 @@ def _version(session: Session, intent: str, status: ModelStatus) -> Version | No
     )
     if row is None:
         return None
-    made_of = [row.trained_on.get(name) for name in ("until", "recalibratedUntil")]
+    made_of = row.trained_on
     return Version(
         id=row.id,
         parameters=row.parameters,
-        until=max((milliseconds(datetime.fromisoformat(each)) for each in made_of if each), default=0),
+        until=_instant(made_of.get("until")),
+        recalibrated_until=_instant(made_of.get("recalibratedUntil")),
         shadowed_at=row.shadowed_at,
         looks=tuple(row.metrics.get("looks", ())),
     )
+
+
+def _instant(stored: str | None) -> int:
+    return milliseconds(datetime.fromisoformat(stored)) if stored else 0
 
 
 def _said(difference: Interval, level: float) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
 from core.learning import examples, targets
 from core.learning.examples import DAY, Examples
@@ -71,3 +72,18 @@ def dates(made: Market) -> list[datetime]:
 
 def column(made: Market, name: str) -> NDArray[np.float32]:
     return made.matrix[:, features.index(name)]
+
+
+def store(session: Session, made: Market, *, seed: int = 3) -> None:
+    """The market as a team's database holds it: the scores, and the refinancings that followed, also those to come."""
+    making.contacts(session, made.names, now=NOW - timedelta(days=500))
+    making.scores(session, [made.names[number] for number in made.contact], dates(made), made.matrix)
+    after = np.random.default_rng(seed).uniform(1, 89, len(made.contact))
+    rows = np.flatnonzero(made.happens)
+    when = dates(made)
+    making.transactions(
+        session,
+        [made.names[made.contact[row]] for row in rows],
+        [when[row] + timedelta(days=float(after[row])) for row in rows],
+        kind="refinance",
+    )
