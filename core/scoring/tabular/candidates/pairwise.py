@@ -47,7 +47,7 @@ def fit(matrix: Floats, y: Floats, names: Sequence[str], *, weight: Floats, seed
     base, trees = of_boosting(model, names)
     parts = as_tables(trees, pairs=[(names[a], names[b]) for a, b in pairs])
     parts.base += base
-    _purified(parts, matrix, names, weight)
+    purified(parts, matrix, names, weight)
     log_odds = model.decision_function(matrix)
     p = expit(log_odds)
     return stored(
@@ -88,7 +88,7 @@ def _grid_codes(column: Floats) -> NDArray[np.int64]:
     return found
 
 
-def _purified(parts: Parts, matrix: Floats, names: Sequence[str], weight: Floats) -> None:
+def purified(parts: Parts, matrix: Floats, names: Sequence[str], weight: Floats) -> None:
     """Move what a pair says of one feature alone into that feature's staircase, and all means into the base.
 
     The sum stays what it was; a pair then tells only of the combination (Lengerich et al. 2020, "Purifying interaction effects").
