@@ -141,6 +141,7 @@ class AlertOut(Camel):
 
 class AlertDetailOut(AlertOut):
     explanation: dict[str, Any]
+    recount: dict[str, Any]
     signals: list[dict[str, Any]]
     timeline: list[dict[str, Any]]
     assignments: list[dict[str, Any]]
@@ -236,6 +237,7 @@ def alert(card: AlertCard, *, change_id: int) -> dict[str, Any]:
 def detail(found: AlertDetail, *, change_id: int) -> dict[str, Any]:
     """An alert with everything about it."""
     rest = {
+        "recount": found.recount,
         "signals": found.signals,
         "timeline": found.timeline,
         "assignments": found.assignments,

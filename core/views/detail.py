@@ -27,6 +27,7 @@ from core.viewer import Viewer, alert_scope
 from core.views.alert_types import name_of
 from core.views.card import AlertCard, card, columns
 from core.views.page import well_formed
+from core.views.recount import Recount, recount
 from core.words import EventType, Role, Status
 
 _EVENTS = 25
@@ -140,7 +141,10 @@ class EventRow:
 class AlertDetail:
     card: AlertCard
     explanation: dict[str, Any]
-    """{base, contributions: [{feature, label, value, contribution}], logOdds, text}; base + contributions = logOdds."""
+    """{base, contributions: [{feature, label, value, contribution}], logOdds, text, calibrator, evidence}; base +
+    contributions = logOdds, which the calibrator turns into probability and confidence (core.scoring.why)."""
+    recount: Recount
+    """The score computed again: machines, doubts, and what would lower it."""
     signals: tuple[SignalRow, ...] = ()
     timeline: tuple[TimelineEntry, ...] = ()
     """Newest first."""
@@ -172,15 +176,19 @@ def get_alert(session: Session, viewer: Viewer, alert_id: str, *, now: datetime)
     shown = card(row, viewer_id=viewer.user_id, may_undo_others=viewer.role is not Role.AGENT, now=now)
     assignments = _assignments(session, alert_id)
     outcome = _outcome(session, alert_id)
+    contact = _contact(session, shown.contact_id)
     return AlertDetail(
         card=shown,
         explanation=row.explanation,
+        recount=recount(
+            session, shown.contact_id, shown.model_version, first_seen_at=contact.first_seen_at, at=shown.scored_at
+        ),
         signals=_signals(session, shown.contact_id),
         timeline=_timeline(session, shown, assignments),
         assignments=assignments,
         decision=_decision(session, alert_id),
         outcome=outcome,
-        contact=_contact(session, shown.contact_id),
+        contact=contact,
         properties=_properties(session, shown.contact_id),
         events=_events(session, shown.contact_id),
         next_steps=tuple(alerts.steps(Status(shown.status))),

@@ -1,11 +1,21 @@
 """Explanations say what a person would: what was done, how often, in what time, and what is usual."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from math import exp
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core import history, scoring, signals
 from core.history import History
 from core.scoring import Explanation, Models, features
+from core.scoring.model import Compiled, parse
+from core.scoring.why import described, of_model
 from tests.history.behaviour import times, value_checks
+from tests.scoring import random_models
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 MODELS = Models.of_prior()
@@ -67,3 +77,76 @@ def test_every_phrase_can_be_said_of_every_value() -> None:
                 words = scoring.phrase(feature, value, past)
                 assert "{" not in words
                 assert "nan" not in words.split()
+
+
+EVERY_FORM = pytest.mark.parametrize(
+    "form", [{"pairs": 0, "trees": 0}, {"trees": 0}, {"pairs": 0}, {}], ids=["terms", "pairs", "trees", "all"]
+)
+
+
+@EVERY_FORM
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_base_and_contributions_are_the_log_odds_of_any_form(form: dict[str, Any], seed: int) -> None:
+    model = random_models.model(seed, **form)
+    compiled = Compiled([model], features.NAMES)
+    for row in random_models.vectors(seed, 6).tolist():
+        explained = of_model(model, features.NAMES, row, history=History("contact-1", NOW))
+        (one,) = compiled.one(row)
+        total = explained.base + sum(each["contribution"] for each in explained.contributions)
+        assert total == pytest.approx(one.log_odds, abs=1e-6)
+        assert explained.confidence == pytest.approx(one.confidence, abs=1e-6)
+        step = explained.calibrator["confidence"]
+        assert step["kind"] in ("platt", "isotonic")
+        assert step["before"] == pytest.approx(1 / (1 + exp(-one.log_odds)), abs=1e-6)
+        assert step["after"] == pytest.approx(one.confidence, abs=1e-6)
+        json.dumps(explained.stored(), allow_nan=False)
+
+
+def test_what_two_features_add_together_is_a_line_of_its_own_in_words() -> None:
+    table = [[0.0] * 3, [0.0, 0.9, 0.0], [0.0] * 3]
+    parameters = random_models.parameters(1, terms=0, pairs=0, trees=0)
+    parameters["pairs"] = [
+        {"features": ["value_checks_30d", "comparable_views_30d"], "edges": [[3.0], [2.0]], "values": table}
+    ]
+    model = parse(parameters, id="x", intent="x", kind="x")
+    happened = value_checks(5, now=NOW) + times(2, "PROPERTY_VIEW", "comparable_view", now=NOW)
+    past = history.of("contact-1", happened, first_seen_at=NOW, now=NOW)
+    explained = of_model(model, features.NAMES, features.vector(past, [], now=NOW), history=past)
+    (line,) = explained.contributions
+    assert line["label"] == "Value checks and comparable homes viewed"
+    assert (line["values"], line["contribution"]) == ([5.0, 2.0], 0.9)
+    (factor,) = explained.top_factors
+    assert (
+        factor["text"]
+        == "both checked the home's value 5 times in 2 days and looked at comparable homes twice in 2 days"
+    )
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "near"), [(-9.0, (900, 3)), (-1.0, (60, 12)), (3.0, (20, 15))]
+)  # fmt: skip
+def test_the_evidence_is_that_of_the_range_the_score_is_in(log_odds: float, near: tuple[int, int]) -> None:
+    parameters = random_models.parameters(1, terms=0, pairs=0, trees=0) | {"base": log_odds}
+    assert of_model(
+        parse(parameters, id="x", intent="x", kind="x"),
+        features.NAMES,
+        [0.0] * len(features.NAMES),
+        history=History("c", NOW),
+    ).evidence == {"rows": None, "positives": None, "source": "documented prior"}
+    parameters["evidence"] = {"edges": [-2.0, 0.0], "rows": [900, 60, 20], "positives": [3, 12, 15]}
+    model = parse(parameters, id="x", intent="x", kind="x")
+    explained = of_model(model, features.NAMES, [0.0] * len(features.NAMES), history=History("c", NOW))
+    assert explained.evidence == {"rows": near[0], "positives": near[1], "source": "outcomes"}
+
+
+@pytest.mark.parametrize("name", [
+    "count:brochure_order:30d", "share:brochure_order:30d", "recency:brochure_order", "events:7d", "days_active:30d",
+    "hour_mean:90d", "gap_mean:90d", "gap_last", "sessions:7d", "minutes:30d", "first_seen_days", "count:{0}:7d",
+])  # fmt: skip
+def test_features_made_of_a_teams_own_events_can_be_said(name: str) -> None:
+    feature = described(name)
+    assert feature.label
+    for value in (None, 0.0, 3.0):
+        scoring.phrase(feature, value, History("contact-1", NOW))
+    assert scoring.phrase(feature, 3.0, History("contact-1", NOW))
