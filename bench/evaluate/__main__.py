@@ -1,0 +1,149 @@
+"""`make evaluate`: every set that is here and the generator, beside plain boosting, the published figures and the bars."""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.evaluate import picture
+from bench.evaluate.measuring import ECE
+from bench.evaluate.reading import Evaluated
+
+SETS = ("online_shoppers", "xeducation", "bank_marketing", "bpi2012", "hillstrom", "olist_funnel", "kc_house")
+GENERATOR = "generator"
+SHARED = Path("../shared/data")
+RESULTS = Path(__file__).parent.parent / "evaluation.json"
+PICTURES = Path(__file__).parent.parent.parent / "docs" / "images"
+_SHOWN = ("auc", "pr_auc", "brier", "ece", "log_loss", "precision_at_10_percent")
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    console = Console()
+    names = arguments.only or (*SETS, GENERATOR)
+    written = arguments.to or RESULTS
+    found = json.loads(written.read_text()) if arguments.only and written.exists() else {"sets": {}}
+    found["machine"] = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.system()}
+    found["ece"] = ECE
+    found["quick"] = arguments.quick
+    for name in names:
+        started = time.perf_counter()
+        if name == GENERATOR:
+            found["generator"] = _generator(console, quick=arguments.quick)
+        else:
+            found["sets"][name] = _set(name, arguments.data, arguments.seeds, console, quick=arguments.quick)
+        console.print(f"{name}: {time.perf_counter() - started:.0f} s")
+    written.write_text(json.dumps(found, indent=2) + "\n")
+    for shown in (_figures(found), _bars(found)):
+        console.print(shown)
+    if not arguments.quick:
+        _pictures(found, arguments.pictures)
+    console.print(f"Written to {written}. ECE: {ECE}.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.evaluate", description=__doc__)
+    parser.add_argument("--data", type=Path, default=SHARED, help="the folder of public sets")
+    parser.add_argument("--only", action="append", choices=(*SETS, GENERATOR), help="this set alone; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="small samples: whether it runs, not how good it is")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--to", type=Path, help="where to write the JSON (default: bench/evaluation.json)")
+    parser.add_argument("--pictures", type=Path, default=PICTURES, help="the folder of the reliability curves")
+    return parser
+
+
+def _set(name: str, data: Path, seeds: int, console: Console, *, quick: bool) -> dict[str, Any]:
+    chosen: Evaluated = importlib.import_module(f"bench.evaluate.{name}").SET
+    folder = data / chosen.folder
+    if not folder.is_dir():
+        console.print(f"[yellow]{name} is left out: there is no {folder}[/yellow]")
+        return {"missing": f"no folder {chosen.folder}", "variants": {}}
+    with console.status(f"{name} ..."):
+        return {"published": chosen.published, "variants": chosen.run(folder, seeds, quick)}
+
+
+def _generator(console: Console, *, quick: bool) -> dict[str, Any]:
+    try:
+        bars = importlib.import_module("bench.generator_bars")
+    except ModuleNotFoundError:
+        console.print("[yellow]The generator's bars are left out: there is no bench/generator_bars.py[/yellow]")
+        return {"missing": "no bench/generator_bars.py"}
+    found: dict[str, Any] = bars.run(console, quick=quick)
+    return found
+
+
+def _variants(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    for name, one in found["sets"].items():
+        for variant, figures in one["variants"].items():
+            yield f"{name}, {variant}", one, figures
+
+
+def _figures(found: Mapping[str, Any]) -> Table:
+    table = Table(title="The library, and plain boosting in the same run (mean ± spread over the seeds)")
+    for column in (
+        "set",
+        "rows",
+        "base",
+        "AUC",
+        "PR-AUC",
+        "Brier",
+        "ECE",
+        "log-loss",
+        "prec. at 10%",
+        "fit s",
+        "rows/s",
+    ):
+        table.add_column(column, overflow="fold")
+    table.add_column("published", overflow="fold")
+    for name, one, figures in _variants(found):
+        if "ours" not in figures:
+            continue
+        cells = [_both(figures, key) for key in _SHOWN]
+        fit = f"{figures['fit_seconds']:.1f}\n{figures['plain_fit_seconds']:.1f}"
+        table.add_row(
+            name,
+            f"{figures['test_rows']:,}",
+            f"{figures['base_rate']:.1%}",
+            *cells,
+            fit,
+            f"{figures['rows_per_second']:,.0f}",
+            one["published"],
+        )
+    return table
+
+
+def _both(figures: Mapping[str, Any], key: str) -> str:
+    ours, plain = figures["ours"][key], figures["plain_boosting"][key]
+    return f"{ours['mean']:.3f}±{ours['spread']:.3f}\n{plain['mean']:.3f} plain"
+
+
+def _bars(found: Mapping[str, Any]) -> Table:
+    table = Table("set", "bar", "value", "met", title="Bars")
+    rows = [(name, bar) for name, _, figures in _variants(found) for bar in figures.get("bars", ())]
+    rows += [(GENERATOR, bar) for bar in found.get("generator", {}).get("bars", ())]
+    for name, bar in rows:
+        met = "[green]met[/green]" if bar["met"] else "[red]missed[/red]"
+        value = f"{bar['value']:.4f}" if isinstance(bar["value"], float) else str(bar["value"])
+        table.add_row(name, bar["bar"], value, met)
+    return table
+
+
+def _pictures(found: Mapping[str, Any], folder: Path) -> None:
+    for name, _, figures in _variants(found):
+        if "reliability" in figures:
+            file = name.replace(", ", "-").replace(" ", "-")
+            picture.reliability(name, figures["reliability"], folder / f"reliability-{file}.svg")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
