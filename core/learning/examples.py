@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.db.base import table_of
@@ -81,6 +81,31 @@ def collect(session: Session, *, since: datetime | None = None, until: datetime,
     kept = kept[np.argsort(at[kept], kind="stable")]
     matrix = _matrix(session, [rows[row].id for row in kept.tolist()])
     return Examples(contact_ids=tuple(names.tolist()), contact=contact[kept], at=at[kept], matrix=matrix)
+
+
+def newest(session: Session, *, since: datetime, until: datetime, most: int = MOST) -> Examples:
+    """One row a contact: the score stored last of those scored in [since, until]. Rows of one contact are no
+    independent sample, so this is what distributions are compared on."""
+    scores = table_of(Score)
+    last = (
+        select(func.max(scores.c.id).label("id"))
+        .where(scores.c.feature_set == features.FEATURE_SET, scores.c.scored_at >= since, scores.c.scored_at <= until)
+        .group_by(scores.c.contact_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(scores.c.id, scores.c.contact_id, scores.c.scored_at)
+        .join(last, last.c.id == scores.c.id)
+        .order_by(scores.c.contact_id)
+    ).all()
+    names = [row.contact_id for row in rows]
+    kept = np.flatnonzero(_sampled(names, np.arange(len(rows)), most))
+    return Examples(
+        contact_ids=tuple(names),
+        contact=kept,
+        at=np.array([milliseconds(rows[row].scored_at) for row in kept.tolist()], dtype=np.int64),
+        matrix=_matrix(session, [rows[row].id for row in kept.tolist()]),
+    )
 
 
 def milliseconds(at: datetime) -> int:

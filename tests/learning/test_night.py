@@ -132,11 +132,10 @@ def test_it_learns_at_night_once_and_when_asked(database: Database, now: datetim
     assert claim(now + timedelta(hours=20)) == (False, False)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what it does is tested above on both
 def test_the_job_learns_in_a_process_of_its_own(
     database: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not database.is_sqlite:
-        pytest.skip("starting a process takes seconds; what it does is tested above on both")
     monkeypatch.setenv("DOORBELL_DATABASE_URL", database.url)
     monkeypatch.setenv("DOORBELL_DATA_DIR", str(tmp_path))
     with database.write() as session:
