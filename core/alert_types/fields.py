@@ -317,7 +317,7 @@ def _own(name: str) -> Field:
     if parsed.kind and parsed.kind not in (counts := histories.kinds(_Named(name.split(":")[1]))):  # type: ignore[arg-type]
         instead = f"; use {parsed.what}:{counts[0]}:{parsed.days}d" if counts and parsed.what != "recency" else ""
         raise Refused(f"events of this name are not counted by it{instead}")
-    spoken = name.split(":")[1].replace("_", " ").replace("-", " ") if parsed.what in _OF_AN_EVENT else ""
+    spoken = histories.normal(name.split(":")[1]).replace("_", " ") if parsed.what in _OF_AN_EVENT else ""
     label, unit = _OWN_LABELS[parsed.what]
     label = label.format(name=spoken, days=parsed.days)
 
