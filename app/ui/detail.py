@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.ui import cards, charts, identity, layout, queries, words
+from app.ui import cards, identity, layout, queries, why, words
 from core.errors import NotFound
 from core.viewer import Viewer
 from core.views.detail import AlertDetail, DecisionRow
@@ -28,9 +28,9 @@ def dialog(alert_id: str) -> None:
         return
     cards.show(viewer, [found.card], key="detail-card", now=queries.now(), single=True, page=alert_id, other=_other)
     _people(found)
-    why, signals, story, owner = st.tabs(["Why", "What was seen", "What happened", "Who has it"])
-    with why:
-        _why(found)
+    reasons, signals, story, owner = st.tabs(["Why", "What was seen", "What happened", "Who has it"])
+    with reasons:
+        why.render(found)
     with signals:
         _signals(viewer, found)
     with story:
@@ -72,34 +72,6 @@ def _people(found: AlertDetail) -> None:
 def _link(text: str) -> str:
     """Only what a phone number or an address is made of may stand in a link."""
     return "".join(letter for letter in text if letter.isalnum() or letter in "+@._-")
-
-
-def _why(found: AlertDetail) -> None:
-    explanation = found.explanation
-    if explanation.get("text"):
-        st.markdown(layout.plain(str(explanation["text"])))
-    rows = [row for row in explanation.get("contributions", []) if abs(row.get("contribution", 0.0)) > 1e-9]
-    if not rows:
-        st.caption("No single fact stands out.")
-        return
-    rows = sorted(rows, key=lambda row: -abs(row["contribution"]))
-    st.plotly_chart(charts.contributions(rows[:10]), key="why-chart", config=charts.CONFIG)
-    with st.expander("As a table"):
-        st.caption(
-            "Start is what a usual contact has; each line moves the odds by its factor, and together they are the score."
-        )
-        st.table(
-            pd.DataFrame(
-                [
-                    {
-                        "What": row["label"],
-                        "Here": words.number(row.get("value")),
-                        "Odds": words.odds(row["contribution"]),
-                    }
-                    for row in rows
-                ]
-            ).set_index("What")
-        )
 
 
 def _signals(viewer: Viewer, found: AlertDetail) -> None:

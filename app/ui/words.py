@@ -142,6 +142,12 @@ def odds(contribution: float) -> str:
     return f"odds {'×' if contribution >= 0 else '÷'} {factor:,.1f}"
 
 
+def chance_of(log_odds: float) -> str:
+    """The chance that log-odds mean: 35%, and never 0% or 100%."""
+    share = 1 / (1 + math.exp(-min(max(log_odds, -700), 700)))
+    return "under 0.1%" if share < 0.001 else "over 99%" if share > 0.99 else percent(share)
+
+
 def sentence(code: str | None) -> str:
     """A stored word such as `owner_off_duty`, as text."""
     return (code or "").replace("_", " ").strip().capitalize()

@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
 
 def parse_curve(stored: Mapping[str, Any]) -> AnyCurve:
     """Of `parameters["probability"]` or `["confidence"]`; raises ValueError, KeyError or TypeError where it is no curve."""
-    kind = str(stored.get("kind", "isotonic" if "knots" in stored else "none"))
+    kind = str(stored.get("kind") or _kind_of(stored))
     if kind not in KINDS:
         raise ValueError(f"a calibrator is one of {', '.join(KINDS)}")
     if "knots" in stored:
@@ -94,6 +94,14 @@ def parse_curve(stored: Mapping[str, Any]) -> AnyCurve:
     if not 0 < curve.slope < float("inf") or not 0 < curve.ceiling <= 1 or not isfinite(curve.intercept):
         raise ValueError("a curve must grow, and stay between 0 and 1")
     return curve
+
+
+def _kind_of(stored: Mapping[str, Any]) -> str:
+    """Of a curve that does not say: one that changes nothing, or the documented one, which has a level and a slope."""
+    if "knots" in stored:
+        return "isotonic"
+    plain = (stored["slope"], stored["intercept"], stored.get("ceiling", 1.0)) == (1.0, 0.0, 1.0)
+    return "none" if plain else "platt"
 
 
 def parse_evidence(stored: Mapping[str, Any] | None) -> Evidence | None:

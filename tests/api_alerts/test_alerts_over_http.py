@@ -132,6 +132,7 @@ def test_an_alert_in_full_explains_itself(api: Any, made: dict[str, str]) -> Non
 
     alert_shapes.AlertDetailOut.model_validate(found)
     assert found["explanation"]["text"] == "Checked the value of the home 10 times in 30 days."
+    assert found["recount"].keys() >= {"windowDays", "machine", "withoutDoubtful", "withMachines", "lowering"}
     assert found["contact"]["name"] == "Rosa Diaz"
     assert found["nextSteps"] == ["ACKNOWLEDGED", "IN_PROGRESS", "CONTACTED", "CONVERTED", "DISMISSED"]
     assert found["assignments"][0]["agentId"] == "ann"
