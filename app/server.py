@@ -20,11 +20,14 @@ from app.api import (
     application,
     auth,
     contacts,
+    experiments,
+    fair_housing,
     group_commit,
     ingest,
     notifications,
     operations,
     routing,
+    thresholds,
 )
 from app.realtime.dashboard import Dashboard
 from app.realtime.gateway import Gateway
@@ -121,7 +124,10 @@ def _routers() -> Sequence[APIRouter]:
         routing.router,
         alerts.router,
         alert_types.router,
+        experiments.router,
         notifications.router,
+        thresholds.router,
+        fair_housing.router,
         auth.router,
     )
 

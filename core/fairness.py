@@ -50,6 +50,8 @@ _FREE_TEXT = (
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
+REFUSED = tuple(_PROTECTED)
+"""The classes, as they are told."""
 AREA = "the area, a proxy of race and origin"
 IDENTITY = "a person's identity"
 
