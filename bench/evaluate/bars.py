@@ -19,7 +19,7 @@ def holds(what: str, value: float, met: bool) -> dict[str, Any]:
 def beside_plain(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Never behind plain boosting in the same run, in ranking."""
     return [
-        at_least(f"{label} of plain boosting", mean(figures, key), figures["plain_boosting"][key]["mean"])
+        at_least(f"{label} beside plain boosting", mean(figures, key), figures["plain_boosting"][key]["mean"])
         for key, label in (("auc", "AUC"), ("pr_auc", "PR-AUC"))
     ]
 
