@@ -29,6 +29,10 @@ FEWEST_IN_WINDOW = 200
 STEPS = 12
 KNOTS = 20
 LEVEL_LIMIT = 4.0
+STRAIGHT = 0.1
+"""The share of the straight line in an isotonic curve: without it, scores on one step would tie and rank no more."""
+BEYOND = 3.0
+"""Log-odds beyond the outermost knots where an isotonic curve levels off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +167,11 @@ def _isotonic(log_odds: Floats, y: Floats) -> Calibrator:
     raw = np.bincount(at, weights=expit(log_odds), minlength=len(rows))[filled] / rows[filled]
     share = (np.bincount(at, weights=y, minlength=len(rows))[filled] + 2 * raw) / (rows[filled] + 2)
     rising = IsotonicRegression().fit_transform(x, share, sample_weight=rows[filled])
-    return Calibrator(kind="isotonic", knots=(x, np.clip(rising, 0.0, 1.0)))
+    slope, intercept = line(log_odds, y)
+    ends = np.concatenate([[x[0] - BEYOND], x, [x[-1] + BEYOND]])
+    straight = expit(intercept + slope * ends)
+    steps = np.concatenate([[min(straight[0], rising[0])], rising, [max(straight[-1], rising[-1])]])
+    return Calibrator(kind="isotonic", knots=(ends, STRAIGHT * straight + (1 - STRAIGHT) * steps))
 
 
 Part = tuple[NDArray[np.int64], NDArray[np.int64]]

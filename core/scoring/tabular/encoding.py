@@ -135,7 +135,7 @@ def _learnt(name: str, values: pd.Series, y: Floats, seed: int) -> list[tuple[Co
         column = Column(name=name, source=name, kind="number", low=low - width, high=high + width)
         encoded = _encoded(values, column)
         return [(column, encoded)] if _varies(encoded) else []
-    words = _words(values)
+    words = as_text(values)
     if words.nunique(dropna=False) < 2:
         return []
     return _categories(name, words, y, seed)
@@ -176,7 +176,7 @@ def _dated(name: str, values: pd.Series) -> list[tuple[Column, Floats]]:
 
 def _encoded(values: pd.Series, column: Column) -> Floats:
     if column.kind == "category":
-        words, codes = _words(values), column.codes or {}
+        words, codes = as_text(values), column.codes or {}
         encoded = words.map(codes).astype(np.float64)
         new = encoded.isna() & words.notna()
         return np.asarray(encoded.mask(new, codes.get(OTHER, column.usual)), dtype=np.float64)
@@ -206,7 +206,7 @@ def _is_number(values: pd.Series) -> bool:
         return True
     if isinstance(kind, pd.CategoricalDtype):
         return False
-    words = _words(values)
+    words = as_text(values)
     return bool(words.notna().any() and pd.to_numeric(words, errors="coerce").notna().sum() == words.notna().sum())
 
 
@@ -214,11 +214,11 @@ def _numbers(values: pd.Series) -> Floats:
     if pd.api.types.is_timedelta64_dtype(values.dtype):
         return np.asarray(values.dt.total_seconds().to_numpy(dtype=np.float64) / DAY)
     if not pd.api.types.is_numeric_dtype(values.dtype):
-        values = pd.to_numeric(_words(values).replace({"True": "1", "False": "0"}), errors="coerce")
+        values = pd.to_numeric(as_text(values).replace({"True": "1", "False": "0"}), errors="coerce")
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
-def _words(values: pd.Series) -> pd.Series:
+def as_text(values: pd.Series) -> pd.Series:
     """Text, stripped; empty is missing, and 3.0 is 3."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         names = {category: _word(category) for category in values.cat.categories}

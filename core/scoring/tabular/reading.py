@@ -154,6 +154,6 @@ def times(time: Any) -> Floats:
 
 def _ordered(values: pd.Series) -> Floats:
     """Ranks, because nanoseconds do not fit a float."""
-    codes, _ = pd.factorize(values, sort=True)
-    found: Floats = np.where(codes < 0, np.nan, codes.astype(np.float64))
-    return found
+    codes = np.asarray(pd.factorize(values, sort=True)[0], dtype=np.float64)
+    codes[codes < 0] = np.nan
+    return codes
