@@ -178,7 +178,9 @@ def _trees(stored: Any) -> Trees | None:
 
 
 def _narrow(edges: Floats) -> Floats:
-    return edges.astype(np.float32).astype(np.float64)
+    near = edges.astype(np.float32)
+    # The smallest such number that is not below the edge: an edge a hair above a value must stay above it.
+    return np.where(near < edges, np.nextafter(near, np.float32(np.inf)), near).astype(np.float64)
 
 
 class _Grove:
