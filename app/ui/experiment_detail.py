@@ -1,0 +1,207 @@
+"""One experiment on the page: what was written down, who is in it, and what it may say by now."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.ui import charts, experiment_charts, experiment_desk, layout, words
+from app.ui import experiment_words as speak
+from core.experiments.definition import Experiment, Kind, Metric, State
+from core.viewer import Viewer
+from core.words import Role
+
+_COLOUR = {State.DRAFT: "gray", State.RUNNING: "green", State.STOPPED: "blue"}
+
+
+def badge(state: State) -> None:
+    st.badge(speak.STATE[state], color=_COLOUR[state])  # type: ignore[arg-type]
+
+
+def show(viewer: Viewer, experiment: Experiment, standing: Mapping[str, Any] | None) -> None:
+    """Everything about one experiment."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(layout.plain(experiment.name), anchor=False, width="content")
+        badge(experiment.status)
+    types = ", ".join(words.type_words(one) for one in experiment.alert_types) or "every alert type"
+    st.markdown(f"{speak.KIND[experiment.kind]} · {layout.plain(types)} · {_when(viewer, experiment)}")
+    if experiment.hypothesis:
+        st.markdown(f"> {layout.plain(experiment.hypothesis)}")
+    if standing is None:
+        _variants(experiment)
+        plan(experiment.metric, experiment.plan, {one.key: one.name for one in experiment.variants})
+        _draft_actions(viewer, experiment)
+        return
+    _standing(experiment, standing)
+    with st.expander("What was written down before the start"):
+        _variants(experiment)
+        plan(experiment.metric, experiment.plan, {one.key: one.name for one in experiment.variants}, now=False)
+    if experiment.status is State.RUNNING:
+        _stop(viewer, experiment)
+    elif reason := (experiment.conclusion or {}).get("reason"):
+        st.markdown(f"Why it was stopped: {layout.plain(reason)}")
+    _next(experiment, standing)
+
+
+def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, now: bool = True) -> None:
+    """The plan as it is stored: how many, how long, and what can be told sooner."""
+    expected = found["expected"]
+    guess = " (a guess: too few alerts of your own are closed)" if found.get("guessed") else ""
+    st.markdown(
+        f"**{found['total']:,} contacts** to find a difference of {speak.difference(metric, found['effect'])} from "
+        f"{speak.number(metric, found['baseline'])}{guess}, found {words.percent(found['power'])} of the time if it is "
+        f"there, wrongly seen at most {words.percent(found['alpha'])} of the time."
+    )
+    if now:
+        if expected["weeks"] is None:
+            st.warning(
+                "At this rate of alerts it never can tell: no contact comes. Wait for alerts, or lower the threshold."
+            )
+        else:
+            span = speak.weeks_range(expected["weeksLow"], expected["weeksHigh"])
+            st.markdown(
+                f"It can tell after about **{speak.weeks(expected['weeks'])}** ({span}), with "
+                f"{expected['perWeek']:.1f} contacts a week; each is followed up for {found['followUpDays']} days."
+            )
+    rows = [
+        {"After": f"{one['months']} months", "Smallest difference it can find": speak.difference(metric, one["effect"])}
+        for one in found["smallest"]
+    ]
+    st.table(pd.DataFrame(rows).set_index("After"))
+    st.caption(
+        "Needed: " + ", ".join(f"{layout.plain(names.get(key, key))} {size:,}" for key, size in found["sizes"].items())
+    )
+
+
+def _when(viewer: Viewer, experiment: Experiment) -> str:
+    if experiment.started_at is None:
+        return f"drafted {words.exact(experiment.created_at, viewer.timezone)}"
+    started = words.exact(experiment.started_at, viewer.timezone)
+    if experiment.stopped_at is not None:
+        return f"{started} to {words.exact(experiment.stopped_at, viewer.timezone)}"
+    return f"since {started}; new contacts enter until {words.exact(experiment.ends_at, viewer.timezone)} at most"
+
+
+def _variants(experiment: Experiment) -> None:
+    for one in experiment.variants:
+        st.markdown(
+            f"- **{layout.plain(one.name)}**: {words.percent(one.share)} of contacts, "
+            f"{layout.plain(speak.config(one.config))}"
+        )
+    st.markdown(f"Judged by: **{speak.METRIC[experiment.metric]}**.")
+
+
+def _standing(experiment: Experiment, standing: Mapping[str, Any]) -> None:
+    contacts, looks = standing["contacts"], standing["looks"]
+    st.markdown(f"**{speak.STANDING[standing['state']]}.** {standing['method']}")
+    share = min(contacts["counted"] / max(contacts["planned"], 1), 1.0)
+    of_looks = f" · look {looks['reached']} of {looks['planned']}" if looks["planned"] > 1 else ""
+    st.progress(share, text=f"{contacts['counted']:,} of {contacts['planned']:,} contacts followed up{of_looks}")
+    if warning := standing["split"]["warning"]:
+        st.error(warning)
+    _counts(experiment, standing)
+    if standing["results"]:
+        _results(experiment, standing)
+    else:
+        st.info(
+            "No difference is shown yet: looking early and stopping at a lucky moment is how experiments lie. "
+            "The counts above are all there is to see until the planned look."
+        )
+    for limit in standing["limits"]:
+        st.caption(limit)
+
+
+def _counts(experiment: Experiment, standing: Mapping[str, Any]) -> None:
+    rows = [
+        {
+            "Variant": one["name"],
+            "Share": words.percent(one["share"]),
+            "In it": one["entered"],
+            "Had an alert": one["alerted"],
+            "Followed up": one["counted"],
+            "Waiting": one["waiting"],
+            **({"No label": one["uncounted"]} if experiment.metric is Metric.RIGHT_SHARE else {}),
+        }
+        for one in standing["variants"]
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key=f"counts-{experiment.id}")
+    p = standing["split"]["p"]
+    if p is not None and not standing["split"]["warning"]:
+        st.caption("Contacts entered the variants in the planned shares, as far as can be told.")
+
+
+def _results(experiment: Experiment, standing: Mapping[str, Any]) -> None:
+    metric = experiment.metric
+    names = {one.key: one.name for one in experiment.variants}
+    for result in standing["results"]:
+        st.markdown(layout.plain(speak.said(metric, result, names)))
+    shown = [(f"{names[one['variant']]} against {names[one['against']]}", one) for one in standing["results"]]
+    tiers = [(experiment_charts.tier(one["tier"]), one) for one in standing["tiers"]]
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        figure = experiment_charts.differences(metric, [*shown, *tiers])
+        st.plotly_chart(figure, key=f"differences-{experiment.id}", config=charts.CONFIG)
+    with right:
+        rows = [
+            {
+                "Compared": name,
+                "Difference": speak.difference(metric, one["difference"]),
+                "From": speak.difference(metric, one["low"]),
+                "To": speak.difference(metric, one["high"]),
+                names[one["variant"]]: f"{speak.number(metric, one['this']['number'])} of {one['this']['total']:,}",
+                names[one["against"]]: f"{speak.number(metric, one['other']['number'])} of {one['other']['total']:,}",
+            }
+            for name, one in [*shown, *tiers]
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key=f"results-{experiment.id}")
+    if tiers:
+        st.caption("Tiers are told for interest: each alone has fewer contacts than planned, and no more certainty.")
+
+
+def _next(experiment: Experiment, standing: Mapping[str, Any]) -> None:
+    """What to do with a winner."""
+    proven = [one for one in standing["results"] if one["verdict"] != "cannot_tell"]
+    if standing["state"] != "final" or not proven:
+        return
+    where = {
+        Kind.THRESHOLD: "Set it under Thresholds on the Models page.",
+        Kind.MODEL: "Put it into service on the Models page.",
+        Kind.ROUTING: "Set it as the team's strategy.",
+        Kind.HOLDOUT: "Stop the holdout, so that everybody is rung again.",
+    }
+    st.success(f"The planned end is reached and the difference is beyond chance. Next step: {where[experiment.kind]}")
+
+
+def _draft_actions(viewer: Viewer, experiment: Experiment) -> None:
+    if viewer.role is not Role.ADMIN:
+        st.caption("An admin starts it.")
+        return
+    with st.container(horizontal=True):
+        with st.popover("Start …", icon=":material/play_arrow:", width="content"):
+            st.write("From the start on, nothing of it can be changed: not the variants, not the size, not the method.")
+            if st.button("Start it now", key=f"start-{experiment.id}", type="primary"):
+                _tell(experiment_desk.start(viewer, experiment.id), "Started")
+        with st.popover("Delete …", icon=":material/delete:", width="content"):
+            st.write("The draft is gone for good.")
+            if st.button("Delete the draft", key=f"delete-{experiment.id}"):
+                _tell(experiment_desk.remove(viewer, experiment.id), "Deleted")
+
+
+def _stop(viewer: Viewer, experiment: Experiment) -> None:
+    if viewer.role is not Role.ADMIN:
+        return
+    with st.popover("Stop …", icon=":material/stop:", width="content"):
+        st.write(
+            "It cannot go on after this. What is known now is kept as its conclusion; everybody is alerted as before."
+        )
+        reason = st.text_area("Why (kept with the conclusion)", key=f"why-{experiment.id}", max_chars=1000)
+        if st.button("Stop it now", key=f"stop-{experiment.id}", type="primary"):
+            _tell(experiment_desk.stop(viewer, experiment.id, reason), "Stopped")
+
+
+def _tell(done: Any, text: str) -> None:
+    if done.ok:
+        st.toast(text)
+        st.rerun()
+    st.error(done.text)
