@@ -1,5 +1,6 @@
 """Charts in Plotly: every axis says what it is and in what unit, every share carries its interval, and text says it too."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,15 +26,28 @@ def contributions(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=values,
-            y=[_short(row["label"]) for row in shown],
+            y=[_wrapped(row["label"]) for row in shown],
             orientation="h",
             marker_color=[_FOR if value > 0 else _AGAINST for value in values],
-            customdata=[[words.number(row.get("value")), words.odds(row["contribution"])] for row in shown],
+            customdata=[
+                [row.get("here") or words.number(row.get("value")), words.odds(row["contribution"])] for row in shown
+            ],
             hovertemplate="%{y}: %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
         )
     )
-    figure.update_xaxes(title="Weight in log-odds: ← against · for →", zeroline=True)
-    return _laid_out(figure, height=90 + 32 * len(shown), left=8)
+    figure.update_xaxes(zeroline=True, nticks=5)
+    figure.add_annotation(
+        text="Log-odds: ← against · for →",
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=0,
+        xanchor="right",
+        yshift=-44,
+        showarrow=False,
+    )
+    figure = _laid_out(figure, height=100 + 36 * len(shown), left=8)
+    return figure.update_layout(margin_b=50)
 
 
 def volume(rows: Sequence[VolumeRow]) -> go.Figure:
@@ -137,8 +151,9 @@ def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figur
     return _laid_out(figure, height=110 + 34 * len(names))
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= 34 else label[:33] + "…"
+def _wrapped(label: str) -> str:
+    """In lines of a phone's width: labels must leave room for the bars."""
+    return "<br>".join(textwrap.wrap(label, 20, max_lines=3, placeholder=" …"))
 
 
 def _laid_out(figure: go.Figure, *, height: int, legend: bool = False, left: int = 8) -> go.Figure:

@@ -1,12 +1,15 @@
 """Why an alert is where it is: what speaks for and against, how the number is made, what would lower it, and machines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app.ui import charts, layout, words
+from core.errors import Invalid
+from core.scoring.why import described
+from core.signals import definitions
 from core.views import intervals
 from core.views.detail import AlertDetail
 from core.views.recount import Recount
@@ -19,6 +22,10 @@ _SET_RIGHT = {
     "isotonic": "set right range by range by what came of earlier scores",
 }
 _DOCUMENTED = "by the documented curve, until outcomes say otherwise"
+_UNBROKEN = "\u00a0"
+_SMALL = 0.05
+"""Log-odds; a reason below this moves the odds by less than a twentieth."""
+_SIGNALS = frozenset(f"signal_{definition.type.lower()}" for definition in definitions())
 _MOVED = 0.005
 """Confidences closer than this look the same on the screen."""
 
@@ -29,7 +36,7 @@ def render(found: AlertDetail) -> None:
         st.markdown(layout.plain(str(explanation["text"])))
     rows = [row for row in explanation.get("contributions", []) if abs(row.get("contribution", 0.0)) > 1e-9]
     if rows:
-        _contributions(sorted(rows, key=lambda row: -abs(row["contribution"])))
+        _contributions([told(row) for row in sorted(rows, key=lambda row: -abs(row["contribution"]))])
     else:
         st.caption("No single fact stands out.")
     _lowering(found)
@@ -38,14 +45,25 @@ def render(found: AlertDetail) -> None:
 
 
 def _contributions(rows: Sequence[Mapping[str, Any]]) -> None:
-    st.plotly_chart(charts.contributions(rows[:_MOST_BARS]), key="why-chart", config=charts.CONFIG)
+    large = [row for row in rows if abs(row["contribution"]) >= _SMALL] or rows[:1]
+    st.plotly_chart(charts.contributions(large[:_MOST_BARS]), key="why-chart", config=charts.CONFIG)
     with st.expander(f"All {words.plural(len(rows), 'reason')} as a table"):
-        st.caption("Each line moves the odds by its factor; together with where everybody starts they are the score.")
-        st.table(
-            pd.DataFrame(
-                [{"What": row["label"], "Here": here(row), "Odds": words.odds(row["contribution"])} for row in rows]
-            ).set_index("What")
-        )
+        st.caption("Each line multiplies or divides the odds; together with where everybody starts they are the score.")
+        st.table(pd.DataFrame(table(rows)).set_index("What"))
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The reasons as rows; the small ones in one, so that together they are still the score."""
+    large = [row for row in rows if abs(row["contribution"]) >= _SMALL]
+    shown = [{"What": row["label"], "Here": row["here"], "Odds": _factor(row["contribution"])} for row in large]
+    if rest := [row["contribution"] for row in rows if abs(row["contribution"]) < _SMALL]:
+        what = words.plural(len(rest), "smaller reason") + (" together" if len(rest) > 1 else "")
+        shown.append({"What": what, "Here": "", "Odds": _factor(sum(rest))})
+    return shown
+
+
+def _factor(contribution: float) -> str:
+    return words.odds(contribution).removeprefix("odds ").replace(" ", _UNBROKEN)
 
 
 def _lowering(found: AlertDetail) -> None:
@@ -57,10 +75,13 @@ def _lowering(found: AlertDetail) -> None:
     st.table(
         pd.DataFrame(
             [
-                {"If there were": one.text, "Confidence": f"{before} → {words.percent(one.confidence)}"}
+                {
+                    "One change": one.text,
+                    "Confidence": f"{before}{_UNBROKEN}→{_UNBROKEN}{words.percent(one.confidence)}",
+                }
                 for one in lowering
             ]
-        ).set_index("If there were")
+        ).set_index("One change")
     )
 
 
@@ -144,7 +165,38 @@ def machines(of: Recount, *, shown: float) -> str:
     return text
 
 
+def told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A contribution with its label and value as a person reads them: signals are told from the counts they are made of."""
+    label = str(row["label"])
+    if row["feature"] in _SIGNALS:
+        label = f"Signal: {label[:1].lower()}{label[1:]}"
+    return {**row, "label": label, "here": here(row)}
+
+
 def here(row: Mapping[str, Any]) -> str:
-    """The value of a line; of two features that count together, both."""
-    values = row.get("values")
-    return " and ".join(map(words.number, values)) if values else words.number(row.get("value"))
+    """The value of a line with its unit; of two features that count together, both."""
+    names, values = row.get("features"), row.get("values")
+    if names and values:
+        return " and ".join(_valued(name, value) for name, value in zip(names, values, strict=True))
+    return _valued(str(row["feature"]), row.get("value"))
+
+
+def _valued(name: str, value: float | None) -> str:
+    try:
+        unit = described(name).unit
+    except Invalid:  # a line of a rule, which is no feature
+        unit = ""
+    if value is None or unit not in _UNITS:
+        return words.number(value)
+    return _UNITS[unit](value)
+
+
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "share": words.percent,
+    "USD": words.money,
+    "hour": lambda value: f"{value:02.0f}:00 UTC",
+    "times": lambda value: words.plural(round(value), "time"),
+    "days": lambda value: words.plural(round(value), "day"),
+    "years": lambda value: f"{value:.1f} years",
+    "minutes": lambda value: f"{value:.0f} min",
+}

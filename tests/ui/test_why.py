@@ -60,9 +60,42 @@ def test_the_calibrator_is_a_step_of_its_own() -> None:
     assert prior[3]["Step"].startswith("Sells in 180 days: as it is")
 
 
-def test_two_features_that_count_together_show_both_values() -> None:
-    assert why.here({"values": [5.0, None], "value": None}) == "5 and unknown"
-    assert why.here({"value": 0.5}) == "0.5"
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"feature": "value_checks_30d", "value": 9.0}, "9 times"),
+        ({"feature": "loan_to_value", "value": 0.5}, "50%"),
+        ({"feature": "estimated_equity", "value": 785_000.0}, "$785,000"),
+        ({"feature": "years_owned", "value": None}, "unknown"),
+        ({"feature": "outcomes", "value": None}, "unknown"),
+        ({"feature": "a and b", "features": ["searches_30d", "years_owned"], "values": [5.0, None]}, "5 times and unknown"),
+    ],
+)  # fmt: skip
+def test_values_have_their_units(row: dict[str, Any], text: str) -> None:
+    assert why.here(row) == text
+
+
+def test_a_signal_is_told_from_the_count_it_is_made_of_and_small_reasons_are_one_line() -> None:
+    rows = [
+        why.told(
+            {"feature": "market_reports_90d", "label": "Market reports viewed", "value": 5.0, "contribution": 1.0}
+        ),
+        why.told(
+            {
+                "feature": "signal_market_report_views",
+                "label": "Market reports viewed",
+                "value": 0.8,
+                "contribution": -0.7,
+            }
+        ),
+        why.told({"feature": "searches_30d", "label": "Searches", "value": 1.0, "contribution": 0.03}),
+        why.told({"feature": "years_owned", "label": "Years owned", "value": 4.0, "contribution": 0.04}),
+    ]
+    assert [(row["What"], row["Odds"]) for row in why.table(rows)] == [
+        ("Market reports viewed", "×\u00a02.7"),
+        ("Signal: market reports viewed", "÷\u00a02.0"),
+        ("2 smaller reasons together", "×\u00a01.1"),
+    ]
 
 
 @pytest.mark.parametrize(("log_odds", "text"), [(-9.0, "under 0.1%"), (9.0, "over 99%"), (0.0, "50%")])
