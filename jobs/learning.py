@@ -18,15 +18,13 @@ from core import log, settings
 from core.clock import Clock
 from core.db import Database
 from core.errors import Conflict
-from core.learning import acting, examples, fit, loop, memory, registry, targets
+from core.learning import acting, examples, fit, loop, memory, registry, retuning, targets
 from core.learning.examples import Examples
 from core.learning.targets import Target
 from core.settings import Settings
 from jobs import runs, workers
 
 NAME = "retrain"
-REACH = timedelta(days=3 * 365)
-"""Scores older than this teach nothing of today's market."""
 _PR_SET_PDEATHSIG = 1
 _log = log.get(__name__)
 
@@ -42,7 +40,7 @@ def learn(database: Database, configured: Settings, clock: Clock, *, asked: bool
     try:
         with database.read() as session:
             wanted = targets.every(session)
-            collected = examples.collect(session, since=clock.now() - REACH, until=clock.now())
+            collected = examples.collect(session, since=clock.now() - retuning.REACH, until=clock.now())
         said: list[str] = []
         failed: list[str] = []
         for number, target in enumerate(wanted):

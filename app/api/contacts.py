@@ -5,17 +5,26 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, Field, StringConstraints, field_validator
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
 
 from app.api.deps import Caller, Camel, Db, Manager, Now
 from core import people
-from core.errors import Invalid
-from core.people import ContactDetail, ContactRow, HomeRow, TransactionRow
+from core.db import Database
+from core.errors import DoorbellError, Invalid, NotFound
+from core.people import ContactDetail, ContactRow, HomeRow, TransactionRow, transaction_csv
+from core.viewer import Viewer
 from core.views.page import checked_limit, cursor_of, key_of
 
 router = APIRouter(prefix="/contacts", tags=["people"])
 
 _NO_NUL = r"^[^\x00]*$"
 _EARLIEST = date(1600, 1, 1)
+_CHUNK = 500
+"""Imported rows a transaction."""
+_MOST_ERRORS = 200
 
 
 Text16 = Annotated[str, StringConstraints(max_length=16, pattern=_NO_NUL)]
@@ -107,6 +116,20 @@ class TransactionIn(Camel):
     source: Text64 = "api"
 
 
+class RefusedRow(Camel):
+    line: int
+    field: str
+    reason: str
+
+
+class ImportOut(Camel):
+    accepted: int
+    duplicates: int
+    refused: int
+    errors: list[RefusedRow]
+    """The first 200 of those refused."""
+
+
 class TransactionOut(Camel):
     id: str
     user_id: str
@@ -163,6 +186,82 @@ def put_contact(
         detail = people.get_contact(session, viewer, contact_id)
     response.status_code = 201 if created else 200
     return _detail(detail)
+
+
+async def import_transactions(request: Request, db: Db, viewer: Manager, now: Now) -> ImportOut:
+    """A CSV file (the body, or the part `file` of a form) of up to 20,000 rows: contactId, kind, occurredAt, and where known
+    value, id, source. Good rows are kept and the others named by line; the same row again is a duplicate."""
+    raw = await _uploaded(request)
+    return await run_in_threadpool(_import, db, raw, viewer, now)
+
+
+router.post(
+    "/transactions/import",
+    summary="Record what really happened, from a CSV file",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                },
+            },
+        }
+    },
+)(import_transactions)
+
+
+async def _uploaded(request: Request) -> bytes:
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form(max_files=1, max_fields=10) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Invalid("file: send the CSV file as the part called file", fields={"file": "is missing"})
+        return await file.read()
+
+
+def _import(db: Database, raw: bytes, viewer: Viewer, now: datetime) -> ImportOut:
+    """In chunks, so that the write lock is never held for long; a file sent again goes on where the last one ended."""
+    rows, wrong = people.transaction_csv.read(raw, now=now)
+    refused = [RefusedRow(line=each.line, field=each.field, reason=each.reason) for each in wrong]
+    accepted = duplicates = 0
+    for first in range(0, len(rows), _CHUNK):
+        chunk = rows[first : first + _CHUNK]
+        with db.write() as session:
+            within = people.within_reach(session, viewer, {row.contact_id for row in chunk})
+            for row in chunk:
+                try:
+                    if row.contact_id not in within:
+                        raise NotFound("there is no such contact")
+                    stored = _keep(session, row, viewer=viewer, now=now)
+                except DoorbellError as error:
+                    field = "contactId" if isinstance(error, NotFound) else "id"
+                    refused.append(RefusedRow(line=row.line, field=field, reason=error.detail))
+                    continue
+                accepted, duplicates = accepted + stored, duplicates + (not stored)
+    refused.sort(key=lambda each: each.line)
+    return ImportOut(accepted=accepted, duplicates=duplicates, refused=len(refused), errors=refused[:_MOST_ERRORS])
+
+
+def _keep(session: Session, row: transaction_csv.Row, *, viewer: Viewer, now: datetime) -> bool:
+    _, stored = people.record_transaction(
+        session,
+        row.id,
+        contact_id=row.contact_id,
+        kind=row.kind,
+        occurred_at=row.occurred_at,
+        value=row.value,
+        source=row.source,
+        actor_id=viewer.user_id or None,
+        now=now,
+    )
+    return stored
 
 
 @router.post("/{contact_id}/transactions", status_code=201, summary="Record what really happened")

@@ -10,13 +10,15 @@ from core.learning.fit import Trained
 from core.learning.loop import Material, Verdict
 
 
-def act(session: Session, material: Material, verdict: Verdict, *, now: datetime) -> None:
-    """Carry out a verdict on what is deployed or in shadow.
+def act(
+    session: Session, material: Material, verdict: Verdict, *, actor_id: str | None = None, now: datetime
+) -> str | None:
+    """Carry out a verdict on what is deployed or in shadow; the id of the version it made or moved.
 
     Raises:
         Conflict: somebody deployed another version since it was decided; nothing is changed.
     """
-    intent = material.target.intent
+    intent, version_id = material.target.intent, verdict.version_id
     if verdict.version_id is not None and verdict.look is not None:
         row = session.get_one(ModelVersion, verdict.version_id)
         row.metrics = {**row.metrics, "looks": [*row.metrics.get("looks", ()), dict(verdict.look)]}
@@ -32,12 +34,15 @@ def act(session: Session, material: Material, verdict: Verdict, *, now: datetime
             probability=verdict.shifts.get("probability", 0.0),
             confidence=verdict.shifts.get("confidence", 0.0),
             replaces=verdict.replaces,
+            actor_id=actor_id,
             note=verdict.sentence,
             now=now,
         )
+        version_id = row.id
         row.trained_on = {**row.trained_on, "recalibratedUntil": verdict.until}
         _tell(session, intent, row.id, verdict.sentence, now=now)
     keep(session, material, verdict, now=now)
+    return version_id
 
 
 def admit(

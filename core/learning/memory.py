@@ -15,7 +15,8 @@ LEASE = timedelta(minutes=30)
 """Longer than one intent takes; renewed with each. A killed process's lease runs out, or is taken on its own machine."""
 NIGHT = 2
 """The hour, in the team's time zone, from which the night's training may begin."""
-_RUNS, _LEASE = "learning", "learning.lease"
+LEASE_KEY = "learning.lease"
+_RUNS = "learning"
 
 
 def due(session: Session, *, zone: str, now: datetime) -> bool:
@@ -79,17 +80,17 @@ def remember(session: Session, intent: str, *, now: datetime, **values: Any) -> 
 
 def take_lease(session: Session, me: str, *, is_dead: Callable[[str], bool], now: datetime) -> bool:
     """Whether `me` may learn: nobody else does, or their time has run out, or their process is gone."""
-    value = _locked(session, _LEASE, now=now)
+    value = _locked(session, LEASE_KEY, now=now)
     holder = value.get("by")
     if holder not in (None, me) and datetime.fromisoformat(value["until"]) > now and not is_dead(holder):
         return False
-    _write(session, _LEASE, {"by": me, "until": (now + LEASE).isoformat()}, now=now)
+    _write(session, LEASE_KEY, {"by": me, "until": (now + LEASE).isoformat()}, now=now)
     return True
 
 
 def give_back_lease(session: Session, me: str) -> None:
-    if _read(session, _LEASE).get("by") == me:
-        session.execute(delete(Setting).where(Setting.key == _LEASE))
+    if _read(session, LEASE_KEY).get("by") == me:
+        session.execute(delete(Setting).where(Setting.key == LEASE_KEY))
 
 
 def _last_night(zone: ZoneInfo, now: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """Contacts as read: frozen rows, scoped by the viewer, paged by key."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -74,6 +74,11 @@ def get_contact(session: Session, viewer: Viewer, contact_id: str) -> ContactDet
         raise NotFound(f"no contact {contact_id}")
     homes = session.execute(select(*_HOME).where(Property.contact_id == contact_id).order_by(Property.id))
     return ContactDetail(contact=ContactRow(**row._mapping), homes=tuple(HomeRow(**home._mapping) for home in homes))
+
+
+def within_reach(session: Session, viewer: Viewer, contact_ids: Collection[str]) -> set[str]:
+    """Those of these contacts that exist and that this viewer may see."""
+    return set(session.scalars(select(Contact.id).where(Contact.id.in_(contact_ids), contact_scope(viewer))))
 
 
 def check_reach(session: Session, viewer: Viewer, contact_id: str) -> None:
