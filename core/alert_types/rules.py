@@ -23,7 +23,7 @@ OPERATORS: dict[str, str] = {
     "between": "is between",
     "in": "is one of",
     "not_in": "is none of",
-    "exists": "is known",
+    "exists": "is present",
 }
 """Operator to its words."""
 
@@ -51,7 +51,7 @@ class Condition:
     def says(self) -> str:
         """As in "Value checks is above 3"."""
         if self.operator == "exists":
-            return f"{self.field.label} is {'known' if self.value else 'unknown'}"
+            return f"{self.field.label} is {'present' if self.value else 'missing'}"
         return f"{self.field.label} {OPERATORS[self.operator]} {_shown(self.value, self.field)}"
 
 
@@ -100,6 +100,18 @@ def holding(node: Node, facts: Facts) -> list[tuple[Condition, bool]]:
     if node.kind == "not":
         return [(condition, False) for condition in conditions_of(node.members[0]) if not condition.holds(facts)]
     return [each for member in node.members if member.holds(facts) for each in holding(member, facts)]
+
+
+def in_words(node: Node, *, inside: bool = False) -> str:
+    """The whole rule as one line: "Signal: insurance claim is present, and Value checks is above 0"."""
+    if isinstance(node, Condition):
+        return node.says
+    if node.kind == "not":
+        return f"not ({in_words(node.members[0])})"
+    if len(node.members) == 1:
+        return in_words(node.members[0], inside=inside)
+    joined = (", and " if node.kind == "all" else ", or ").join(in_words(one, inside=True) for one in node.members)
+    return f"({joined})" if inside else joined
 
 
 def refusal(at: str, why: str) -> Invalid:
