@@ -5,7 +5,7 @@ something that never happened, and facts nobody told us are missing.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isnan, nan
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from core import history as histories
 from core.history import DOCUMENT_KINDS, History
+from core.scoring.columns import DEVICES, MICROSECOND, Columns, Floats, distinct, over
 from core.scoring.registry import Feature, Group, Registry
 from core.signals import OpenSignal, definitions
 from core.words import SignalCategory
@@ -35,9 +36,18 @@ def vector(history: History, open_signals: Sequence[OpenSignal], *, now: datetim
 def vectors(
     of: Mapping[str, History], open_signals: Mapping[str, Sequence[OpenSignal]], *, now: datetime
 ) -> NDArray[np.float64]:
-    """(contacts, features), in the mapping's order; each row is that contact's `vector`."""
-    rows = [vector(history, open_signals.get(contact_id, ()), now=now) for contact_id, history in of.items()]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
+    """(contacts, features), in the mapping's order; each row is that contact's `vector`, to the last bit."""
+    seen = Columns(of.values(), now=now)
+    found = np.empty((seen.size, len(FEATURES)))
+    at = 0
+    for group in REGISTRY.groups:
+        to = at + len(group.features)
+        if group.many is not None:
+            found[:, at:to] = np.stack(group.many(seen), axis=1)
+        elif of:
+            found[:, at:to] = [group.values(past, open_signals.get(key, ()), now) for key, past in of.items()]
+        at = to
+    return found
 
 
 def index(name: str) -> int:
@@ -70,6 +80,16 @@ def _documents(history: History, _signals: Sequence[OpenSignal], now: datetime) 
     )
 
 
+def _many_documents(seen: Columns) -> Sequence[Floats]:
+    return (
+        seen.human("document_access", days=MONTH),
+        seen.human("document_download", days=MONTH),
+        seen.human("document_share", days=MONTH),
+        seen.human("document_access", days=QUARTER) / WEEKS_IN_QUARTER,
+        seen.newest(DOCUMENT_KINDS),
+    )
+
+
 def _email(history: History, _signals: Sequence[OpenSignal], now: datetime) -> tuple[float, ...]:
     today = histories.today(now)
     human = history.human
@@ -82,6 +102,16 @@ def _email(history: History, _signals: Sequence[OpenSignal], now: datetime) -> t
     )
 
 
+def _many_emails(seen: Columns) -> Sequence[Floats]:
+    sent = seen.human("email_sent", days=QUARTER)
+    return (
+        np.minimum(1.0, over(seen.human("email_open", days=QUARTER), sent)),
+        np.minimum(1.0, over(seen.human("email_click", days=QUARTER), sent)),
+        seen.human("refinance_click", days=QUARTER),
+        seen.human("market_report", days=QUARTER),
+    )
+
+
 LONGEST_VISIT = 240
 """Minutes; a session that seems longer has a wrong clock or a reused id in it, and its length is unknown."""
 
@@ -89,20 +119,45 @@ LONGEST_VISIT = 240
 def _platform(history: History, _signals: Sequence[OpenSignal], now: datetime) -> tuple[float, ...]:
     today = histories.today(now)
     human = history.human
-    lengths = [(last - start).total_seconds() / 60 for start, last in history.sessions]
-    minutes = [length for length in lengths if length <= LONGEST_VISIT]
+    lengths = [last - start for start, last in history.sessions]
+    known = [length for length in lengths if length <= _LONGEST_VISIT]
     return (
         human("value_check", today, days=MONTH),
         human("calculator", today, days=MONTH),
         human("comparable", today, days=MONTH),
         len(lengths),
-        sum(minutes) / len(minutes) if minutes else nan,
+        sum(known, timedelta()) // MICROSECOND / (len(known) * _MINUTE) if known else nan,
         human("profile_update", today, days=MONTH),
         human("property_view", today, days=MONTH),
         human("search", today, days=MONTH),
         human("buying_calculator", today, days=MONTH),
         human("refinance_calculator", today, days=MONTH),
         human("investment_research", today, days=MONTH),
+    )
+
+
+_LONGEST_VISIT = timedelta(minutes=LONGEST_VISIT)
+_MINUTE = timedelta(minutes=1) // MICROSECOND
+
+
+def _many_platforms(seen: Columns) -> Sequence[Floats]:
+    who, _, length = seen.sessions
+    known = length <= _LONGEST_VISIT // MICROSECOND
+    return (
+        *(seen.human(kind, days=MONTH) for kind in ("value_check", "calculator", "comparable")),
+        seen.add(who),
+        over(seen.add(who[known], length[known]), seen.add(who[known]) * _MINUTE),
+        *(
+            seen.human(kind, days=MONTH)
+            for kind in (
+                "profile_update",
+                "property_view",
+                "search",
+                "buying_calculator",
+                "refinance_calculator",
+                "investment_research",
+            )
+        ),
     )
 
 
@@ -148,6 +203,25 @@ def _pattern(history: History, _signals: Sequence[OpenSignal], now: datetime) ->
         float(min(hours, key=lambda hour: (-hours[hour], hour))) if hours else nan,
         DEVICE_CODES[min(devices, key=lambda device: (-devices[device], device))] if devices else nan,
     )
+
+
+def _many_patterns(seen: Columns) -> Sequence[Floats]:
+    who, age, hour, count = seen.visits
+    last = np.full(seen.size, np.inf)
+    np.minimum.at(last, who[age >= 0], age[age >= 0].astype(np.float64))
+    recent = (age >= 0) & (age < QUARTER)
+    peak, came = seen.most(who[recent], hour[recent], count[recent], kinds=24)
+    told = recent & (seen.devices >= 0)
+    device, known = seen.most(who[told], seen.devices[told], count[told], kinds=len(DEVICES))
+    return (
+        np.where(np.isinf(last), nan, last),
+        seen.add(distinct(who[recent], age[recent])[0]) / WEEKS_IN_QUARTER,
+        np.where(came, peak, nan),
+        np.where(known, _DEVICE_CODES[device], nan),
+    )
+
+
+_DEVICE_CODES = np.array([DEVICE_CODES[device] for device in DEVICES])
 
 
 def _life(history: History, _signals: Sequence[OpenSignal], _now: datetime) -> tuple[float, ...]:
@@ -208,6 +282,7 @@ REGISTRY = Registry()
 REGISTRY.register(
     Group(
         values=_documents,
+        many=_many_documents,
         features=(
             _counted(
                 "document_accesses_30d",
@@ -253,6 +328,7 @@ REGISTRY.register(
 REGISTRY.register(
     Group(
         values=_email,
+        many=_many_emails,
         features=(
             Feature(
                 name="email_open_rate_90d",
@@ -292,6 +368,7 @@ REGISTRY.register(
 REGISTRY.register(
     Group(
         values=_platform,
+        many=_many_platforms,
         features=(
             _counted(
                 "value_checks_30d",
@@ -396,6 +473,7 @@ REGISTRY.register(
 REGISTRY.register(
     Group(
         values=_pattern,
+        many=_many_patterns,
         features=(
             Feature(
                 name="days_since_visit",

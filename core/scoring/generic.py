@@ -7,7 +7,7 @@ because both only add whole numbers and divide once. Everything is point in time
 |---|---|
 | `count:NAME:Nd` | how often a human did NAME in N days (today and the N - 1 UTC days before it) |
 | `share:NAME:Nd` | that, of all a human did in N days (at most 1); missing when nothing was done |
-| `recency:NAME` | days since a human last did NAME; missing when never |
+| `recency:NAME`, `first:NAME` | days since a human last did NAME, and first (within half a year); missing when never |
 | `events:Nd` | everything a human did, mails opened not counted |
 | `days_active:Nd` | days with at least one of those |
 | `hour_mean:Nd` | mean hour of the day (UTC) of those |
@@ -24,10 +24,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from math import nan
-from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -35,10 +33,7 @@ from core import errors, fairness, history, own_names
 from core.db.tables import Rollup
 from core.history import KINDS, REACH_DAYS, SESSION_DAYS, History
 from core.scoring import features
-
-T = TypeVar("T")
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from core.scoring.columns import MICROSECOND, Columns, Floats, Ints, distinct, over, within
 
 WINDOWS = (7, 30, 90)
 FEWEST_CONTACTS = 5
@@ -57,11 +52,10 @@ ALWAYS = (
 )
 """What is worth having whatever a team's events are."""
 
-_OF_A_NAME = ("count", "share", "recency")
+_OF_A_NAME = ("count", "share", "recency", "first")
 _OF_SESSIONS = ("sessions", "minutes")
-_WITHOUT_WINDOW = ("recency", "gap_last", "first_seen_days")
+_WITHOUT_WINDOW = ("recency", "first", "gap_last", "first_seen_days")
 _HOUR_OF_DAY = 24
-_MICROSECOND = timedelta(microseconds=1)
 _LONGEST_VISIT = timedelta(minutes=features.LONGEST_VISIT)
 
 
@@ -108,7 +102,7 @@ def values(of: History, names: Sequence[str], *, now: datetime | None = None) ->
 def matrix(of: Iterable[History], names: Sequence[str], *, now: datetime | None = None) -> Floats:
     """(contacts, names): each row is that contact's `values`."""
     wanted = [parse(name) for name in names]
-    seen = _Seen(list(of), {each.kind for each in wanted if each.kind}, now)
+    seen = Columns(of, now=now)
     found = np.empty((seen.size, len(wanted)))
     for column, each in enumerate(wanted):
         found[:, column] = _MANY[each.what](seen, each)
@@ -119,7 +113,7 @@ def discover(of: Iterable[History], *, most: int = 30) -> tuple[str, ...]:
     """The features worth having for what these contacts do.
 
     Args:
-        most: own event names at most, those that most contacts did; each brings five features.
+        most: own event names at most, those that most contacts did; each brings six features.
     """
     contacts: Counter[str] = Counter()
     for each in of:
@@ -153,7 +147,7 @@ def _worth(contacts: Counter[str], most: int) -> tuple[str, ...]:
     return (
         *(f"count:{name}:{days}d" for name in names for days in WINDOWS),
         *(f"share:{name}:90d" for name in names),
-        *(f"recency:{name}" for name in names),
+        *(f"{what}:{name}" for what in ("recency", "first") for name in names),
         *ALWAYS,
     )
 
@@ -189,9 +183,17 @@ def _share(of: History, asked: Generic, now: datetime) -> float:
 
 
 def _recency(of: History, asked: Generic, now: datetime) -> float:
+    return min(_ages(of, asked, now), default=nan)
+
+
+def _first(of: History, asked: Generic, now: datetime) -> float:
+    return max(_ages(of, asked, now), default=nan)
+
+
+def _ages(of: History, asked: Generic, now: datetime) -> list[int]:
+    """How many days ago each of the days lies on which a human did it."""
     today = history.today(now)
-    days = [today - row[0] for row in of.days.get(asked.kind, ()) if row[1] > 0 and 0 <= today - row[0] < asked.days]
-    return min(days) if days else nan
+    return [today - row[0] for row in of.days.get(asked.kind, ()) if row[1] > 0 and 0 <= today - row[0] < asked.days]
 
 
 def _recent_visits(of: History, days: int, now: datetime) -> list[tuple[int, int, int]]:
@@ -239,7 +241,7 @@ def _sessions(of: History, asked: Generic, now: datetime) -> float:
 
 
 def _minutes(of: History, asked: Generic, now: datetime) -> float:
-    known = [length // _MICROSECOND for length in _lengths(of, asked.days, now) if length <= _LONGEST_VISIT]
+    known = [length // MICROSECOND for length in _lengths(of, asked.days, now) if length <= _LONGEST_VISIT]
     return sum(known) / (len(known) * 60_000_000) if known else nan
 
 
@@ -251,6 +253,7 @@ _ONE: dict[str, Callable[[History, Generic, datetime], float]] = {
     "count": _count,
     "share": _share,
     "recency": _recency,
+    "first": _first,
     "events": _events,
     "days_active": _days_active,
     "hour_mean": _hour_mean,
@@ -262,124 +265,52 @@ _ONE: dict[str, Callable[[History, Generic, datetime], float]] = {
 }
 
 
-class _Seen:
-    """What many contacts did, as columns; `who` is a contact's row and `age` days before its today."""
-
-    def __init__(self, of: Sequence[History], kinds: set[str], now: datetime | None) -> None:
-        instants = [now or each.now for each in of]
-        todays = [history.today(instant) for instant in instants]
-        self.size = len(of)
-        self.first_seen: Floats = np.array(
-            [nan if each.first_day is None else today - each.first_day for each, today in zip(of, todays, strict=True)]
-        )
-        who, visits = _flat([each.visits for each in of])
-        day, hour, _, count = _taken_apart(visits, 4)
-        self.visits: Ints = np.stack([who, _ages(who, day, todays), _ints(hour), _ints(count)])
-        who, sessions = _flat([each.sessions for each in of])
-        lengths = [
-            ((instants[row] - start) // _MICROSECOND, (last - start) // _MICROSECOND)
-            for row, (start, last) in zip(who.tolist(), sessions, strict=True)
-        ]
-        ago, length = _taken_apart(lengths, 2)
-        self.lengths: Ints = np.stack([who, _ints(ago), _ints(length)])
-        self.done: dict[str, Ints] = {}
-        for kind in kinds:
-            who, rows = _flat([each.days.get(kind, ()) for each in of])
-            day, human, _ = _taken_apart(rows, 3)
-            self.done[kind] = np.stack([who, _ages(who, day, todays), _ints(human)])
-
-    def add(self, who: Ints, amount: Ints | None = None) -> Floats:
-        """Sums per contact; whole numbers, so exact."""
-        return np.bincount(who, amount, minlength=self.size).astype(np.float64)
-
-    def active_hours(self, days: int) -> tuple[Ints, Ints]:
-        """(contact, hours before the end of its today), each pair once, a contact's newest hour first."""
-        who, age, hour, _ = _within(self.visits, days)
-        return _distinct(who, age * _HOUR_OF_DAY - hour + _HOUR_OF_DAY)
+def _counts(seen: Columns, asked: Generic) -> Floats:
+    return seen.human(asked.kind, days=asked.days)
 
 
-def _flat(of: Sequence[Sequence[T]]) -> tuple[Ints, list[T]]:
-    """Whose each row is, and the rows of all, one contact after the other."""
-    who = np.repeat(np.arange(len(of)), [len(rows) for rows in of])
-    return who, [row for rows in of for row in rows]
+def _shares(seen: Columns, asked: Generic) -> Floats:
+    return np.minimum(1.0, over(_counts(seen, asked), _all_events(seen, asked)))
 
 
-def _taken_apart(rows: Sequence[Sequence[Any]], width: int) -> Sequence[Sequence[Any]]:
-    """A tuple a column; column by column numpy reads a list of rows four times as fast."""
-    return list(zip(*rows, strict=True)) or [()] * width
+def _recencies(seen: Columns, asked: Generic) -> Floats:
+    return seen.newest([asked.kind], days=asked.days)
 
 
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, dtype=np.int64)
+def _firsts(seen: Columns, asked: Generic) -> Floats:
+    who, age, human = within(seen.done(asked.kind), asked.days)
+    found = np.full(seen.size, nan)
+    np.fmax.at(found, who[human > 0], age[human > 0].astype(np.float64))
+    return found
 
 
-def _ages(who: Ints, day: Sequence[int], todays: Sequence[int]) -> Ints:
-    ages: Ints = _ints(todays)[who] - _ints(day)
-    return ages
-
-
-def _distinct(who: Ints, number: Ints) -> tuple[Ints, Ints]:
-    """Each pair of a contact and a number (0 or more) once, ascending; sorted as one number (np.unique takes ten times as long)."""
-    width = int(number.max(initial=0)) + 1
-    pairs = np.sort(who * width + number)
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-    return pairs // width, pairs % width
-
-
-def _within(columns: Ints, days: int) -> Ints:
-    """Those whose age, the second column, is 0 to days - 1."""
-    return columns[:, (columns[1] >= 0) & (columns[1] < days)]
-
-
-def _over(above: Floats, below: Floats) -> Floats:
-    """The quotient, NaN where there is nothing to divide by."""
-    found: Floats = np.full(len(above), nan)
-    return np.divide(above, below, out=found, where=below > 0)
-
-
-def _counts(seen: _Seen, asked: Generic) -> Floats:
-    who, _, human = _within(seen.done[asked.kind], asked.days)
-    return seen.add(who, human)
-
-
-def _shares(seen: _Seen, asked: Generic) -> Floats:
-    return np.minimum(1.0, _over(_counts(seen, asked), _all_events(seen, asked)))
-
-
-def _recencies(seen: _Seen, asked: Generic) -> Floats:
-    who, age, human = _within(seen.done[asked.kind], asked.days)
-    newest = np.full(seen.size, np.inf)
-    np.minimum.at(newest, who[human > 0], age[human > 0].astype(np.float64))
-    return np.where(np.isinf(newest), nan, newest)
-
-
-def _all_events(seen: _Seen, asked: Generic) -> Floats:
-    who, _, _, count = _within(seen.visits, asked.days)
+def _all_events(seen: Columns, asked: Generic) -> Floats:
+    who, _, _, count = within(seen.visits, asked.days)
     return seen.add(who, count)
 
 
-def _active_days(seen: _Seen, asked: Generic) -> Floats:
-    who, age, _, _ = _within(seen.visits, asked.days)
-    return seen.add(_distinct(who, age)[0])
+def _active_days(seen: Columns, asked: Generic) -> Floats:
+    who, age, _, _ = within(seen.visits, asked.days)
+    return seen.add(distinct(who, age)[0])
 
 
-def _mean_hours(seen: _Seen, asked: Generic) -> Floats:
-    who, _, hour, count = _within(seen.visits, asked.days)
-    return _over(seen.add(who, hour * count), seen.add(who, count))
+def _mean_hours(seen: Columns, asked: Generic) -> Floats:
+    who, _, hour, count = within(seen.visits, asked.days)
+    return over(seen.add(who, hour * count), seen.add(who, count))
 
 
-def _mean_gaps(seen: _Seen, asked: Generic) -> Floats:
+def _mean_gaps(seen: Columns, asked: Generic) -> Floats:
     who, hours = seen.active_hours(asked.days)
     first = np.flatnonzero(np.diff(who, prepend=-1))
     found = np.full(seen.size, nan)
     if len(who):
         last = np.append(first[1:], len(who)) - 1
         gaps = (last - first) * _HOUR_OF_DAY
-        found[who[first]] = _over((hours[last] - hours[first]).astype(np.float64), gaps.astype(np.float64))
+        found[who[first]] = over((hours[last] - hours[first]).astype(np.float64), gaps.astype(np.float64))
     return found
 
 
-def _last_gaps(seen: _Seen, asked: Generic) -> Floats:
+def _last_gaps(seen: Columns, asked: Generic) -> Floats:
     who, hours = seen.active_hours(asked.days)
     found = np.full(seen.size, nan)
     first = np.flatnonzero(np.diff(who, prepend=-1))
@@ -389,24 +320,25 @@ def _last_gaps(seen: _Seen, asked: Generic) -> Floats:
     return found
 
 
-def _recent_lengths(seen: _Seen, days: int) -> Ints:
-    return _within(seen.lengths, timedelta(days=days) // _MICROSECOND)
+def _recent_lengths(seen: Columns, days: int) -> Ints:
+    return within(seen.sessions, timedelta(days=days) // MICROSECOND)
 
 
-def _session_counts(seen: _Seen, asked: Generic) -> Floats:
+def _session_counts(seen: Columns, asked: Generic) -> Floats:
     return seen.add(_recent_lengths(seen, asked.days)[0])
 
 
-def _mean_minutes(seen: _Seen, asked: Generic) -> Floats:
+def _mean_minutes(seen: Columns, asked: Generic) -> Floats:
     who, _, length = _recent_lengths(seen, asked.days)
-    known = length <= _LONGEST_VISIT // _MICROSECOND
-    return _over(seen.add(who[known], length[known]), seen.add(who[known]) * 60_000_000)
+    known = length <= _LONGEST_VISIT // MICROSECOND
+    return over(seen.add(who[known], length[known]), seen.add(who[known]) * 60_000_000)
 
 
-_MANY: dict[str, Callable[[_Seen, Generic], Floats]] = {
+_MANY: dict[str, Callable[[Columns, Generic], Floats]] = {
     "count": _counts,
     "share": _shares,
     "recency": _recencies,
+    "first": _firsts,
     "events": _all_events,
     "days_active": _active_days,
     "hour_mean": _mean_hours,

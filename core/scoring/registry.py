@@ -6,9 +6,11 @@ from datetime import datetime
 
 from core import errors, fairness
 from core.history import History
+from core.scoring.columns import Columns, Floats
 from core.signals import OpenSignal
 
 Values = Callable[[History, Sequence[OpenSignal], datetime], tuple[float, ...]]
+Many = Callable[[Columns], Sequence[Floats]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,8 @@ class Group:
 
     features: tuple[Feature, ...]
     values: Values
+    many: Many | None = None
+    """The same for many contacts, (contacts,) a feature; None where one by one is as fast."""
 
 
 class Registry:

@@ -23,6 +23,8 @@ NAMES = (
     *(f"{what}:{name}:{days}d" for what in ("count", "share") for name in ("tour", "calculator") for days in (7, 90)),
     "recency:tour",
     "recency:calculator",
+    "first:tour",
+    "first:never done",
     "recency:never done",
     "hour_mean:1d",
     "gap_mean:180d",
@@ -40,8 +42,14 @@ def test_counts_recency_and_share_of_an_own_name() -> None:
         *times(1, event_name="open-house-tour", now=NOW, days_ago=20),
         *times(3, event_name="value_check", now=NOW, days_ago=3),
     ]
-    names = ("count:open_house_tour:7d", "count:open_house_tour:30d", "recency:Open House Tour", "share:value_check:7d")
-    assert _one(happened, *names) == [2, 3, 2, 3 / 5]
+    names = (
+        "count:open_house_tour:7d",
+        "count:open_house_tour:30d",
+        "recency:Open House Tour",
+        "first:open_house_tour",
+        "share:value_check:7d",
+    )
+    assert _one(happened, *names) == [2, 3, 2, 20, 3 / 5]
 
 
 def test_visits_give_hours_gaps_and_active_days() -> None:
