@@ -148,7 +148,7 @@ def _plain(value: Any) -> Any:
 
 def _term(stored: Mapping[str, Any]) -> Term:
     term = Term(
-        edges=tuple(array("f", map(float, stored["edges"]))),
+        edges=tuple(_narrow(np.array(stored["edges"], dtype=np.float64)).tolist()),
         values=tuple(map(float, stored["values"])),
         variances=tuple(map(float, stored["variances"])),
         missing=float(stored["missing"]),
@@ -179,8 +179,9 @@ def _trees(stored: Any) -> Trees | None:
 
 def _narrow(edges: Floats) -> Floats:
     near = edges.astype(np.float32)
-    # The smallest such number that is not below the edge: an edge a hair above a value must stay above it.
-    return np.where(near < edges, np.nextafter(near, np.float32(np.inf)), near).astype(np.float64)
+    # Boosting puts an edge one 64-bit step above a value ("up to 3" goes left): it must stay above it in 32 bits too.
+    hair = (near < edges) & (edges - near <= 4 * np.spacing(np.abs(edges)))
+    return np.where(hair, np.nextafter(near, np.float32(np.inf)), near).astype(np.float64)
 
 
 class _Grove:
