@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.orm import Session
 
 from core import delivery, log, scoring
 from core.clock import Clock
@@ -37,6 +38,7 @@ class Process:
         self._name = workers.own_name()
         self._parking = Parking()
         self._world: World | None = None
+        self._told: scoring.Models | None = None
         self._errors: dict[str, str] = {}
         self._loops: list[Loop] = []
         self._sending: Sending | None = None
@@ -125,9 +127,19 @@ class Process:
         with self._database.write() as session:
             runs.started(session, runs.HEARTBEAT, now=self._started_at)
             runs.finished(session, runs.HEARTBEAT, error=error, message=self._name, now=now)
+            told = self._tell_models(session, now=now)
+        self._told = told
         self._errors.clear()
         self.stop.wait(BEAT)
         return True
+
+    def _tell_models(self, session: Session, *, now: datetime) -> scoring.Models | None:
+        """Write which models decide, and which of them would not load, for /ready; only when that changed."""
+        models = self._world.models if self._world else None
+        if models is not None and models is not self._told:
+            wrong = "; ".join(f"{intent}: {reason}" for intent, reason in models.wrong.items())
+            runs.finished(session, runs.MODELS, error=wrong or None, message=str(models.version), now=now)
+        return models
 
     def _failed(self, loop: str, error: BaseException) -> None:
         self._errors[loop] = f"{loop}: {type(error).__name__}: {error}"[:500]

@@ -18,7 +18,7 @@ from core.db import Database
 from core.db.tables import Alert
 from core.errors import NotFound
 from core.pipeline import Decided, World
-from core.scoring import Scored
+from core.scoring import Models, Scored
 from core.viewer import Viewer, alert_scope
 from core.views import feed, model_performance
 from core.views.feed import Filters
@@ -118,6 +118,12 @@ def reload(db: Db, viewer: Admin, now: Now) -> Response:
         )
         rows = model_performance.model_performance(session, viewer)
     return shapes.answer({"version": number, "deployed": {row.intent: row.version for row in rows}})
+
+
+def served_models(db: Database) -> Models | None:
+    """What this process scores requests with; None until it was first asked to."""
+    line = _lines.get(db)
+    return line.world.models if line is not None and line.world is not None else None
 
 
 def _line(db: Database) -> _Line:

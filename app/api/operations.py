@@ -11,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.api.alert_scoring import served_models
 from app.runtime import Runtime
-from core import changes
+from core import changes, versions
 from core.db.migrate import is_current
 from core.db.tables import Alert, Delivery, Event, JobRun
 
 _HEARTBEAT = "heartbeat"
+_MODELS = "models served"
 _SILENT_AFTER = timedelta(seconds=30)
 _MOST_LAG = 1_000
 """Changes the sockets may be behind the table."""
@@ -32,10 +34,10 @@ def routes(runtime: Runtime, gauges: Gauges) -> list[Route]:
         return _json({"status": "ok", "uptimeSeconds": round(time.monotonic() - started)})
 
     async def ready(_request: Request) -> Response:
-        checks = await run_in_threadpool(_checks, runtime, gauges().get("feed_last_id"))
+        checks, models = await run_in_threadpool(_checks, runtime, gauges().get("feed_last_id"))
         able = checks["database"] == "ok" and checks["migrations"] == "ok"
         status = "ok" if all(value == "ok" for value in checks.values()) else "degraded" if able else "unavailable"
-        return _json({"status": status, "checks": checks}, 200 if able else 503)
+        return _json({"status": status, "checks": checks, "models": models}, 200 if able else 503)
 
     async def metrics(_request: Request) -> Response:
         numbers = await run_in_threadpool(_numbers, runtime)
@@ -46,23 +48,35 @@ def routes(runtime: Runtime, gauges: Gauges) -> list[Route]:
     return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]
 
 
-def _checks(runtime: Runtime, last: float | None) -> dict[str, str]:
-    """Each check with "ok" or what is wrong."""
-    checks = {"database": "ok", "migrations": "ok", "jobs": "ok", "feed": "ok"}
+def _checks(runtime: Runtime, last: float | None) -> tuple[dict[str, str], dict[str, int | None]]:
+    """Each check with "ok" or what is wrong, and the version of the models that is current and that each process serves."""
+    checks = {"database": "ok", "migrations": "ok", "jobs": "ok", "feed": "ok", "models": "ok"}
+    models: dict[str, int | None] = {}
     try:
         if not is_current(runtime.database):
             checks["migrations"] = "the schema is older or newer than this program"
-            return checks
+            return checks, models
         with runtime.database.read() as session:
             seen = session.scalar(select(JobRun.finished_at).where(JobRun.name == _HEARTBEAT))
+            served = session.execute(select(JobRun.message, JobRun.error).where(JobRun.name == _MODELS)).one_or_none()
             newest = changes.newest_id(session)
+            current = versions.number(session, "models")
     except Exception as error:  # whatever it is, the answer is "not ready" and not a 500
         checks["database"] = type(error).__name__
-        return checks
+        return checks, models
     checks["jobs"] = _heartbeat(seen, runtime.clock.now())
     if last is not None and newest - last > _MOST_LAG:
         checks["feed"] = f"{newest - last:.0f} changes behind"
-    return checks
+    here = served_models(runtime.database)
+    wrong = (served.error if served else None) or (here and "; ".join(here.wrong.values()))
+    if wrong:
+        checks["models"] = f"{wrong} (the last good one goes on serving)"
+    models = {
+        "current": current,
+        "jobs": int(served.message) if served and served.message.isdecimal() else None,
+        "web": here.version if here else None,
+    }
+    return checks, models
 
 
 def _heartbeat(seen: datetime | None, now: datetime) -> str:

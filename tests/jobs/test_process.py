@@ -7,7 +7,7 @@ from threading import Event
 
 from sqlalchemy import func, select
 
-from core import events
+from core import events, versions
 from core.clock import SystemClock
 from core.db import Database
 from core.db.tables import Delivery, JobRun
@@ -39,6 +39,7 @@ def test_it_decides_sends_and_beats_and_ends_when_asked(database: Database, tmp_
                 events.record(session, [events.parse(raw, now=now)], now=now)
                 told(session, now=now)
             eventually(lambda: _processed(database) and len(mail.mails) == 1)
+            eventually(lambda: _tells_its_models(database))
             asked = time.monotonic()
             assert processes.terminate("jobs", timeout=30) == 0, processes.log("jobs")
             assert time.monotonic() - asked < 5
@@ -74,6 +75,12 @@ def _beats(database: Database) -> bool:
     with database.read() as session:
         found = session.get(JobRun, runs.HEARTBEAT)
         return found is not None and found.error is None
+
+
+def _tells_its_models(database: Database) -> bool:
+    with database.read() as session:
+        found = session.get(JobRun, runs.MODELS)
+        return found is not None and found.error is None and int(found.message) == versions.number(session, "models")
 
 
 def _processed(database: Database) -> bool:

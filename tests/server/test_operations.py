@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 import httpx2
 import pytest
+from sqlalchemy import update
 
+from core import versions
 from core.changes import Audience
 from core.clock import FakeClock
 from core.db import Database
@@ -32,6 +34,22 @@ def test_alive_and_ready_once_the_jobs_process_was_seen(
     assert httpx2.get(f"{web.url}/ready").json()["status"] == "ok"
     clock.set(now + timedelta(minutes=2))
     assert httpx2.get(f"{web.url}/ready").json()["checks"]["jobs"] == "silent for 120 s"
+
+
+def test_a_model_that_would_not_load_is_told_with_the_versions_that_are_served(
+    web: Running, database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        versions.bump(session, "models")
+        session.add(JobRun(name="heartbeat", finished_at=now))
+        session.add(JobRun(name="models served", finished_at=now, message="1"))
+    ready = httpx2.get(f"{web.url}/ready").json()
+    assert (ready["status"], ready["models"]) == ("ok", {"current": 1, "jobs": 1, "web": None})
+    with database.write() as session:
+        session.execute(update(JobRun).where(JobRun.name == "models served").values(error="LIKELY_TO_SELL: its digest"))
+    ready = httpx2.get(f"{web.url}/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded"), "the last good one serves"
+    assert "LIKELY_TO_SELL" in ready.json()["checks"]["models"]
 
 
 def test_metrics_are_prometheus_text(web: Running, database: Database, now: datetime) -> None:
