@@ -11,11 +11,11 @@ from core.experiments.definition import Metric
 
 _POINT, _BAR = "#0f8a78", "#8a9894"
 _UNIT = {
-    Metric.TRANSACTED: ("Difference in contacts who transact (points)", 100.0),
-    Metric.RIGHT_SHARE: ("Difference in alerts that were right (points)", 100.0),
-    Metric.CONVERSION: ("Difference in contacts who convert (points)", 100.0),
-    Metric.RESPONSE_SECONDS: ("Difference in time until acknowledged (minutes)", 1 / 60),
-    Metric.VALUE: ("Difference in value a contact (US dollars)", 1.0),
+    Metric.TRANSACTED: ("Difference (points)", 100.0),
+    Metric.RIGHT_SHARE: ("Difference (points)", 100.0),
+    Metric.CONVERSION: ("Difference (points)", 100.0),
+    Metric.RESPONSE_SECONDS: ("Difference (minutes)", 1 / 60),
+    Metric.VALUE: ("Difference (US dollars a contact)", 1.0),
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -15,9 +15,11 @@ from app.ui.commands import Done
 from core.db.tables import ModelVersion
 from core.errors import DoorbellError, Invalid, NotFound
 from core.experiments import lifecycle
-from core.experiments.definition import Experiment
+from core.experiments.definition import Experiment, Kind, Variant
 from core.experiments.outlook import Outlook, outlook
 from core.experiments.prospects import Prospect, prospects
+from core.learning import registry
+from core.thresholds import setting
 from core.viewer import Viewer
 from core.words import ModelStatus, Role
 
@@ -94,7 +96,25 @@ def remove(viewer: Viewer, experiment_id: str) -> Done:
     return _do(viewer, lambda session, now: lifecycle.remove(session, experiment_id, actor_id=viewer.user_id, now=now))
 
 
-def _do(viewer: Viewer, step: Callable[[Session, Any], Experiment | None]) -> Done:
+def adopt(viewer: Viewer, experiment: Experiment, variant: Variant) -> Done:
+    """Make a variant of a stopped experiment the rule: the team's threshold, or the model in service."""
+
+    def step(session: Session, now: datetime) -> None:
+        if experiment.kind is Kind.THRESHOLD:
+            confidence = variant.config["threshold"]
+            own = setting.stored(session).get("types") or {}
+            named = {"types": {**own, **dict.fromkeys(experiment.alert_types, confidence)}}
+            setting.save(
+                session, named if experiment.alert_types else {"confidence": confidence}, viewer=viewer, now=now
+            )
+        elif experiment.kind is Kind.MODEL:
+            note = f"Adopted from the experiment “{experiment.name}”."
+            registry.promote(session, variant.config["model"], actor_id=viewer.user_id, note=note, now=now)
+
+    return _do(viewer, step)
+
+
+def _do(viewer: Viewer, step: Callable[[Session, datetime], Experiment | None]) -> Done:
     """One unit of work of an admin; `alert_id` of the answer carries the experiment's id."""
     if viewer.role is not Role.ADMIN:
         return Done(ok=False, text="Only an admin changes experiments.")

@@ -27,7 +27,7 @@ def show(viewer: Viewer, experiment: Experiment, standing: Mapping[str, Any] | N
     types = ", ".join(words.type_words(one) for one in experiment.alert_types) or "every alert type"
     st.markdown(f"{speak.KIND[experiment.kind]} · {layout.plain(types)} · {_when(viewer, experiment)}")
     if experiment.hypothesis:
-        st.markdown(f"> {layout.plain(experiment.hypothesis)}")
+        st.markdown(f"Expected: {layout.plain(experiment.hypothesis)}")
     if standing is None:
         _variants(experiment)
         plan(experiment.metric, experiment.plan, {one.key: one.name for one in experiment.variants})
@@ -41,7 +41,7 @@ def show(viewer: Viewer, experiment: Experiment, standing: Mapping[str, Any] | N
         _stop(viewer, experiment)
     elif reason := (experiment.conclusion or {}).get("reason"):
         st.markdown(f"Why it was stopped: {layout.plain(reason)}")
-    _next(experiment, standing)
+    _next(viewer, experiment, standing)
 
 
 def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, now: bool = True) -> None:
@@ -65,7 +65,12 @@ def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, 
                 f"{expected['perWeek']:.1f} contacts a week; each is followed up for {found['followUpDays']} days."
             )
     rows = [
-        {"After": f"{one['months']} months", "Smallest difference it can find": speak.difference(metric, one["effect"])}
+        {
+            "After": f"{one['months']} months",
+            "Smallest difference it can find": speak.difference(metric, one["effect"])
+            if one["effect"] is not None
+            else "none: too few are followed up by then",
+        }
         for one in found["smallest"]
     ]
     st.table(pd.DataFrame(rows).set_index("After"))
@@ -95,9 +100,10 @@ def _variants(experiment: Experiment) -> None:
 def _standing(experiment: Experiment, standing: Mapping[str, Any]) -> None:
     contacts, looks = standing["contacts"], standing["looks"]
     st.markdown(f"**{speak.STANDING[standing['state']]}.** {standing['method']}")
-    share = min(contacts["counted"] / max(contacts["planned"], 1), 1.0)
+    counted = min(contacts["counted"], contacts["planned"])
     of_looks = f" · look {looks['reached']} of {looks['planned']}" if looks["planned"] > 1 else ""
-    st.progress(share, text=f"{contacts['counted']:,} of {contacts['planned']:,} contacts followed up{of_looks}")
+    text = f"{counted:,} of {contacts['planned']:,} planned contacts followed up{of_looks}"
+    st.progress(counted / max(contacts["planned"], 1), text=text)
     if warning := standing["split"]["warning"]:
         st.error(warning)
     _counts(experiment, standing)
@@ -136,9 +142,10 @@ def _results(experiment: Experiment, standing: Mapping[str, Any]) -> None:
     names = {one.key: one.name for one in experiment.variants}
     for result in standing["results"]:
         st.markdown(layout.plain(speak.said(metric, result, names)))
-    shown = [(f"{names[one['variant']]} against {names[one['against']]}", one) for one in standing["results"]]
+    is_holdout = experiment.kind is Kind.HOLDOUT
+    shown = [("All alerts" if is_holdout else names[one["variant"]], one) for one in standing["results"]]
     tiers = [(experiment_charts.tier(one["tier"]), one) for one in standing["tiers"]]
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         figure = experiment_charts.differences(metric, [*shown, *tiers])
         st.plotly_chart(figure, key=f"differences-{experiment.id}", config=charts.CONFIG)
@@ -146,31 +153,36 @@ def _results(experiment: Experiment, standing: Mapping[str, Any]) -> None:
         rows = [
             {
                 "Compared": name,
-                "Difference": speak.difference(metric, one["difference"]),
-                "From": speak.difference(metric, one["low"]),
-                "To": speak.difference(metric, one["high"]),
-                names[one["variant"]]: f"{speak.number(metric, one['this']['number'])} of {one['this']['total']:,}",
+                "Difference": speak.between(metric, one),
+                "It": f"{speak.number(metric, one['this']['number'])} of {one['this']['total']:,}",
                 names[one["against"]]: f"{speak.number(metric, one['other']['number'])} of {one['other']['total']:,}",
             }
             for name, one in [*shown, *tiers]
         ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key=f"results-{experiment.id}")
+        of = {"It": names[experiment.variants[0].key]} if is_holdout else {}
+        st.table(pd.DataFrame(rows).rename(columns=of).set_index("Compared"))
     if tiers:
         st.caption("Tiers are told for interest: each alone has fewer contacts than planned, and no more certainty.")
 
 
-def _next(experiment: Experiment, standing: Mapping[str, Any]) -> None:
-    """What to do with a winner."""
-    proven = [one for one in standing["results"] if one["verdict"] != "cannot_tell"]
-    if standing["state"] != "final" or not proven:
+def _next(viewer: Viewer, experiment: Experiment, standing: Mapping[str, Any]) -> None:
+    """What to do at the planned end."""
+    if standing["state"] != "final":
         return
-    where = {
-        Kind.THRESHOLD: "Set it under Thresholds on the Models page.",
-        Kind.MODEL: "Put it into service on the Models page.",
-        Kind.ROUTING: "Set it as the team's strategy.",
-        Kind.HOLDOUT: "Stop the holdout, so that everybody is rung again.",
-    }
-    st.success(f"The planned end is reached and the difference is beyond chance. Next step: {where[experiment.kind]}")
+    if experiment.status is State.RUNNING:
+        st.success("The planned end is reached. Next step: stop it, so that everybody is treated the same way again.")
+        return
+    better = "lower" if experiment.metric is Metric.RESPONSE_SECONDS else "higher"
+    won = [one["variant"] for one in standing["results"] if one["verdict"] == better]
+    for key in won:
+        variant = experiment.variant(key)
+        if variant is not None and variant.config and viewer.role is Role.ADMIN:
+            with st.popover(f"Adopt “{layout.plain(variant.name)}” …", icon=":material/check:", width="content"):
+                st.write(speak.adopting(experiment, variant))
+                if experiment.kind is not Kind.ROUTING and st.button(
+                    "Adopt it now", key=f"adopt-{experiment.id}-{key}", type="primary"
+                ):
+                    _tell(experiment_desk.adopt(viewer, experiment, variant), "Adopted")
 
 
 def _draft_actions(viewer: Viewer, experiment: Experiment) -> None:

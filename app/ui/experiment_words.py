@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.ui import words
-from core.experiments.definition import Kind, Method, Metric, State
+from core.experiments.definition import Experiment, Kind, Method, Metric, State, Variant
 from core.experiments.planning import Weeks
 from core.routing.strategies import STRATEGIES
 
@@ -82,14 +82,37 @@ def difference(metric: Metric, value: float | None) -> str:
     return f"{sign}{number(metric, abs(value))}"
 
 
+def gap(metric: Metric, value: float) -> str:
+    """A difference without its unit, where the unit is said beside it."""
+    return difference(metric, value).removesuffix(" points")
+
+
+def between(metric: Metric, result: Mapping[str, Any]) -> str:
+    """+24.5 (+5.7 to +36.0) points."""
+    unit = " points" if metric.is_share else ""
+    low, high = gap(metric, result["low"]), gap(metric, result["high"])
+    return f"{gap(metric, result['difference'])} ({low} to {high}){unit}"
+
+
 def said(metric: Metric, result: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """One difference as a sentence."""
     this, other = names[result["variant"]], names[result["against"]]
-    between = f"{difference(metric, result['low'])} to {difference(metric, result['high'])}"
     if result["verdict"] == "cannot_tell":
-        return f"“{this}” and “{other}” cannot be told apart: the difference lies between {between}."
+        low, high = difference(metric, result["low"]), difference(metric, result["high"])
+        return f"“{this}” and “{other}” cannot be told apart: the difference lies between {low} and {high}."
     more = "more" if result["verdict"] == "higher" else "less"
-    return f"“{this}” has {more} than “{other}”: {difference(metric, result['difference'])} ({between})."
+    return f"“{this}” has {more} than “{other}”: {between(metric, result)}."
+
+
+def adopting(experiment: Experiment, variant: Variant) -> str:
+    """What adopting a variant changes."""
+    if experiment.kind is Kind.ROUTING:
+        return f"Make it each team's usual way of handing out: {strategy(variant.config['strategy'])}."
+    if experiment.kind is Kind.MODEL:
+        return f"{variant.config['model']} takes the place of the model in service; the Models page can take it back."
+    types = ", ".join(words.type_words(one) for one in experiment.alert_types) or "every type without one of its own"
+    percent = words.percent(variant.config["threshold"])
+    return f"The threshold becomes {percent} for: {types}. The Models page can take it back."
 
 
 def config(setting: Mapping[str, Any]) -> str:

@@ -175,7 +175,14 @@ def standing(session: Session, experiment: Experiment, *, now: datetime) -> dict
         return None
     if experiment.conclusion is not None:
         return dict(experiment.conclusion)
-    return analysing.analyse(experiment, units(session, experiment), now=now)
+    told = analysing.analyse(experiment, units(session, experiment), now=now)
+    tried = {one.config["model"] for one in experiment.variants if "model" in one.config}
+    in_shadow = select(ModelVersion.id).where(ModelVersion.status == ModelStatus.SHADOW, ModelVersion.id.in_(tried))
+    if tried - set(session.scalars(in_shadow) if tried else ()):
+        told["limits"].insert(
+            0, "A model it tries is no longer in shadow: since then its variant gets the usual scores. Stop it."
+        )
+    return told
 
 
 def written(experiment: Experiment) -> dict[str, Any]:
