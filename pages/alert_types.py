@@ -60,7 +60,6 @@ def _new(viewer: Viewer, *, first: bool) -> None:
         chosen = st.selectbox(label, names, 1 if first else 0, key="new-from", width=340)
         st.button(
             "Write it" if viewer.role is Role.ADMIN else "Try it",
-            type="primary",
             key="new-type",
             on_click=_begin,
             args=(chosen,),
@@ -119,7 +118,7 @@ def _switch(viewer: Viewer, row: AlertTypeRow) -> None:
     if row.status == "active":
         with st.popover("Retire", width="content"):
             st.write(f"It opens no more alerts. The {words.plural(row.open_now, 'open one')} live on to their outcome.")
-            if st.button("Retire it", key=f"retire-{row.id}", type="primary"):
+            if st.button("Retire it", key=f"retire-{row.id}"):
                 _told(commands.retire(viewer, row.id))
         return
     with st.popover("Activate", width="content"):
@@ -130,7 +129,7 @@ def _switch(viewer: Viewer, row: AlertTypeRow) -> None:
         if tried.found is not None:
             editor.preview(tried.found)
         st.write("Everybody who fits now is rung for in the next minutes, and from then on whoever comes to fit.")
-        if st.button("Activate it", key=f"activate-{row.id}", type="primary"):
+        if st.button("Activate it", key=f"activate-{row.id}"):
             _told(commands.activate(viewer, row.id))
 
 

@@ -1,5 +1,6 @@
 """The editor of an alert type: rows of "what – how – how much" in groups, how sure, and what it would find, while written."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,15 @@ _OWN = "own:"
 _OWN_OTHER = "own:…"
 _ADDS = {-1.6: "far less sure", -0.7: "less sure", -0.4: "a little less sure", 0.4: "a little surer", 0.7: "surer", 1.6: "far surer"}  # fmt: skip
 _MOST_ROWS = 20
+_WINDOW = re.compile(r"_(\d+)d$")
+_UNITS = {
+    "USD": "US dollars",
+    "minutes": "minutes",
+    "share": "0 to 1",
+    "strength": "0 to 1",
+    "0 to 1": "0 to 1",
+    "a week": "a week",
+}
 
 
 def show(viewer: Viewer, draft: Draft) -> None:
@@ -49,7 +59,7 @@ def show(viewer: Viewer, draft: Draft) -> None:
     _outcome(draft, tried)
     with st.container(horizontal=True, gap="small"):
         label = "Save" if draft.type_id else "Save as a draft"
-        if st.button(label, type="primary", disabled=not may or bool(tried.wrong), key="save-type"):
+        if st.button(label, disabled=not may or bool(tried.wrong), key="save-type"):
             _save(viewer, draft)
         if st.button("Back without saving", key="leave-type"):
             leave()
@@ -111,6 +121,7 @@ def _group(draft: Draft, group: Group, place: int) -> None:
             format_func=lambda kind: GROUPS[kind],
             default=group.kind,
             required=True,
+            wrap=True,
             key=f"group-{group.uid}",
         )
         group.kind = chosen or group.kind
@@ -134,7 +145,7 @@ def _drop(draft: Draft, group: Group, row: Row) -> None:
 
 
 def _row(row: Row, label: str, drop: Any, *, adds: bool = False) -> None:
-    widths = [4, 2, 3, 2, 0.8] if adds else [4, 2, 3, 0.8]
+    widths = [4, 2, 3, 3, 1.2] if adds else [4, 2, 3, 1.2]
     columns = st.columns(widths, vertical_alignment="bottom", gap="small")
     with columns[0]:
         _what(row, label)
@@ -166,7 +177,7 @@ def _row(row: Row, label: str, drop: Any, *, adds: bool = False) -> None:
                 label_visibility="collapsed",
             )
     with columns[-1]:
-        st.button("✕", key=f"drop-{row.uid}", on_click=drop, help=f"Remove {label.lower()}", type="tertiary")
+        st.button("Remove", key=f"drop-{row.uid}", on_click=drop, help=f"Remove {label.lower()}", type="tertiary")
 
 
 def _what(row: Row, label: str) -> None:
@@ -186,14 +197,14 @@ def _what(row: Row, label: str) -> None:
         row.field = chosen
         return
     event, days = chosen.removeprefix(_OWN), counted[1] if counted else 30
-    left, right = st.columns([3, 2], gap="small")
+    left, right = st.columns([3, 2], gap="small", vertical_alignment="bottom")
     with left:
         if chosen == _OWN_OTHER:
             event = st.text_input(
                 f"{label}: event name", max_chars=40, key=f"event-{row.uid}", placeholder="event name"
             )
         else:
-            st.caption("times, within")
+            st.markdown("times, within so many days:")
     with right:
         days = st.number_input(
             f"{label}: days",
@@ -212,12 +223,14 @@ def _option(name: str, known: Mapping[str, Field]) -> str:
         return "Own event: another name …"
     if name.startswith(_OWN):
         return f"Own event: {name.removeprefix(_OWN).replace('_', ' ')}"
-    return known[name].label
+    of = known[name]
+    window = _WINDOW.search(name)
+    unit = _UNITS.get(of.unit, "")
+    return of.label + (f", {window[1]} days" if window else "") + (f" ({unit})" if unit else "")
 
 
 def _value(row: Row, found: Field | None, label: str) -> None:
     if row.operator in ("exists", "missing"):
-        st.caption(f"({found.unit})" if found and found.unit not in ("code",) else "")
         return
     name, unit = f"{label}: value", found.unit if found else ""
     if found is not None and found.codes:
