@@ -72,9 +72,12 @@ def _one(
     now = clock.now()
     seed = int(now.timestamp()) // 86_400
 
+    with database.read() as session:
+        suited = retuning.suited(session, target, collected, now=now)
+
     def study() -> loop.Material:
         with database.read() as session:
-            return loop.study(session, target, collected, delay=delay, now=now)
+            return loop.study(session, target, suited, delay=delay, now=now)
 
     material, said = study(), []
     calibration = loop.judge_calibration(material, seed=seed)

@@ -54,7 +54,8 @@ def _purpose(found: VersionDetail) -> list[str]:
         lines.append(f"- Took the place of: {version.previous_id}")
     if version.note:
         lines.append(f"- Why: {version.note}")
-    labels = [features.FEATURES[features.index(name)].label.lower() for name in found.features]
+    known = features.INDEX
+    labels = [features.FEATURES[known[name]].label.lower() if name in known else name for name in found.features]
     return [*lines, f"- It looks at: {', '.join(labels) or 'nothing'}", ""]
 
 

@@ -76,7 +76,8 @@ def look(session: Session, *, delay: timedelta, now: datetime) -> Looked:
     for version in session.scalars(
         select(ModelVersion).where(ModelVersion.status == ModelStatus.DEPLOYED).order_by(ModelVersion.intent)
     ):
-        if len(recent) >= reference.FEWEST:
+        # Generic features are not stored with a score; counting them again for everybody each day would be too much.
+        if len(recent) >= reference.FEWEST and set(reference.used(version.parameters)) <= features.INDEX.keys():
             ground, is_new = reference.of(session, version, now=now)
             if ground is not None:
                 rows += _shifts(version, ground, recent.matrix, before)

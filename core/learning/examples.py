@@ -8,17 +8,18 @@ alert is kept too, because the agent's answer is about that score and no other.
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core import history
 from core.db.base import table_of
 from core.db.tables import Alert, Score
-from core.scoring import features, unpack
+from core.scoring import features, generic, unpack
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -30,6 +31,8 @@ MOST = 100_000
 """Examples at most; beyond that, whole contacts are left out, chosen by a hash of their id."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SOME = 5_000
+_MOST_COUNTED = 20_000
+_LARGEST = 1e30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,9 @@ class Examples:
     at: Ints
     """(n,) milliseconds."""
     matrix: Floats
-    """(n, features) in the order of core.scoring.features.NAMES; NaN is missing."""
+    """(n, names); NaN is missing."""
+    names: tuple[str, ...] = tuple(features.NAMES)
+    """The columns: the stored feature set, and behind it what `with_generic` added."""
 
     def __len__(self) -> int:
         return len(self.at)
@@ -54,6 +59,7 @@ class Examples:
             contact=self.contact[chosen],
             at=self.at[chosen],
             matrix=self.matrix[chosen],
+            names=self.names,
         )
 
 
@@ -150,4 +156,23 @@ def _matrix(session: Session, ids: Sequence[int]) -> Floats:
         )
         for id_, packed in some:
             matrix[place[id_]] = unpack(packed)
-    return matrix
+    # What was too large for 32 bits was stored as infinite.
+    return np.nan_to_num(matrix, nan=np.nan, posinf=_LARGEST, neginf=-_LARGEST)
+
+
+def with_generic(session: Session, found: Examples, names: Sequence[str]) -> Examples:
+    """The same rows with generic features of the contacts' events beside the stored ones, as they stood at each score.
+
+    These are not stored with a score: they are counted again from what occurred until then. At most 20,000 rows, whole
+    contacts, because each instant is read for itself.
+    """
+    if not names or not len(found):
+        return found
+    some = found.where(_sampled(found.contact_ids, found.contact, _MOST_COUNTED))
+    columns = np.full((len(some), len(names)), np.nan)
+    for at in np.unique(some.at):
+        rows = np.flatnonzero(some.at == at)
+        now = _EPOCH + timedelta(milliseconds=int(at))
+        histories = history.load(session, [some.contact_ids[who] for who in some.contact[rows]], now=now)
+        columns[rows] = generic.matrix([histories[some.contact_ids[who]] for who in some.contact[rows]], names, now=now)
+    return replace(some, matrix=np.hstack([some.matrix, columns]), names=(*some.names, *names))

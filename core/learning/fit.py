@@ -57,7 +57,7 @@ def train(
     candidates = _candidates(target, examples, labels, chosen.train, seed=seed)
     kind, tried = _choose(target, candidates, examples, y, chosen.choose, seed=seed)
     parameters = candidates[kind]
-    log_odds = applying.numbers(parameters, examples.matrix, intent=target.intent).log_odds
+    log_odds = applying.numbers(parameters, examples.matrix, intent=target.intent, names=examples.names).log_odds
     on = chosen.choose
     parameters["probability"], ways = curves.calibrate(
         parameters["probability"], log_odds[on], y[on], examples.contact[on]
@@ -113,7 +113,7 @@ def measured(
     resamples: int = 200,
 ) -> dict[str, Any]:
     """The figures of a model on these rows, each with its 95% interval (bootstrap over contacts), and its reliability."""
-    found = applying.numbers(parameters, examples.matrix[rows], intent=target.intent)
+    found = applying.numbers(parameters, examples.matrix[rows], intent=target.intent, names=examples.names)
     contact, y, right = examples.contact[rows], labels.transacts[rows], labels.confirmed[rows]
     told: dict[str, Any] = {"intervals": {}}
     of = (("transacts", y, found.probability, "reliability"), ("right", right, found.confidence, "reliabilityRight"))
@@ -136,10 +136,11 @@ def _candidates(
     found = {}
     built_in = target.intent in set(Intent)
     if built_in:
-        found["logistic"] = staircase.fit(matrix, y, features.NAMES, intent=Intent(target.intent), seed=seed)
+        found["logistic"] = staircase.fit(matrix, y, examples.names, intent=Intent(target.intent), seed=seed)
     if not built_in or comparing.positives(y, examples.contact[rows]) >= FOR_BOOSTING:
-        names = [name for name in target.features if name not in staircase.LEFT_OUT]
-        columns = [features.index(name) for name in names]
+        allowed = {*target.features, *(set(examples.names) - features.INDEX.keys())} - staircase.LEFT_OUT
+        names = [name for name in examples.names if name in allowed]
+        columns = [examples.names.index(name) for name in names]
         for kind, parameters in fit_each(matrix[:, columns], y, names, seed=seed).items():
             curve = {"probability": dict(prior.PROBABILITY), "confidence": dict(prior.CONFIDENCE)}
             found[kind] = {**curve, **parameters}
@@ -158,7 +159,9 @@ def _choose(
     """The simplest kind that neither measure puts more than a standard error behind the one of least log-loss."""
     truth, contact = y[rows], examples.contact[rows]
     said = {
-        kind: applying.numbers(parameters, examples.matrix[rows], intent=target.intent).probability
+        kind: applying.numbers(
+            parameters, examples.matrix[rows], intent=target.intent, names=examples.names
+        ).probability
         for kind, parameters in candidates.items()
     }
     loss = {kind: curves.losses(truth, each) for kind, each in said.items()}

@@ -200,7 +200,12 @@ def judge_calibration(material: Material, *, seed: int) -> Verdict:
         return Verdict(
             action="nothing", sentence=f"{int(rows.sum())} endings are known since it was made: too few to check it."
         )
-    numbers = applying.numbers(champion.parameters, material.examples.matrix[rows], intent=material.target.intent)
+    numbers = applying.numbers(
+        champion.parameters,
+        material.examples.matrix[rows],
+        intent=material.target.intent,
+        names=material.examples.names,
+    )
     contact, right = material.examples.contact[rows], material.labels.confirmed[rows]
     worked = ~np.isnan(right)
     shifts, told = {}, []
@@ -249,10 +254,14 @@ def _difference(material: Material, rows: Mask, parameters: Mapping[str, Any], *
         material.labels.transacts[rows],
         material.examples.contact[rows],
     )
-    mine = applying.numbers(parameters, matrix, intent=material.target.intent).probability
+    mine = applying.numbers(
+        parameters, matrix, intent=material.target.intent, names=material.examples.names
+    ).probability
     champion = material.champion
     theirs = (
-        applying.numbers(champion.parameters, matrix, intent=material.target.intent).probability
+        applying.numbers(
+            champion.parameters, matrix, intent=material.target.intent, names=material.examples.names
+        ).probability
         if champion
         else np.full(len(y), float(parameters["base_rate"]))
     )

@@ -66,9 +66,9 @@ def sample(stored: Mapping[str, Any]) -> Floats:
 
 def used(parameters: Mapping[str, Any]) -> list[str]:
     """The features a model looks at, by name."""
-    names = set(parameters.get("terms", {})) | set((parameters.get("trees") or {}).get("features", ()))
+    names: set[str] = set(parameters.get("terms", {})) | set((parameters.get("trees") or {}).get("features", ()))
     names |= {name for pair in parameters.get("pairs") or () for name in pair["features"]}
-    return sorted(names & set(features.INDEX))
+    return sorted(names)
 
 
 def _ground(session: Session, version: ModelVersion, *, now: datetime) -> Examples | None:

@@ -18,7 +18,7 @@ from core import audit, ids, versions
 from core.db.tables import ModelVersion
 from core.errors import Conflict, NotFound
 from core.learning import curves
-from core.scoring import features
+from core.scoring import features, generic
 from core.scoring.deployed import VERSIONS
 from core.scoring.model import Compiled, digest, parse
 from core.words import ModelStatus
@@ -214,7 +214,11 @@ class Tampered(Conflict):
 
 
 def _parse(version_id: str, intent: str, kind: str, parameters: Mapping[str, Any]) -> None:
-    Compiled([parse(parameters, id=version_id, intent=intent, kind=kind)], features.NAMES)
+    model = parse(parameters, id=version_id, intent=intent, kind=kind)
+    own = sorted(model.features - features.INDEX.keys())
+    for name in own:
+        generic.parse(name)  # raises Invalid for what is no feature, or speaks of a protected class
+    Compiled([model], (*features.NAMES, *own))
 
 
 def _insert(

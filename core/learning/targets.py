@@ -41,6 +41,11 @@ class Target:
     subjects: tuple[str, ...] = ()
     """The transaction's kinds or the event's name."""
     features: tuple[str, ...] = tuple(features.NAMES)
+    """Of the stored feature set."""
+    generic: tuple[str, ...] = ()
+    """Features of the team's own event names (core.scoring.generic) that it may look at too."""
+    whatever_is_there: bool = False
+    """It may look at every generic feature worth having."""
 
     @property
     def needs_a_home(self) -> bool:
@@ -87,10 +92,13 @@ def _own(type_id: str, definition: Mapping[str, Any], days: int) -> Target:
     }
     wanted = definition.get("features", "all")
     chosen = tuple(name for name in wanted if name in features.INDEX) if isinstance(wanted, list) else ()
+    others = tuple(name for name in wanted if name not in features.INDEX) if isinstance(wanted, list) else ()
     return Target(
         intent=type_id,
         horizon=timedelta(days=days),
         answer=kind if kind in subjects else "outcome",
         subjects=subjects.get(kind, ()),
-        features=chosen or tuple(features.NAMES),
+        features=chosen if isinstance(wanted, list) else tuple(features.NAMES),
+        generic=others,
+        whatever_is_there=not isinstance(wanted, list),
     )

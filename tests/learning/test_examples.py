@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import insert
 
-from core import events, scoring, viewer
+from core import errors, events, scoring, viewer
 from core.alerts import lifecycle
 from core.db import Database
-from core.db.tables import Alert
+from core.db.tables import Alert, AlertType
 from core.learning import examples, facts, targets
 from core.learning.examples import milliseconds
 from core.pipeline import World, decide
@@ -147,3 +148,55 @@ def test_transactions_not_yet_reported_are_not_known(database: Database, now: da
     assert known.reported is not None
     assert known.reported[0] == milliseconds(now - timedelta(days=200))
     assert len(later.answers.at) == 2
+
+
+def test_a_teams_own_events_are_counted_as_they_stood_at_each_score(database: Database, now: datetime) -> None:
+    def ordered(hours: float) -> dict[str, object]:
+        return {
+            "eventId": f"order-{hours}",
+            "userId": "rosa",
+            "eventType": "BUTTON_CLICK",
+            "eventName": "brochure_order",
+            "occurredAt": now + timedelta(hours=hours),
+        }
+
+    later = now + timedelta(days=8)
+    with database.write() as session:
+        scoring.install(session, now=now)
+        for at, hours in ((now, (-50, -2)), (later, (2, 100))):
+            events.record(session, [events.parse(ordered(each), now=at) for each in hours], now=at)
+            decide(session, world=World.load(session), now=at)
+    with database.read() as session:
+        plain = examples.collect(session, until=later)
+        found = examples.with_generic(session, plain, ["count:brochure_order:30d"])
+    assert found.names[-1] == "count:brochure_order:30d"
+    assert found.matrix[:, -1].tolist() == [2.0, 4.0]
+    np.testing.assert_array_equal(found.matrix[:, :-1], plain.matrix)
+
+
+def test_what_an_own_type_learns_is_read_from_its_definition(database: Database, now: datetime) -> None:
+    definition = {
+        "label": {"kind": "event", "name": "visit_booked"},
+        "features": ["value_checks_30d", "count:brochure_order:30d"],
+    }
+    with database.write() as session:
+        session.execute(
+            insert(AlertType).values(
+                id="WANTS_A_VISIT",
+                name="Wants a visit",
+                description="",
+                status="active",
+                kind="trained",
+                definition=definition,
+                horizon_days=60,
+                version=1,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+    with database.read() as session:
+        target = targets.every(session)[-1]
+        with pytest.raises(errors.NotFound):
+            targets.of(session, "NO_SUCH_TYPE")
+    assert (target.intent, target.answer, target.subjects) == ("WANTS_A_VISIT", "event", ("visit_booked",))
+    assert (target.features, target.generic) == (("value_checks_30d",), ("count:brochure_order:30d",))

@@ -1,13 +1,15 @@
 """A challenger is learnt, chosen, calibrated and measured forward in time; too little says so."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
 from core import errors
-from core.learning import applying, comparing, curves, fit, split
+from core.learning import applying, comparing, curves, fit, reference, split
 from core.learning.fit import Trained
+from core.learning.targets import Target
 from core.scoring import metrics, prior
 from core.words import Intent
 from tests.learning import worlds
@@ -134,3 +136,28 @@ def test_a_split_never_looks_back() -> None:
     at = np.sort(np.random.default_rng(5).integers(0, 400, 500)) * 86_400_000
     chosen = split.forward(at, np.ones(500, dtype=bool), horizon=timedelta(days=90), delay=DELAY)
     assert at[chosen.train].max() < at[chosen.choose].min() - 103 * 86_400_000
+
+
+def test_a_type_of_the_teams_own_is_learnt_from_its_own_columns() -> None:
+    made = worlds.market()
+    plain = worlds.examples_of(made)
+    random = np.random.default_rng(4)
+    brochures = random.poisson(1.0, len(plain)).astype(float)
+    own = replace(
+        plain, matrix=np.column_stack([plain.matrix, brochures]), names=(*plain.names, "count:brochure_order:30d")
+    )
+    target = Target(
+        intent="WANTS_A_BROCHURE",
+        horizon=timedelta(days=90),
+        answer="event",
+        subjects=("visit_booked",),
+        features=("value_checks_30d",),
+        generic=("count:brochure_order:30d",),
+    )
+    known = worlds.labels_of(made)
+    happens = (random.random(len(plain)) < np.where(brochures >= 2, 0.5, 0.05)).astype(float)
+    labels = replace(known, transacts=np.where(np.isnan(known.transacts), np.nan, happens))
+    trained = fit.train(target, own, labels, delay=DELAY, seed=1, resamples=20)
+    assert trained.metrics["transacts"]["auc"] > 0.7
+    assert "count:brochure_order:30d" in reference.used(trained.parameters)
+    assert set(reference.used(trained.parameters)) <= {"value_checks_30d", "count:brochure_order:30d"}
