@@ -109,6 +109,8 @@ def _standing(experiment: Experiment, standing: Mapping[str, Any]) -> None:
     _counts(experiment, standing)
     if standing["results"]:
         _results(experiment, standing)
+    elif experiment.status is State.STOPPED:
+        st.info("It was stopped before a difference could be told: too few contacts had been followed up.")
     else:
         st.info(
             "No difference is shown yet: looking early and stopping at a lucky moment is how experiments lie. "
@@ -141,7 +143,7 @@ def _results(experiment: Experiment, standing: Mapping[str, Any]) -> None:
     metric = experiment.metric
     names = {one.key: one.name for one in experiment.variants}
     for result in standing["results"]:
-        st.markdown(layout.plain(speak.said(metric, result, names)))
+        st.markdown(f"{speak.METRIC[metric]}: {layout.plain(speak.said(metric, result, names))}")
     is_holdout = experiment.kind is Kind.HOLDOUT
     shown = [("All alerts" if is_holdout else names[one["variant"]], one) for one in standing["results"]]
     tiers = [(experiment_charts.tier(one["tier"]), one) for one in standing["tiers"]]
