@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parent.parent / "evaluation.json"
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "images"
 _WIDTH = 190
 """Characters, where the table does not go to a terminal."""
-_SHOWN = ("auc", "pr_auc", "brier", "ece", "log_loss", "precision_at_10_percent")
+_SHOWN = ("auc", "pr_auc", "brier", "ece", "log_loss", "precision_at_10")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,6 +1,5 @@
-"""Calls of a bank from 2008 to 2010, while the share that says yes moves from 4% to 50%: rolling forward, from several origins."""
+"""Calls of a bank from 2008 to 2010, while the share that says yes moves from 4% to 50%: rolled forward week by week."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.evaluate import bars
-from bench.evaluate.measuring import Fold, measured
+from bench.evaluate.measuring import reported
 from bench.evaluate.reading import Evaluated, Figures, csv, labels
+from core import scoring
 
-DELAY_DAYS = 7
-"""A call's answer counts as known a week later: calls of the week before an origin are not trained on."""
-FIRST_ORIGIN, BLOCK = 0.5, 0.1
+TEST_SHARE = 0.5
+"""The second half of the calls, November 2008 to November 2010, while the base rate rises tenfold."""
 _FIRST_YEAR = 2008
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _AFTER_THE_CALL = ["duration"]
@@ -28,42 +27,29 @@ def _run(folder: Path, seeds: int, quick: bool) -> Figures:
         found, day = found.iloc[::30].reset_index(drop=True), day[::30]
     y = labels(found["y"], "yes")
     everything = found.drop(columns=["y", *_AFTER_THE_CALL])
+    fair = everything.drop(columns=_PROTECTED)
     return {
-        "rolling, all columns": _rolling(everything, y, day, seeds=seeds, quick=quick, without="duration"),
-        "rolling, fair": _rolling(
-            everything.drop(columns=_PROTECTED), y, day, seeds=seeds, quick=quick, without="duration, age and marital"
-        ),
+        "rolling, all columns": _rolling(everything, y, day, seeds=seeds, without="duration"),
+        "rolling, fair": _rolling(fair, y, day, seeds=seeds, without="duration, age and marital"),
     }
 
 
 def _rolling(
-    X: pd.DataFrame, y: NDArray[np.int64], day: NDArray[np.int64], *, seeds: int, quick: bool, without: str
+    X: pd.DataFrame, y: NDArray[np.int64], day: NDArray[np.int64], *, seeds: int, without: str
 ) -> dict[str, Any]:
-    origins = np.arange(FIRST_ORIGIN, 1 - 1e-9, 0.25 if quick else BLOCK)
-    starts = [int(share * len(y)) for share in origins]
-    figures = measured(
-        lambda _seed: list(_folds(X, y, day, starts)),
-        seeds=seeds,
-        split=(
-            f"rolling forward: {len(starts)} origins in the second half of the calls, each block foretold by a model of "
-            f"what was known at its start; figures over all blocks together; without {without}"
+    """Scored week by week: as many windows as the second half has weeks, and labels known a mean week's calls later."""
+    tested = day[int((1 - TEST_SHARE) * len(y)) :]
+    weeks = max(1, int(tested[-1] - tested[0]) // 7)
+    week = len(tested) // weeks
+    figures = reported(
+        scoring.evaluate(
+            X, y, day, test_share=TEST_SHARE, seeds=seeds, windows=weeks, delay=week, name="bank_marketing"
         ),
-        label_delay=f"{DELAY_DAYS} days: calls of the week before an origin are left out of training",
+        label_delay=f"{week} calls, those of a mean week: a window is foretold by what was known a week before it",
     )
-    figures["bars"] = [
-        bars.at_most("ECE", bars.mean(figures, "ece"), 0.045),
-        *bars.beside_plain(figures),
-    ]
+    figures["split"] += f" The second half of the calls; without {without}."
+    figures["bars"] = [bars.at_most("ECE", bars.mean(figures, "ece"), 0.045), *bars.beside_plain(figures)]
     return figures
-
-
-def _folds(X: pd.DataFrame, y: NDArray[np.int64], day: NDArray[np.int64], starts: Sequence[int]) -> Sequence[Fold]:
-    folds = []
-    for start, end in zip(starts, [*starts[1:], len(y)], strict=True):
-        known = np.flatnonzero(day < day[start] - DELAY_DAYS)
-        block = slice(start, end)
-        folds.append(Fold(X=X.iloc[known], y=y[known], time=day[known], X_test=X.iloc[block], y_test=y[block]))
-    return folds
 
 
 def _days(found: pd.DataFrame) -> NDArray[np.int64]:

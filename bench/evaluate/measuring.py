@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from core import scoring
 from core.scoring import metrics
+from core.scoring.tabular import Report
+from core.scoring.tabular.plain import plain
 
 Floats = NDArray[np.float64]
 
 ECE = "expected calibration error over 10 bins of equal width, weighted by rows"
-MOST_CATEGORIES = 250
-"""scikit-learn's boosting takes at most 255 categories a column; the rarer ones become missing for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,6 @@ class _Foretold:
     plain_fit_seconds: float
     rows_per_second: float
     chosen: tuple[str, ...]
-    warnings: tuple[str, ...]
 
 
 _MEASURES: dict[str, Callable[[Any, Any], float]] = {
@@ -53,10 +51,39 @@ _MEASURES: dict[str, Callable[[Any, Any], float]] = {
     "pr_auc": metrics.average_precision,
     "brier": metrics.brier,
     "ece": metrics.ece,
-    "ece_equal_mass": lambda y, p: metrics.ece(y, p, mass=True),
+    "ece_mass": lambda y, p: metrics.ece(y, p, mass=True),
     "log_loss": metrics.log_loss,
-    "precision_at_10_percent": metrics.precision_at,
+    "precision_at_10": metrics.precision_at,
+    "calibration_slope": lambda y, p: metrics.calibration(y, p).slope,
+    "calibration_intercept": lambda y, p: metrics.calibration(y, p).intercept,
 }
+
+
+def reported(report: Report, *, label_delay: str) -> dict[str, Any]:
+    """The figures of a set as the library's own `evaluate` tells them."""
+    told = report.to_dict()
+    return {
+        "split": report.split,
+        "label_delay": label_delay,
+        "seeds": report.seeds,
+        "train_rows": report.train_rows,
+        "test_rows": report.test_rows,
+        "columns": report.features,
+        "base_rate_train": report.base_rate,
+        "base_rate": report.test_base_rate,
+        "ours": {name: {"mean": told["metrics"][name], "spread": told["spread"][name]} for name in _MEASURES},
+        "plain_boosting": {name: {"mean": told["plain"][name]} for name in _MEASURES},
+        "intervals": told["intervals"],
+        "less_plain": told["gain"],
+        "fit_seconds": report.fit_seconds,
+        "plain_fit_seconds": report.plain_fit_seconds,
+        "rows_per_second": report.rows_per_second,
+        "chosen": dict(
+            Counter(f"{kind}, calibrator {curve}" for kind, curve in zip(report.kinds, report.calibrators, strict=True))
+        ),
+        "warnings": [each.text for each in report.warnings],
+        "reliability": told["reliability"],
+    }
 
 
 def measured(folds: Callable[[int], Sequence[Fold]], *, seeds: int, split: str, label_delay: str) -> dict[str, Any]:
@@ -74,24 +101,21 @@ def measured(folds: Callable[[int], Sequence[Fold]], *, seeds: int, split: str, 
         "split": split,
         "label_delay": label_delay,
         "seeds": seeds,
-        "origins": len(first),
-        "train_rows": [len(fold.y) for fold in first],
+        "train_rows": sum(len(fold.y) for fold in first),
         "test_rows": len(best.y),
         "base_rate_train": float(np.mean(first[-1].y)),
         "base_rate": float(best.y.mean()),
         "ours": _figures([(run.y, run.ours) for run in runs]),
         "plain_boosting": _figures([(run.y, run.plain) for run in runs]),
-        "intervals": {name: each._asdict() for name, each in metrics.bootstrap(best.y, best.ours, seed=0).items()},
-        "beside_plain": {
-            name: metrics.bootstrap_difference(best.y, best.ours, best.plain, name, seed=0)._asdict()
+        "intervals": {name: each[1:] for name, each in metrics.bootstrap(best.y, best.ours, seed=0).items()},
+        "less_plain": {
+            name: metrics.bootstrap_difference(best.y, best.ours, best.plain, name, seed=0)
             for name in ("auc", "pr_auc", "log_loss")
         },
-        "calibration": metrics.calibration(best.y, best.ours)._asdict(),
         "fit_seconds": fmean(run.fit_seconds for run in runs),
         "plain_fit_seconds": fmean(run.plain_fit_seconds for run in runs),
         "rows_per_second": fmean(run.rows_per_second for run in runs),
         "chosen": dict(Counter(chosen for run in runs for chosen in run.chosen)),
-        "warnings": sorted({warning for run in runs for warning in run.warnings}),
         "reliability": [vars(each) for each in metrics.reliability(best.y, best.ours)],
     }
 
@@ -100,27 +124,9 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"mean": fmean(values), "spread": stdev(values) if len(values) > 1 else 0.0}
 
 
-def plain_boosting(X: pd.DataFrame, y: NDArray[np.int64], X_test: pd.DataFrame, *, seed: int) -> Floats:
-    """scikit-learn's histogram boosting as it comes, categories and missing values by its own means; (test rows,)"""
-    known = X.loc[:, X.notna().any()]  # it raises on a column that is missing throughout
-    train, test = {}, {}
-    for name in known.columns:
-        column, later = known[name], X_test[name]
-        if not pd.api.types.is_numeric_dtype(column):
-            kept = column.value_counts().index[:MOST_CATEGORIES]
-            dtype = pd.CategoricalDtype(sorted(kept, key=str))
-            column, later = column.astype(dtype), later.astype(dtype)
-        train[name], test[name] = column, later
-    model = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=seed)
-    model.fit(pd.DataFrame(train), y)
-    found: Floats = model.predict_proba(pd.DataFrame(test))[:, 1]
-    return found
-
-
 def _foretold(folds: Sequence[Fold], seed: int) -> _Foretold:
-    ours, plain = [], []
+    ours, boosted = [], []
     chosen: list[str] = []
-    warnings: list[str] = []
     fit = plain_fit = predicting = 0.0
     for fold in folds:
         started = time.perf_counter()
@@ -128,27 +134,20 @@ def _foretold(folds: Sequence[Fold], seed: int) -> _Foretold:
         fitted = time.perf_counter()
         ours.append(scoring.predict(model, fold.X_test))
         predicted = time.perf_counter()
-        plain.append(plain_boosting(fold.X, fold.y, fold.X_test, seed=seed))
+        boosted.append(plain(fold.X, fold.y.astype(np.float64), fold.X_test, seed=seed))
         fit, predicting = fit + fitted - started, predicting + predicted - fitted
         plain_fit += time.perf_counter() - predicted
-        chosen.append(str(_told(model, "chosen") or "not told"))
-        warnings.extend(str(each) for each in _told(model, "warnings") or ())
+        chosen.append(f"{model.kind}, calibrator {model.calibrator.kind}")
     y = np.concatenate([fold.y_test for fold in folds])
     return _Foretold(
         y=y,
         ours=np.concatenate(ours),
-        plain=np.concatenate(plain),
+        plain=np.concatenate(boosted),
         fit_seconds=fit / len(folds),
         plain_fit_seconds=plain_fit / len(folds),
         rows_per_second=len(y) / predicting,
         chosen=tuple(chosen),
-        warnings=tuple(warnings),
     )
-
-
-def _told(model: Any, what: str) -> Any:
-    parameters: Mapping[str, Any] = model.parameters
-    return getattr(model, what, None) or parameters.get(what)
 
 
 def _figures(runs: Sequence[tuple[NDArray[np.int64], Floats]]) -> dict[str, dict[str, float]]:
