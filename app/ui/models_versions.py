@@ -208,15 +208,15 @@ def _figures(metrics: Mapping[str, Any]) -> None:
     spans = metrics.get("intervals") or {}
     rows = []
     for name, (label, meaning) in _FIGURES.items():
-        told = {
-            title: _figure(name, (metrics.get(group) or {}).get(name), (spans.get(group) or {}).get(name))
-            for group, title in (("transacts", "Transaction"), ("right", "Alert is right"))
-        }
-        if any(value != "–" for value in told.values()):
-            rows.append({"Figure": label, **told, "What it is": meaning})
+        told = [
+            _figure(name, (metrics.get(group) or {}).get(name), (spans.get(group) or {}).get(name))
+            for group in ("transacts", "right")
+        ]
+        if told != ["–", "–"]:
+            rows.append(f"| **{label}**: {meaning} | {' | '.join(told)} |")
     if rows:
         st.markdown("**On later scores it was not made of** (95% ranges in brackets)")
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key="figures")
+        st.markdown("\n".join(["| Figure | Transaction | Alert is right |", "|---|---|---|", *rows]))
 
 
 def _figure(name: str, value: float | None, span: Sequence[float] | None) -> str:
