@@ -10,6 +10,7 @@ the say. The interval is 90%, by the delta method: the variance of the log-odds 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, log, sqrt
 from typing import Any
 
@@ -51,12 +52,12 @@ class OwnType:
     definition: Definition
     evidence: Evidence = Evidence()
 
-    @property
+    @cached_property
     def quiet(self) -> float:
         """How often an alert of an ordinary contact would be right within the horizon."""
         return min(max(IN_MARKET * self.horizon_days / 365, 0.002), 0.3)
 
-    @property
+    @cached_property
     def shift(self) -> float:
         """Log-odds that the outcomes so far add: 0 without any."""
         seen = self.evidence.right + self.evidence.wrong
@@ -65,7 +66,7 @@ class OwnType:
             return 0.0
         return logit((expected * WEIGHT + self.evidence.right) / (WEIGHT + seen)) - logit(expected)
 
-    @property
+    @cached_property
     def transacts(self) -> float:
         """Of right alerts, the share that transacts: the prior, shrunk to what happened."""
         return (TRANSACT * WEIGHT + self.evidence.converted) / (
@@ -73,9 +74,21 @@ class OwnType:
         )
 
     def score(self, facts: Facts) -> Scored:
-        """Both numbers with their intervals."""
-        holds = self._holds(facts)
-        log_odds = self._log_odds(facts, holds)
+        """Both numbers with their intervals; where no points are asked they are always the same two."""
+        if not self._holds(facts):
+            return self._outside
+        return self._inside if self.definition.belief is not None else self._scored(self._held(facts), holds=True)
+
+    @cached_property
+    def _outside(self) -> Scored:
+        return self._scored(self._quiet_base(), holds=False)
+
+    @cached_property
+    def _inside(self) -> Scored:
+        assert self.definition.belief is not None
+        return self._scored(logit(self.definition.belief) + self.shift, holds=True)
+
+    def _scored(self, log_odds: float, *, holds: bool) -> Scored:
         told = sigmoid(log_odds - (self.shift if holds else 0.0))
         right, wrong = (self.evidence.right, self.evidence.wrong) if holds else (0, 0)
         error = SPREAD * sqrt(1 / (told * WEIGHT + right) + 1 / ((1 - told) * WEIGHT + wrong))
@@ -125,12 +138,8 @@ class OwnType:
         rule = self.definition.rule
         return rule is None or rule.holds(facts)
 
-    def _log_odds(self, facts: Facts, holds: bool) -> float:
-        """Without the parts in words, for the many contacts that get no alert."""
-        if not holds:
-            return self._quiet_base()
-        if self.definition.belief is not None:
-            return logit(self.definition.belief) + self.shift
+    def _held(self, facts: Facts) -> float:
+        """The log-odds by points, without the parts in words, for the many contacts that get no alert."""
         held = sum(point.add for point in self.definition.points if point.when.holds(facts))
         return self.definition.base + held + self.shift
 

@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core import history, scoring, signals
-from core.alert_types.definition import NewType
+from core.alert_types.definition import NewType, fields_of
 from core.alert_types.fields import Facts
 from core.alert_types.loaded import evidence, facts_of
 from core.alert_types.own_type import Evidence, OwnType
@@ -182,10 +182,11 @@ def _past(
     if not rows:
         return 0, 0
     of_contact = _signals_of(session, contact_ids, since=rows[0].scored_at)
+    asks_scores = any(name.startswith("score.") for name in fields_of(tried.definition))
     valid: dict[str, datetime] = {}
     opened = 0
     for row in rows:
-        facts = _as_then(row, states[row.contact_id], of_contact.get(row.contact_id, ()))
+        facts = _as_then(row, states[row.contact_id], of_contact.get(row.contact_id, ()), asks_scores=asks_scores)
         if not _opens(tried, tried.score(facts), facts, thresholds):
             continue
         if row.contact_id not in valid or valid[row.contact_id] < row.scored_at:
@@ -238,7 +239,7 @@ def _signals_of(session: Session, contact_ids: Sequence[str], *, since: datetime
     return found
 
 
-def _as_then(row: Any, state: Facts, known: Sequence[Any]) -> Facts:
+def _as_then(row: Any, state: Facts, known: Sequence[Any], *, asks_scores: bool) -> Facts:
     at = row.scored_at
     open_then = [
         OpenSignal(
@@ -257,11 +258,13 @@ def _as_then(row: Any, state: Facts, known: Sequence[Any]) -> Facts:
         for one in known
         if one.first_seen_at <= at and (one.closed_at is None or one.closed_at > at)
     ]
-    scores = {
-        intent: _with(scored, *row.results[intent][:2])
-        for intent, scored in state.scores.items()
-        if intent in row.results
-    }
+    scores = state.scores
+    if asks_scores:
+        scores = {
+            intent: _with(scored, *row.results[intent][:2])
+            for intent, scored in state.scores.items()
+            if intent in row.results
+        }
     return state._replace(vector=scoring.unpack(row.features).tolist(), signals=open_then, scores=scores, now=at)
 
 

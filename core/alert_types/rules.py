@@ -4,8 +4,9 @@ The comparisons are those of the routing rules (core.routing.conditions); `betwe
 added. A number that is unknown satisfies nothing but `exists` false.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from core.alert_types.fields import Facts, Field, Refused, field
@@ -36,16 +37,22 @@ class Condition:
 
     def test(self, found: float | None) -> bool:
         """Whether this value of the field satisfies it."""
-        if self.operator == "exists":
-            return (found is not None) is self.value
-        if found is None:
-            return False
-        if self.operator == "between":
-            return bool(self.value[0] <= found <= self.value[1])
-        return ROUTING[self.operator](found, self.value)
+        return self._compare(found, self.value) if found is not None else self._of_unknown
 
     def holds(self, facts: Facts) -> bool:
         return self.test(self.field.read(facts))
+
+    @cached_property
+    def _compare(self) -> Callable[[float, Any], bool]:
+        if self.operator == "exists":
+            return lambda _found, value: bool(value)
+        if self.operator == "between":
+            return lambda found, value: bool(value[0] <= found <= value[1])
+        return ROUTING[self.operator]
+
+    @cached_property
+    def _of_unknown(self) -> bool:
+        return self.operator == "exists" and not self.value
 
     @property
     def says(self) -> str:
