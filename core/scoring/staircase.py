@@ -93,7 +93,7 @@ def fit(
     X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(X) != len(y) or X.shape[1] != len(feature_names):
         raise errors.Invalid("X and y have different lengths, or X is not as wide as its feature names")
-    target, used = _target(y, confirmed)
+    target, used = target_of(y, confirmed)
     if target[used].sum() < 5 or target[used].sum() > used.sum() - 5:
         raise errors.Invalid("fewer than five rows of either outcome: there is nothing to learn from")
     documented = prior.parameters(intent)
@@ -106,7 +106,7 @@ def fit(
     weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
     strength = np.full(len(centre), penalty)
     strength[0] = 1.0  # the base is the data's to say
-    told, told_target, told_weights = _stories(intent, feature_names)
+    told, told_target, told_weights = stories(intent, feature_names)
     rows = vstack([design[used], _design(told, feature_names, steps)], format="csr")
     row_target = np.concatenate([target[used], told_target])
     row_weights = np.concatenate([weights[used], told_weights])
@@ -125,13 +125,13 @@ def fit(
     }
     on_x, on_y, on_confirmed = calibration if calibration is not None else (X, y, confirmed)
     log_odds = log_odds_of(parameters, np.asarray(on_x, dtype=np.float64), feature_names)
-    parameters["probability"] = _probability_curve(log_odds, np.asarray(on_y, dtype=np.float64))
+    parameters["probability"] = probability_curve(log_odds, np.asarray(on_y, dtype=np.float64))
     if on_confirmed is not None:
-        parameters["confidence"] = _confidence_curve(log_odds, np.asarray(on_confirmed, dtype=np.float64))
+        parameters["confidence"] = confidence_curve(log_odds, np.asarray(on_confirmed, dtype=np.float64))
     return parameters
 
 
-def _stories(intent: Intent, names: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+def stories(intent: Intent, names: Sequence[str]) -> tuple[Floats, Floats, Floats]:
     """The documented stories as rows of a contact of whom nothing else is known, with their share of right alerts."""
     epoch = datetime(2000, 1, 1, tzinfo=UTC)
     quiet = dict(zip(features.NAMES, features.vector(History("", epoch), (), now=epoch), strict=True))
@@ -140,7 +140,7 @@ def _stories(intent: Intent, names: Sequence[str]) -> tuple[Floats, Floats, Floa
     return np.array([row], dtype=np.float64), np.array([story.right]), np.array([prior.STORY_ROWS])
 
 
-def _target(y: Floats, confirmed: NDArray[Any] | None) -> tuple[Floats, NDArray[np.bool_]]:
+def target_of(y: Floats, confirmed: NDArray[Any] | None) -> tuple[Floats, NDArray[np.bool_]]:
     """What to learn and from which rows: what agents confirmed where that is known of most, else the transactions.
 
     Interest is commoner and plainer to see than a closing, whose timing is luck; both curves are calibrated afterwards.
@@ -186,7 +186,7 @@ def _staircases(X: Floats, names: Sequence[str]) -> list[Steps]:
         column = X[:, position]
         known = column[~np.isnan(column)]
         missing = len(column) - len(known)
-        edges = _edges(known)
+        edges = edges_of(known)
         has_missing = missing >= FEWEST and len(known) >= FEWEST and name not in UNTOLD
         if not edges and not has_missing:
             continue
@@ -203,7 +203,7 @@ def _staircases(X: Floats, names: Sequence[str]) -> list[Steps]:
     return found
 
 
-def _edges(known: Floats) -> tuple[float, ...]:
+def edges_of(known: Floats) -> tuple[float, ...]:
     if len(known) < 2 * FEWEST:
         return ()
     if np.all(known == np.round(known)) and known.max() < 1000:
@@ -262,12 +262,12 @@ def _prior_steps(steps: Sequence[Steps], priors: Mapping[str, Term]) -> Floats:
 def _bounds(steps: Sequence[Steps], rising: frozenset[str]) -> Floats:
     lower = [-np.inf]
     for step in steps:
-        lower.extend([0.0 if step.name in rising or _is_signal(step.name) else -np.inf] * len(step.edges))
+        lower.extend([0.0 if step.name in rising or is_signal(step.name) else -np.inf] * len(step.edges))
         lower.extend([-np.inf] * step.has_missing)
     return np.array(lower)
 
 
-def _is_signal(name: str) -> bool:
+def is_signal(name: str) -> bool:
     """More evidence never lowers: a signal that opens never costs a contact its place."""
     return name.startswith("signal_") or name.endswith("_signals")
 
@@ -339,7 +339,7 @@ def _centred(
     return base, terms
 
 
-def _probability_curve(log_odds: Floats, y: Floats) -> dict[str, float]:
+def probability_curve(log_odds: Floats, y: Floats) -> dict[str, float]:
     """ceiling * sigmoid(intercept + slope * log-odds): even an oracle rarely passes 0.4, so the curve may flatten."""
 
     def loss(free: Floats) -> float:
@@ -356,13 +356,15 @@ def _probability_curve(log_odds: Floats, y: Floats) -> dict[str, float]:
     }
 
 
-def _confidence_curve(log_odds: Floats, confirmed: Floats) -> dict[str, float]:
-    """A logistic curve of the log-odds on those who were reached, shrunk to the documented curve."""
+def confidence_curve(
+    log_odds: Floats, confirmed: Floats, *, start: Mapping[str, float] = prior.CONFIDENCE
+) -> dict[str, float]:
+    """A logistic curve of the log-odds on those who were reached, shrunk to the documented curve (or to `start`)."""
     reached = ~np.isnan(confirmed)
     x, right = log_odds[reached], confirmed[reached]
-    start = np.array([np.log(prior.CONFIDENCE["slope"]), prior.CONFIDENCE["intercept"]])
+    begin = np.array([np.log(start["slope"]), start["intercept"]])
     grid = np.linspace(-4.5, 0.0, 10)
-    believed = _sigmoid(start[1] + np.exp(start[0]) * grid)
+    believed = _sigmoid(begin[1] + np.exp(begin[0]) * grid)
     each = CURVE_ROWS / len(grid)
 
     def loss(free: Floats) -> float:
@@ -372,7 +374,7 @@ def _confidence_curve(log_odds: Floats, confirmed: Floats) -> dict[str, float]:
             np.sum(np.logaddexp(0, z) - right * z) + each * np.sum(np.logaddexp(0, prior_z) - believed * prior_z)
         )
 
-    found = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 2000}).x
+    found = minimize(loss, begin, method="Nelder-Mead", options={"maxiter": 2000}).x
     return {"slope": round(float(np.exp(found[0])), 6), "intercept": round(float(found[1]), 6), "ceiling": 1.0}
 
 

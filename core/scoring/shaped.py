@@ -1,0 +1,237 @@
+"""Boosted tables that keep the house rules: one staircase a feature and a few pairs, more evidence never lowers a score.
+
+Additive boosting first, then again with the pairs of features that explain most of what was left (Lou et al. 2013,
+"Accurate intelligible models with pairwise interactions"); every tree asks at most two features, so that the whole is
+tables. Features that only rise (core.scoring.staircase) are bound to rise in every tree. The documented stories take part
+as rows, and a home of which nothing was told counts as the average home. For intents with much data; the staircase is
+shrunk to the prior and is for the others.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
+
+from core import errors
+from core.scoring import features, prior, staircase
+from core.scoring.tabular.candidates.numbers import spread
+from core.scoring.tabular.candidates.pairwise import purified
+from core.scoring.tabular.tables import Parameters, Parts, Stairs, Sum, as_tables, of_boosting, stored
+from core.words import Intent
+
+Floats = NDArray[np.float64]
+
+ROUNDS = 140
+SETTINGS: dict[str, Any] = {
+    "learning_rate": 0.06,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 60,
+    "l2_regularization": 5.0,
+    "max_bins": 48,
+    "max_features": 0.6,
+    "early_stopping": False,
+}
+PAIRS = 10
+STORY_ROWS = 60.0
+"""A story weighs as much as so many contacts like it."""
+
+
+def fit(
+    X: NDArray[Any],
+    y: NDArray[Any],
+    feature_names: Sequence[str] = features.NAMES,
+    *,
+    intent: Intent,
+    seed: int,
+    confirmed: NDArray[Any] | None = None,
+    calibration: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None = None,
+    rounds: int = ROUNDS,
+    pairs: int = PAIRS,
+    story_rows: float = STORY_ROWS,
+) -> dict[str, Any]:
+    """The parameters (core.scoring.model) of a model trained on one row a contact and instant.
+
+    Arguments as of `staircase.fit`: X (rows, features) with NaN for missing, y whether it transacted, confirmed whether an
+    alert would have been right (NaN where nobody was reached), calibration (X, y, confirmed) to fit the curves on.
+
+    Raises:
+        Invalid: fewer than 200 rows of either outcome.
+    """
+    X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    target, used = staircase.target_of(y, confirmed)
+    if min(target[used].sum(), (1 - target[used]).sum()) < 200:
+        raise errors.Invalid("fewer than 200 rows of either outcome: boosting would learn chance")
+    told, told_target, _ = staircase.stories(intent, feature_names)
+    kept = [at for at, name in enumerate(feature_names) if name not in staircase.LEFT_OUT and _varies(X[used, at])]
+    names = [feature_names[at] for at in kept]
+    matrix = np.concatenate([X[used], told, told])[:, kept]
+    labels = np.concatenate([target[used], [1.0, 0.0]])
+    weight = np.concatenate([np.ones(used.sum()), story_rows * np.array([told_target[0], 1 - told_target[0]])])
+    matrix = _home_told(matrix, names)
+    with threadpool_limits(limits=1, user_api="openmp"):  # two spinning threads on a busy machine take minutes
+        parts = _boosted(matrix, labels, names, intent, weight=weight, rounds=rounds, pairs=pairs, seed=seed)
+    for name in staircase.UNTOLD & parts.stairs.keys():
+        column = X[used, feature_names.index(name)]
+        known = parts.stairs[name].at(column[~np.isnan(column)])
+        parts.stairs[name] = Stairs(
+            edges=parts.stairs[name].edges, values=parts.stairs[name].values, missing=float(known.mean())
+        )
+    _centred(parts, X[used], feature_names)
+    log_odds = Sum.parse(stored(parts, base_rate=0.5, base_variance=0.0), names).log_odds(matrix)
+    p = expit(log_odds)
+    parameters = stored(
+        parts,
+        base_rate=float(y.mean()),
+        base_variance=1.0 / (float(weight @ (p * (1 - p))) + 1.0),
+        spread=spread(matrix, log_odds, weight, names),
+    )
+    parameters = _rounded(_told_plainly(parameters, matrix, names))
+    identity = {"slope": 1.0, "intercept": 0.0}
+    parameters |= {"probability": dict(prior.PROBABILITY), "confidence": dict(prior.CONFIDENCE), "seed": seed}
+    on_x, on_y, on_confirmed = calibration if calibration is not None else (X, y, confirmed)
+    said = Sum.parse(parameters, list(feature_names)).log_odds(np.asarray(on_x, dtype=np.float64))
+    parameters["probability"] = staircase.probability_curve(said, np.asarray(on_y, dtype=np.float64))
+    if on_confirmed is not None:
+        parameters["confidence"] = staircase.confidence_curve(
+            said, np.asarray(on_confirmed, dtype=np.float64), start=identity
+        )
+    return parameters
+
+
+def _boosted(
+    matrix: Floats,
+    y: Floats,
+    names: Sequence[str],
+    intent: Intent,
+    *,
+    weight: Floats,
+    rounds: int,
+    pairs: int,
+    seed: int,
+) -> Parts:
+    rising = staircase.NEVER_LOWERS[intent] | staircase.ALWAYS
+    settings = {
+        **SETTINGS,
+        "max_iter": rounds,
+        "monotonic_cst": [int(name in rising or staircase.is_signal(name)) for name in names],
+        "random_state": seed % 2**31,
+    }
+    alone = HistGradientBoostingClassifier(**settings, interaction_cst="no_interactions")
+    base, trees = of_boosting(alone.fit(matrix, y, sample_weight=weight), names)
+    parts = as_tables(trees)
+    parts.base += base
+    own = Sum.parse(stored(parts, base_rate=0.5, base_variance=0.0), names)
+    chosen = _best_pairs(matrix, y, names, own, weight=weight)[:pairs]
+    if not chosen:
+        return parts
+    groups = [*({a, b} for a, b in chosen), *({at} for at in range(len(names)))]
+    model = HistGradientBoostingClassifier(**settings, interaction_cst=groups).fit(matrix, y, sample_weight=weight)
+    base, trees = of_boosting(model, names)
+    parts = as_tables(trees, pairs=[(names[a], names[b]) for a, b in chosen])
+    parts.base += base
+    purified(parts, matrix, names, weight)
+    return parts
+
+
+def _best_pairs(matrix: Floats, y: Floats, names: Sequence[str], own: Sum, *, weight: Floats) -> list[tuple[int, int]]:
+    """Pairs (places in `names`) that explain more of what the staircases leave than chance would, best first.
+
+    Homes take no part: a pair with what was not told has no average.
+    """
+    p = expit(own.log_odds(matrix))
+    residual, evidence = weight * (y - p), weight * p * (1 - p)
+    codes = {}
+    for at, name in enumerate(names):
+        column = matrix[:, at]
+        edges = staircase.edges_of(column[~np.isnan(column)]) if name not in staircase.UNTOLD else ()
+        if edges:
+            codes[at] = np.where(np.isnan(column), len(edges) + 1, np.searchsorted(edges, column, side="right"))
+    found = []
+    for a, b in combinations(sorted(codes), 2):
+        width = int(codes[b].max()) + 1
+        cell = codes[a] * width + codes[b]
+        left, held = np.bincount(cell, weights=residual), np.bincount(cell, weights=evidence)
+        gain = float((left[held > 0] ** 2 / (held[held > 0] + 1.0)).sum() - (held > 0).sum())
+        found.append((gain, a, b))
+    found.sort(key=lambda each: (-each[0], each[1], each[2]))
+    return [(a, b) for gain, a, b in found if gain > 0]
+
+
+def _varies(column: Floats) -> bool:
+    known = column[~np.isnan(column)]
+    return len(known) > 0 and (known.min() < known.max() or len(known) < len(column))
+
+
+def _home_told(matrix: Floats, names: Sequence[str]) -> Floats:
+    """For training, an untold home is the median home: what is missing must not be learned from.
+
+    Homes are told in eighths: their exact numbers are all different, and would tell who somebody is.
+    """
+    filled = matrix.copy()
+    for name in sorted(staircase.UNTOLD & set(names)):
+        column = filled[:, names.index(name)]
+        column[np.isnan(column)] = np.nanmedian(column)
+        edges = np.unique([_three_digits(each) for each in np.quantile(column, np.arange(1, 8) / 8)])
+        if name != "property_count":
+            column[:] = np.concatenate([[column.min()], edges])[np.searchsorted(edges, column, side="right")]
+    return filled
+
+
+def _three_digits(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def _centred(parts: Parts, X: Floats, names: Sequence[str]) -> None:
+    """Shift every staircase so that its commonest step (of the home: its mean) adds nothing."""
+    for name, stairs in parts.stairs.items():
+        said = stairs.at(X[:, names.index(name)])
+        if name in staircase.UNTOLD:
+            usual = float(said.mean())
+        else:
+            values, times = np.unique(said, return_counts=True)
+            usual = float(values[np.argmax(times)])
+        parts.stairs[name] = stairs.shifted(-usual)
+        parts.base += usual
+
+
+def _told_plainly(parameters: Parameters, X: Floats, names: Sequence[str]) -> Parameters:
+    """The edges as the values that begin a step: "from 3 on", not "above 2.0000000000000004"; the rows fall as before."""
+    seen = {}
+    for name in {*parameters["terms"], *(each for pair in parameters.get("pairs", []) for each in pair["features"])}:
+        column = X[:, names.index(name)]
+        seen[name] = np.append(np.unique(column[~np.isnan(column)]), np.inf)
+
+    def plain(name: str, edges: Sequence[float]) -> list[float]:
+        return [float(seen[name][np.searchsorted(seen[name], edge)]) for edge in edges]
+
+    for name, term in parameters["terms"].items():
+        term["edges"] = plain(name, term["edges"])
+    for pair in parameters.get("pairs", []):
+        pair["edges"] = [plain(name, edges) for name, edges in zip(pair["features"], pair["edges"], strict=True)]
+    return parameters
+
+
+def _rounded(parameters: Parameters) -> Parameters:
+    """Six digits: what a file needs. A step that is no step after that is joined to the one below."""
+    parameters["base"], parameters["base_variance"] = (
+        round(parameters["base"], 6),
+        round(parameters["base_variance"], 8),
+    )
+    parameters["base_rate"] = round(parameters["base_rate"], 6)
+    for term in parameters["terms"].values():
+        term["values"] = [round(each, 6) + 0.0 for each in term["values"]]
+        term["variances"] = [round(each, 6) for each in term["variances"]]
+        term["missing"], term["missing_variance"] = round(term["missing"], 6) + 0.0, round(term["missing_variance"], 6)
+        steps = zip(term["edges"], term["values"], term["values"][1:], term["variances"][1:], strict=False)
+        kept = [(edge, value, wide) for edge, below, value, wide in steps if value != below]
+        term["values"] = [term["values"][0], *(value for _, value, _ in kept)]
+        term["variances"] = [term["variances"][0], *(wide for _, _, wide in kept)]
+        term["edges"] = [edge for edge, _, _ in kept]
+    for pair in parameters.get("pairs", []):
+        pair["values"] = [[round(each, 5) + 0.0 for each in row] for row in pair["values"]]
+    return parameters
