@@ -14,6 +14,7 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from core import errors
+from core.scoring import metrics
 
 Floats = NDArray[np.float64]
 
@@ -140,22 +141,9 @@ def level(log_odds: Floats, y: Floats) -> float:
 
 
 def line(log_odds: Floats, y: Floats, *, slope_moves: bool = True) -> tuple[float, float]:
-    """(slope, intercept) by Newton's method from (1, 0), with the ridge of SHRUNK; a slope that would fall is held at 0.1."""
-    beta = np.array([0.0, 1.0])
-    start = beta.copy()
-    moving = np.array([True, slope_moves])
-    design = np.column_stack([np.ones_like(log_odds), log_odds])
-    ridge = np.diag([1.0, SHRUNK])
-    for _ in range(50):
-        p = expit(design @ beta)
-        gradient = design.T @ (p - y) + ridge @ (beta - start)
-        curved = (design * np.maximum(p * (1 - p), 1e-9)[:, None]).T @ design + ridge
-        step = np.zeros(2)
-        step[moving] = np.linalg.solve(curved[np.ix_(moving, moving)], gradient[moving])
-        beta = beta - np.clip(step, -1.0, 1.0)
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(max(beta[1], 0.1)), float(np.clip(beta[0], -LEVEL_LIMIT, LEVEL_LIMIT))
+    """(slope, intercept), shrunk to the raw (1, 0); a slope that would fall is held at 0.1."""
+    slope, intercept = metrics.line(log_odds, y, np.ones_like(y), ridge=(SHRUNK, 1.0), slope_moves=slope_moves)
+    return max(slope, 0.1), float(np.clip(intercept, -LEVEL_LIMIT, LEVEL_LIMIT))
 
 
 def _isotonic(log_odds: Floats, y: Floats) -> Calibrator:

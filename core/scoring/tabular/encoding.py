@@ -188,7 +188,7 @@ def _encoded(values: pd.Series, column: Column) -> Floats:
     if column.kind == "date":
         days = (when - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
         return np.clip(days.to_numpy(dtype=np.float64), column.low, column.high)
-    part = when.dt.weekday if column.kind == "weekday" else when.dt.hour
+    part = when.dt.day_of_week if column.kind == "weekday" else when.dt.hour
     return np.asarray(part, dtype=np.float64)
 
 

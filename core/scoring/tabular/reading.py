@@ -148,7 +148,7 @@ def times(time: Any) -> Floats:
     words = values.dropna().astype(str)
     if words.str.match(ISO).all() and words.str.len().nunique() == 1:
         codes = values.map({word: code for code, word in enumerate(sorted(set(words)))})
-        return codes.to_numpy(dtype=np.float64)
+        return np.asarray(codes, dtype=np.float64)
     raise errors.Invalid("Times must be numbers, dates, or text that starts with the year, like 2026-03-02")
 
 

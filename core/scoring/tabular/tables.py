@@ -285,7 +285,11 @@ class Sum:
         return cls(
             names=tuple(names),
             base=float(parameters["base"]),
-            stairs=tuple((names.index(name), stairs_of(term)) for name, term in parameters["terms"].items()),
+            stairs=tuple(
+                (at, stairs_of(parameters["terms"][name]))
+                for at, name in enumerate(names)
+                if name in parameters["terms"]
+            ),
             pairs=Pairs.parse(parameters["pairs"], names) if parameters.get("pairs") else None,
             trees=Trees.parse(parameters["trees"], names) if parameters.get("trees") else None,
         )

@@ -59,9 +59,9 @@ def fit(matrix: Floats, y: Floats, names: Sequence[str], *, weight: Floats, seed
 
 
 def best_pairs(
-    matrix: Floats, y: Floats, names: Sequence[str], alone: Parameters, *, weight: Floats, most: int = MOST_PAIRS
+    matrix: Floats, y: Floats, names: Sequence[str], alone: Parameters, *, weight: Floats
 ) -> list[tuple[int, int]]:
-    """Up to ten (`most`) pairs (places in `names`), best first: those that explain more of the rest than chance would."""
+    """Up to ten pairs (places in `names`), best first: those that explain more of the rest than chance would."""
     total = Sum.parse(alone, names)
     own, _ = total.contributions(matrix)
     p = expit(total.log_odds(matrix))
@@ -74,9 +74,10 @@ def best_pairs(
         left = np.bincount(cell, weights=residual, minlength=(GRID + 1) ** 2)
         held = np.bincount(cell, weights=evidence, minlength=(GRID + 1) ** 2)
         cells = held > 0
-        found.append((float((left[cells] ** 2 / (held[cells] + 1.0)).sum() - cells.sum()), a, b))
+        by_chance = held[cells] / (held[cells] + 1.0)
+        found.append((float((left[cells] ** 2 / (held[cells] + 1.0) - by_chance).sum()), a, b))
     found.sort(key=lambda each: (-each[0], each[1], each[2]))
-    return [(a, b) for gain, a, b in found[:most] if gain > 0]
+    return [(a, b) for gain, a, b in found[:MOST_PAIRS] if gain > 0]
 
 
 def _grid_codes(column: Floats) -> NDArray[np.int64]:

@@ -1,0 +1,93 @@
+"""Calibrators are kept only where later rows say so, learn no more than their positives allow, and never tie or flip ranks."""
+
+import numpy as np
+import pytest
+
+from core import errors
+from core.scoring import metrics
+from core.scoring.tabular import calibrating
+from core.scoring.tabular.calibrating import Calibrator
+
+
+def stream(rows: int, *, level: float = 0.0, slope: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    log_odds = random.normal(-1.5, 1.2, rows)
+    return log_odds, (random.random(rows) < 1 / (1 + np.exp(-(level + slope * log_odds)))).astype(float)
+
+
+def test_what_is_true_already_is_left_raw_or_hardly_moved() -> None:
+    log_odds, y = stream(3000)
+    found = calibrating.choose(log_odds, y, time=np.arange(3000.0), seed=0).calibrator
+    assert np.abs(found(log_odds) - calibrating.RAW(log_odds)).mean() < 0.02
+
+
+@pytest.mark.parametrize("time", [None, np.arange(3000.0)])
+def test_a_wrong_level_and_slope_are_put_right(time: np.ndarray | None) -> None:
+    log_odds, y = stream(3000, level=1.0, slope=0.5)
+    found = calibrating.choose(log_odds, y, time=time, seed=0)
+    new, truth = stream(3000, level=1.0, slope=0.5, seed=1)
+    assert found.calibrator.kind in ("platt", "isotonic")
+    assert found.gain > 0
+    assert metrics.ece(truth, found.calibrator(new)) < 0.04 < metrics.ece(truth, calibrating.RAW(new))
+
+
+def test_below_50_positives_only_the_level_moves_and_below_200_nothing_is_isotonic() -> None:
+    kinds = set()
+    for rows, positives in ((400, 40), (900, 150)):
+        log_odds = np.sort(np.random.default_rng(0).normal(0, 2, rows))
+        y = (np.arange(rows) >= rows - positives).astype(float)
+        shuffled = np.random.default_rng(1).permutation(rows)
+        kinds.add(calibrating.choose(log_odds[shuffled], y[shuffled], time=None, seed=0).calibrator.kind)
+    assert kinds <= {"intercept", "platt"}
+    log_odds, y = stream(400, slope=0.2, level=-2.0)
+    assert calibrating.choose(log_odds, y, time=None, seed=0).calibrator.kind == (
+        "intercept" if y.sum() < 50 else "platt"
+    )
+
+
+def test_a_base_rate_that_moved_lately_is_followed() -> None:
+    before, calm = stream(3000)
+    after, risen = stream(1500, level=1.5, seed=1)
+    log_odds, y = np.concatenate([before, after]), np.concatenate([calm, risen])
+    found = calibrating.choose(log_odds, y, time=np.arange(4500.0), seed=0)
+    new, truth = stream(2000, level=1.5, seed=2)
+    assert found.window < 1.0
+    assert metrics.ece(truth, found.calibrator(new)) < 0.05
+
+
+@pytest.mark.parametrize("kind", ["none", "intercept", "platt", "isotonic"])
+def test_every_curve_rises_strictly_and_is_never_0_or_1(kind: str) -> None:
+    log_odds, y = stream(1000)
+    curve = calibrating.fit(kind, log_odds, y)
+    p = curve(np.linspace(log_odds.min() - 1, log_odds.max() + 1, 500))
+    assert (np.diff(p) > 0).all()
+    assert curve(np.array([-1e9, 1e9])).tolist() == pytest.approx([0.0, 1.0], abs=0.2)
+    assert 0 < curve(np.array([-1e9]))[0] < curve(np.array([1e9]))[0] < 1
+    again = Calibrator.parse(curve.as_json())
+    assert (again(log_odds) == curve(log_odds)).all()
+    assert metrics.auc(y, curve(log_odds)) == pytest.approx(metrics.auc(y, log_odds))
+
+
+@pytest.mark.parametrize("kind", ["none", "platt", "isotonic"])
+def test_the_level_alone_follows_the_newest_labels(kind: str) -> None:
+    log_odds, y = stream(2000)
+    curve = calibrating.fit(kind, log_odds, y)
+    newest, truth = stream(800, level=1.2, seed=3)
+    moved = calibrating.shifted(curve, newest, truth)
+    assert moved(newest).mean() == pytest.approx(truth.mean(), abs=0.02)
+    assert (np.argsort(moved(newest)) == np.argsort(curve(newest))).all()
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"kind": "platt", "slope": -1, "intercept": 0},
+        {"kind": "platt", "slope": 1, "intercept": float("nan")},
+        {"kind": "isotonic", "knots": [[0, 1], [0.5, 0.2]]},
+        {"kind": "isotonic", "knots": [[0, 1], [0.5]]},
+        {"slope": 1, "intercept": 0},
+    ],
+)
+def test_what_is_no_curve_is_refused(stored: dict) -> None:
+    with pytest.raises(errors.Invalid):
+        Calibrator.parse(stored)
