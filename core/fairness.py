@@ -5,6 +5,7 @@ among them, because territory and ZIP code stand for who lives there. They route
 """
 
 import re
+import unicodedata
 from itertools import pairwise
 
 _PROTECTED = {
@@ -20,11 +21,13 @@ _PROTECTED = {
         "surname", "birthplace", "visa",
     ),
     "disability": ("disability", "disabled", "handicap", "medical", "health", "wheelchair", "diagnosis"),
-    "age": ("age", "birthday", "birthdate", "birthyear", "dob", "senior", "elderly", "retired", "retirement", "generation"),
+    "age": ("age", "birthday", "birthdate", "birthyear", "dob", "senior", "elderly", "retired", "retirement", "generation",
+        "agegroup", "agerange", "ageband", "agebucket",
+    ),
     "public assistance": ("welfare", "medicaid", "voucher", "section8"),
     "the area, a proxy of race and origin": (
         "zip", "zipcode", "postcode", "postal", "territory", "neighborhood", "neighbourhood", "census", "tract", "block",
-        "latitude", "longitude", "lat", "lon", "lng", "geo", "city", "county", "district", "school", "street",
+        "latitude", "longitude", "lat", "lon", "lng", "geo", "city", "county", "district", "school", "street", "geohash", "fips",
     ),
     "a person's identity": ("name", "firstname", "lastname", "photo", "ssn", "ip"),
 }  # fmt: skip
@@ -64,14 +67,29 @@ def protected_detail(name: str) -> str | None:
 
 def protected(name: str) -> str | None:
     """The protected class (or proxy of one) that a field name speaks of; None when it speaks of none."""
-    words = [word.lower() for word in _WORDS.findall(name)]
+    words = [word.lower() for word in _WORDS.findall(_plain(name))]
     for word in words:
-        if word in _CLASS_OF:
-            return _CLASS_OF[word]
+        for form in (word, bare := word.rstrip("0123456789"), bare.removesuffix("s")):
+            if form in _CLASS_OF:
+                return _CLASS_OF[form]
     for first, second in pairwise(words):
         if first + second in _CLASS_OF:
             return _CLASS_OF[first + second]
     return next((named for word in words for part, named in _COMPOUND if part in word), None)
+
+
+def refusal(name: str) -> str | None:
+    """Why a name may not be scored, as a sentence; None where it may."""
+    if named := protected(name):
+        return f"{name} speaks of {named}: fair housing and fair lending law forbid to score it"
+    if free_text(name):
+        return f"{name} is free text, which may speak of anything: it cannot be scored"
+    return None
+
+
+def _plain(name: str) -> str:
+    """Full-width and accented letters as plain ones, so that they hide nothing."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
 
 
 def free_text(name: str) -> bool:

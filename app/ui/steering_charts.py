@@ -67,6 +67,7 @@ def areas(rows: Sequence[Area]) -> go.Figure:
                 "symmetric": False,
                 "array": [row.alerted.high * 100 - row.alerted.hits / row.alerted.total * 100 for row in shown],
                 "arrayminus": [row.alerted.hits / row.alerted.total * 100 - row.alerted.low * 100 for row in shown],
+                "color": "#8a9894",
                 "thickness": 2,
                 "width": 5,
             },

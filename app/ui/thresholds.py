@@ -107,15 +107,14 @@ def _slider(known: Known, points: list[Point], version: int) -> float | None:
         st.session_state[key] = min(max(st.session_state[key], low), high)
     else:
         st.session_state[key] = start
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        wish = st.slider("Alerts a week, for everybody together", low, high, step=step, key=key)
-        st.button(
-            "10% a year, 70% right",
-            key="thresholds-origin",
-            help="A proven target: alerts for a tenth of the active contacts a year, seven in ten of them right.",
-            on_click=_origin,
-            args=(key, version, low, high, step),
-        )
+    wish = st.slider("Alerts a week, for everybody together", low, high, step=step, format="%g", key=key)
+    st.button(
+        "Target: 10% a year, 70% right",
+        key="thresholds-origin",
+        help="Alerts for a tenth of the active contacts a year, seven in ten of them right.",
+        on_click=_origin,
+        args=(key, version, low, high, step),
+    )
     return None if wish == start else wish
 
 

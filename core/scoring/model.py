@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core import errors
+from core import errors, fairness
 from core.scoring.curves import LEAST, MOST, AnyCurve, Curve, Evidence, Floats, parse_curve, parse_evidence
 from core.scoring.shapes import LARGEST, Pair, Pairs, Trees
 
@@ -124,6 +124,8 @@ def parse(parameters: Mapping[str, Any], *, id: str, intent: str, kind: str) -> 
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
         raise errors.Invalid(f"The parameters of {id} are not a model: {wrong!r}") from wrong
+    if refused := next(filter(None, map(fairness.refusal, sorted(model.features))), None):
+        raise errors.Invalid(f"The model {id} cannot be used: {refused}")
     if not all(map(isfinite, (model.base, model.base_variance))) or not 0 < model.base_rate < 1:
         raise errors.Invalid(f"The base of {id} is out of range")
     if model.base_variance < 0:
