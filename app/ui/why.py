@@ -120,6 +120,10 @@ def evidence(of: Mapping[str, Any]) -> str:
     if not of:
         return ""
     rows, positives = of.get("rows"), of.get("positives")
+    if of.get("source") == "belief":
+        return (
+            "none of your own yet. The number is what the author of this alert type believes, until outcomes come in."
+        )
     if of.get("source") != "outcomes" or rows is None or positives is None:
         return "none of your own yet. The number rests on the documented prior until outcomes come in."
     if not rows:

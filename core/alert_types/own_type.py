@@ -130,7 +130,7 @@ class OwnType:
             evidence={
                 "rows": self.evidence.right + self.evidence.wrong,
                 "positives": self.evidence.right,
-                "source": "outcomes and belief" if self.evidence.right + self.evidence.wrong else "belief",
+                "source": "outcomes" if self.evidence.right + self.evidence.wrong else "belief",
             },
         )
 
