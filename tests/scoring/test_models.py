@@ -157,7 +157,7 @@ def test_parameters_that_are_not_a_model_are_refused(damage: dict[str, object]) 
 
 def test_a_model_of_an_unknown_feature_is_refused() -> None:
     parameters = prior.parameters(Intent.LIKELY_TO_SELL)
-    parameters["terms"]["zip_code"] = parameters["terms"]["value_checks_30d"]
+    parameters["terms"]["visits_of_nobody"] = parameters["terms"]["value_checks_30d"]
     model = parse(parameters, id="x", intent="LIKELY_TO_SELL", kind="prior")
     with pytest.raises(errors.Invalid):
         Compiled([model], features.NAMES)
