@@ -64,6 +64,7 @@ def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, 
                 f"It can tell after about **{speak.weeks(expected['weeks'])}** ({span}), with "
                 f"{expected['perWeek']:.1f} contacts a week; each is followed up for {found['followUpDays']} days."
             )
+        _reachable(metric, found)
     rows = [
         {
             "After": f"{one['months']} months",
@@ -76,6 +77,22 @@ def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, 
     st.table(pd.DataFrame(rows).set_index("After"))
     st.caption(
         "Needed: " + ", ".join(f"{layout.plain(names.get(key, key))} {size:,}" for key, size in found["sizes"].items())
+    )
+
+
+def _reachable(metric: Metric, found: Mapping[str, Any]) -> None:
+    """What the weeks of entering leave of the plan."""
+    there = found["reachable"]
+    if not 0 < there["contacts"] < found["total"]:
+        return
+    finds = (
+        f"can then find {speak.difference(metric, there['effect'])} or more"
+        if there["effect"] is not None
+        else "can then hardly find anything"
+    )
+    st.warning(
+        f"New contacts enter for {found['weeks']} weeks at most, which is about {there['contacts']:,} of them. It is read "
+        f"with those, and {finds}. Look for a larger difference, or let them enter for longer (under More)."
     )
 
 

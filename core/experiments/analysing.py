@@ -21,9 +21,7 @@ from core.words import Priority
 
 SRM_ALARM = 0.001
 """Fabijan et al. 2019 (KDD): below this, the split itself is broken and no difference may be believed."""
-_EARLY = (
-    "It was stopped before the planned size: the interval is wider than planned, and a real difference may be missed."
-)
+_EARLY = "It was stopped before the planned size: it is less sure than planned, and a real difference may be missed."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -160,6 +160,10 @@ def worked_out(one: Draft, own: Outlook, *, known: Known, more: float = 1.0) -> 
             "weeksLow": weeks.low,
             "weeksHigh": weeks.high,
         },
+        "reachable": {
+            "contacts": round(came.per_week * asked["weeks"]),
+            "effect": planning.smallest_effect(came.per_week * asked["weeks"], both, most=most),
+        },
         "smallest": [
             {
                 "months": months,

@@ -129,6 +129,9 @@ def test_a_plan_says_how_many_and_how_long(database: Database, now: datetime) ->
     assert effects[2] is not None
     assert effects[2] < (effects[1] or 1.0)
     assert 1.0 < sequential["total"] / plan["total"] < 1.05
+    # New contacts enter for a year: fewer than planned come, and then only a larger difference is found.
+    assert plan["reachable"]["contacts"] == pytest.approx(52 * 100 / 25.46, abs=2)
+    assert plan["reachable"]["effect"] > 0.1
 
 
 def test_a_team_without_alerts_is_told_that_nothing_can_be_told(database: Database, now: datetime) -> None:
