@@ -1,11 +1,11 @@
-# make run | test | check | bench | format   (each sets up what it needs first)
+# make run | test | check | bench | evaluate | format   (each sets up what it needs first)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup run test check bench format replay train requirements
+.PHONY: setup run test check bench evaluate format replay train requirements
 
 setup: $(STAMP)
 
@@ -37,6 +37,9 @@ format: setup
 
 bench: setup
 	@$(BIN)/python -m bench
+
+evaluate: setup
+	@$(BIN)/python -m bench.evaluate $(ARGS)
 
 train: setup
 	@$(BIN)/python -m bench.train

@@ -22,7 +22,7 @@ _PROTECTED = ["age", "marital"]
 
 def _run(folder: Path, seeds: int, quick: bool) -> Figures:
     found = csv(folder / "bank-full.csv.gz", sep=";")
-    day = _days(found)
+    day = days(found)
     if quick:
         found, day = found.iloc[::30].reset_index(drop=True), day[::30]
     y = labels(found["y"], "yes")
@@ -52,7 +52,7 @@ def _rolling(
     return figures
 
 
-def _days(found: pd.DataFrame) -> NDArray[np.int64]:
+def days(found: pd.DataFrame) -> NDArray[np.int64]:
     """Days since 1970 of every call: rows are in order of date but name only day and month; a year begins when the
     month falls back."""
     month = found["month"].map(_MONTHS.index).to_numpy()

@@ -75,7 +75,7 @@ def _run(folder: Path, seeds: int, quick: bool) -> Figures:
             database, {contact: case.started_at + SNAPSHOT for contact, case in waiting.items()}
         )
         database.dispose()
-    train, test, days = _split(list(waiting.values()))
+    train, test, days = split(list(waiting.values()))
     names = generic.discover([histories[row] for row in train])
     X = line.table(histories, names)
     X = X.loc[:, _telling(X.iloc[train])]
@@ -105,10 +105,10 @@ def _run(folder: Path, seeds: int, quick: bool) -> Figures:
     return {"day 7": figures}
 
 
-def _split(of: Sequence[Case]) -> tuple[list[int], list[int], int]:
+def split(of: Sequence[Case]) -> tuple[list[int], list[int], int]:
     """Rows to train on, rows to foretell, and how many days old a training case has to be at the origin."""
     origin = of[int(0.8 * len(of))].started_at
-    days = _maturity(of, origin)
+    days = maturity(of, origin)
     train = [
         row
         for row, case in enumerate(of)
@@ -118,7 +118,7 @@ def _split(of: Sequence[Case]) -> tuple[list[int], list[int], int]:
     return train, test, days
 
 
-def _maturity(of: Sequence[Case], origin: datetime) -> int:
+def maturity(of: Sequence[Case], origin: datetime) -> int:
     """The age by which DECIDED_SHARE of the cases were decided, counting only those that could have reached it before
     the origin: nothing after the origin is looked at."""
     for days in range(SNAPSHOT.days, 91):

@@ -93,7 +93,7 @@ def _intervals(half: _Half) -> dict[str, Any]:
     return {
         "top_above_average": _interval(half.top - half.average, drawn[:, 0] - drawn[:, 1]),
         "qini": _interval(half.qini, drawn[:, 2]),
-        "curve": [{"share": share, "uplift": _uplift(half.mailed, half.visited, share)} for share in shares],
+        "curve": [{"share": share, "uplift": uplift(half.mailed, half.visited, share)} for share in shares],
     }
 
 
@@ -104,16 +104,16 @@ def _interval(value: float, drawn: Floats) -> dict[str, float]:
 
 def _summary(t: NDArray[np.bool_], y: NDArray[np.int64]) -> tuple[float, float, float]:
     """Uplift of the best TOP, of all, and the Qini coefficient, of rows ranked best first."""
-    return _uplift(t, y, TOP), _uplift(t, y, 1.0), _qini(t, y)
+    return uplift(t, y, TOP), uplift(t, y, 1.0), qini(t, y)
 
 
-def _uplift(t: NDArray[np.bool_], y: NDArray[np.int64], share: float) -> float:
+def uplift(t: NDArray[np.bool_], y: NDArray[np.int64], share: float) -> float:
     rows = max(1, round(share * len(y)))
     mailed, visits = t[:rows], y[:rows]
     return float(visits[mailed].mean() - visits[~mailed].mean()) if 0 < mailed.sum() < rows else float("nan")
 
 
-def _qini(t: NDArray[np.bool_], y: NDArray[np.int64]) -> float:
+def qini(t: NDArray[np.bool_], y: NDArray[np.int64]) -> float:
     """Area between the curve of visits gained per customer and the line of mailing at random (Radcliffe 2007)."""
     mailed, others = np.cumsum(t), np.cumsum(~t)
     gained = np.cumsum(y * t) - np.cumsum(y * ~t) * np.divide(mailed, np.maximum(others, 1))

@@ -29,7 +29,7 @@ def _run(folder: Path, seeds: int, quick: bool) -> Figures:
         {
             "origin": leads["origin"],
             "landing_page": leads["landing_page_id"],
-            "weekday": leads["first_contact_date"].dt.dayofweek,
+            "weekday": leads["first_contact_date"].dt.day_of_week,
         }
     )
     figures = measured(

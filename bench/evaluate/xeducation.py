@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from bench.evaluate import bars
 from bench.evaluate.measuring import reported
@@ -30,8 +31,7 @@ def _run(folder: Path, seeds: int, quick: bool) -> Figures:
         found = found.iloc[:: max(1, len(found) // 1_200)].reset_index(drop=True)
     y = labels(found["Converted"], 1)
     number = found["Lead Number"].to_numpy()
-    X = found.drop(columns=[*FILLED_IN_LATER, *(name for name in _NOT_FEATURES if name in found)])
-    X = X.replace("Select", np.nan)  # the form's unanswered choice
+    X = known_before(found)
     figures = reported(
         scoring.evaluate(X, y, number, seeds=seeds, name="xeducation"),
         label_delay="none in the data: it has no date of conversion, so every earlier lead counts as decided",
@@ -43,6 +43,12 @@ def _run(folder: Path, seeds: int, quick: bool) -> Figures:
         *bars.beside_plain(figures),
     ]
     return {"forward": figures}
+
+
+def known_before(found: pd.DataFrame) -> pd.DataFrame:
+    """The columns known before the first contact; "Select" is the form's unanswered choice."""
+    X = found.drop(columns=[name for name in (*FILLED_IN_LATER, *_NOT_FEATURES) if name in found])
+    return X.replace("Select", np.nan)
 
 
 SET = Evaluated(
