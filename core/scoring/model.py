@@ -32,6 +32,7 @@ __all__ = [
     "Compiled",
     "Curve",
     "Floats",
+    "Grove",
     "Model",
     "Scored",
     "Term",
@@ -79,6 +80,57 @@ class Term:
         return self.missing if x != x else self.values[bisect_right(self.edges, x)]
 
 
+class Grove:
+    """Trees for one contact at a time: the same look-up as core.scoring.shapes, in plain Python, without numpy's calls."""
+
+    def __init__(self, trees: Trees) -> None:
+        self._edges = [edges.tolist() for edges in trees._thresholds]
+        self._each = [
+            (tuple((at, mask.tolist()) for at, mask in masks), trees.value[nodes].tolist())
+            for masks, nodes in zip(trees._masks, trees._leaves, strict=True)
+        ]
+        self._nodes = list(
+            zip(
+                trees.feature.tolist(),
+                trees.threshold.tolist(),
+                trees.left.tolist(),
+                trees.right.tolist(),
+                trees.missing_left.tolist(),
+                trees.value.tolist(),
+                strict=True,
+            )
+        )
+        self._roots = trees.roots.tolist()
+
+    def value(self, xs: Sequence[float]) -> float:
+        """What all trees add together; `xs` in the order of the trees' features."""
+        codes = [
+            len(edges) + 1 if x != x else bisect_left(edges, min(max(x, -LARGEST), LARGEST))
+            for x, edges in zip(xs, self._edges, strict=True)
+        ]
+        total = 0.0
+        for masks, values in self._each:
+            possible = -1
+            for at, mask in masks:
+                possible &= mask[codes[at]]
+            total += values[possible.bit_length() - 1 if masks else 0]
+        return total
+
+    def contributions(self, xs: Sequence[float]) -> list[float]:
+        """What each feature adds: the changes of value along the paths, where it was split on."""
+        found = [0.0] * len(xs)
+        nodes = self._nodes
+        for root in self._roots:
+            at, threshold, left, right, missing_left, value = nodes[root]
+            while at >= 0:
+                x = xs[at]
+                goes_left = missing_left if x != x else min(max(x, -LARGEST), LARGEST) <= threshold
+                column, before = at, value
+                at, threshold, left, right, missing_left, value = nodes[left if goes_left else right]
+                found[column] += value - before
+        return found
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
     """One version of one intent's model."""
@@ -95,6 +147,8 @@ class Model:
     pairs: tuple[Pair, ...] = ()
     trees: Trees | None = None
     """Parsed over their own features."""
+    grove: Grove | None = None
+    """The same trees, for one contact at a time."""
     evidence: Evidence | None = None
 
     @property
@@ -108,6 +162,7 @@ def parse(parameters: Mapping[str, Any], *, id: str, intent: str, kind: str) -> 
     """The model of stored parameters; raises Invalid where they are not a model (never runs anything they hold)."""
     try:
         terms = {name: _term(term) for name, term in parameters["terms"].items()}
+        trees = _trees(parameters.get("trees"))
         model = Model(
             id=id,
             intent=intent,
@@ -119,7 +174,8 @@ def parse(parameters: Mapping[str, Any], *, id: str, intent: str, kind: str) -> 
             probability=parse_curve(parameters["probability"]),
             confidence=parse_curve(parameters["confidence"]),
             pairs=_pairs(parameters.get("pairs")),
-            trees=_trees(parameters.get("trees")),
+            trees=trees,
+            grove=Grove(trees) if trees else None,
             evidence=parse_evidence(parameters.get("evidence")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as wrong:
@@ -186,31 +242,6 @@ def _narrow(edges: Floats) -> Floats:
     return np.where(hair, np.nextafter(near, np.float32(np.inf)), near).astype(np.float64)
 
 
-class _Grove:
-    """Trees for one contact at a time: the same look-up as core.scoring.shapes, in plain Python, without numpy's calls."""
-
-    def __init__(self, trees: Trees, index: Mapping[str, int]) -> None:
-        self.columns = [index[name] for name in trees.features]
-        self._edges = [edges.tolist() for edges in trees._thresholds]
-        self._each = [
-            (tuple((at, mask.tolist()) for at, mask in masks), trees.value[nodes].tolist())
-            for masks, nodes in zip(trees._masks, trees._leaves, strict=True)
-        ]
-
-    def value(self, vector: Sequence[float]) -> float:
-        codes = []
-        for column, edges in zip(self.columns, self._edges, strict=True):
-            x = vector[column]
-            codes.append(len(edges) + 1 if x != x else bisect_left(edges, min(max(x, -LARGEST), LARGEST)))
-        total = 0.0
-        for masks, values in self._each:
-            possible = -1
-            for at, mask in masks:
-                possible &= mask[codes[at]]
-            total += values[possible.bit_length() - 1 if masks else 0]
-        return total
-
-
 class Compiled:
     """Several models over one feature order, as tables."""
 
@@ -251,8 +282,11 @@ class Compiled:
                 self._pair_arrays.append(
                     (which, first, np.array(rows_at, np.intp), second, np.array(columns_at, np.intp), flat)
                 )
-        grown = [(which, model.trees) for which, model in enumerate(models) if model.trees is not None]
-        self._groves = [(which, _Grove(trees, index), trees) for which, trees in grown]
+        self._groves = [
+            (which, [index[name] for name in model.trees.features], model.grove, model.trees)
+            for which, model in enumerate(models)
+            if model.trees is not None and model.grove is not None
+        ]
 
     def _edges(self, name: str) -> list[float] | None:
         """All edges of a feature in any model's terms and pairs; None where none looks at it."""
@@ -291,8 +325,8 @@ class Compiled:
                 totals[i] += each
         for which, first, rows_at, second, columns_at, values in self._pairs:
             totals[which] += values[rows_at[bins[first]] + columns_at[bins[second]]]
-        for which, grove, _ in self._groves:
-            totals[which] += grove.value(kept)
+        for which, places, grove, _ in self._groves:
+            totals[which] += grove.value([kept[place] for place in places])
         width = self.width
         return tuple([_scored(model, totals[i], sqrt(totals[width + i])) for i, model in enumerate(self.models)])
 
@@ -310,8 +344,8 @@ class Compiled:
             totals += table.take(at, axis=0)
         for which, first, rows_at, second, columns_at, values in self._pair_arrays:
             totals[:, which] += values.take(rows_at.take(bins[first]) + columns_at.take(bins[second]))
-        for which, grove, trees in self._groves:
-            totals[:, which] += trees.log_odds(matrix[:, grove.columns])
+        for which, places, _, trees in self._groves:
+            totals[:, which] += trees.log_odds(matrix[:, places])
         return totals
 
     def many(self, vectors: Sequence[Sequence[float]] | Floats) -> list[tuple[Scored, ...]]:

@@ -1,21 +1,19 @@
 """Why a score is what it is: exact contributions that add up to the log-odds, the calibrator apart, and plain words."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isnan
 from typing import Any
 
-import numpy as np
-
 from core import history as histories
 from core.history import History
 from core.scoring import features, generic
-from core.scoring.curves import AnyCurve, sigmoid
+from core.scoring.curves import AnyCurve, Floats, sigmoid
 from core.scoring.deployed import Models
 from core.scoring.model import Model, as_stored
 from core.scoring.registry import Feature
-from core.scoring.shapes import Pairs
 
 MOST_FOR, MOST_AGAINST = 4, 2
 WORTH_SAYING = 0.05
@@ -85,10 +83,9 @@ def of_model(model: Model, names: Sequence[str], vector: Sequence[float], *, his
 def _contributions(model: Model, kept: dict[str, float]) -> list[dict[str, Any]]:
     """What is not zero: a line a feature (its bins and its share of the trees), and a line a pair."""
     added = {name: term.value(kept[name]) for name, term in model.terms.items()}
-    if model.trees is not None:
-        columns = model.trees.names
-        shares = model.trees.contributions(np.array([[kept[name] for name in columns]]))[0]
-        for name, share in zip(columns, shares.tolist(), strict=True):
+    if model.trees is not None and model.grove is not None:
+        names = model.trees.features
+        for name, share in zip(names, model.grove.contributions([kept[name] for name in names]), strict=True):
             added[name] = added.get(name, 0.0) + share
     found: list[dict[str, Any]] = [
         {
@@ -100,23 +97,21 @@ def _contributions(model: Model, kept: dict[str, float]) -> list[dict[str, Any]]
         for name, contribution in added.items()
         if contribution != 0.0
     ]
-    if model.pairs:
-        columns = tuple(dict.fromkeys(name for pair in model.pairs for name in pair.features))
-        told = Pairs(names=columns, each=model.pairs).contributions(np.array([[kept[name] for name in columns]]))[0]
-        found += [
-            {
-                "feature": " and ".join(pair.features),
-                "label": " and ".join(
-                    _lower_but_first(described(name).label, at) for at, name in enumerate(pair.features)
-                ),
-                "features": list(pair.features),
-                "values": [_shown(kept[name]) for name in pair.features],
-                "value": None,
-                "contribution": contribution,
-            }
-            for pair, contribution in zip(model.pairs, told.tolist(), strict=True)
-            if contribution != 0.0
-        ]
+    for pair in model.pairs:
+        values = [kept[name] for name in pair.features]
+        contribution = float(pair.values[_bin(pair.edges[0], values[0]), _bin(pair.edges[1], values[1])])
+        if contribution != 0.0:
+            labels = [described(name).label for name in pair.features]
+            found.append(
+                {
+                    "feature": " and ".join(pair.features),
+                    "label": f"{labels[0]} and {labels[1][:1].lower()}{labels[1][1:]}",
+                    "features": list(pair.features),
+                    "values": [_shown(x) for x in values],
+                    "value": None,
+                    "contribution": contribution,
+                }
+            )
     return found
 
 
@@ -125,8 +120,9 @@ def _shown(x: float) -> float | None:
     return None if isnan(x) else float(f"{max(min(x, 3e38), -3e38):.7g}")
 
 
-def _lower_but_first(label: str, at: int) -> str:
-    return label if at == 0 else label[:1].lower() + label[1:]
+def _bin(edges: Floats, x: float) -> int:
+    """A pair's bin of a value; the last is for missing."""
+    return len(edges) + 1 if isnan(x) else bisect_right(edges.tolist(), x)
 
 
 def _step(curve: AnyCurve, log_odds: float) -> dict[str, Any]:
