@@ -103,7 +103,7 @@ def calibration(y: ArrayLike, probability: ArrayLike, weight: ArrayLike | None =
     truth, score, weights = _checked(y, _probabilities(probability), weight)
     if len(np.unique(truth)) < 2:
         return Calibration(float("nan"), float("nan"))
-    return Calibration(*_line(logit(np.clip(score, TINY, 1 - TINY)), truth, weights[0]))
+    return Calibration(*line(logit(np.clip(score, TINY, 1 - TINY)), truth, weights[0]))
 
 
 def reliability(y: ArrayLike, probability: ArrayLike, *, bins: int = 10, mass: bool = True) -> list[Bin]:
@@ -288,18 +288,30 @@ def _by_score(y: Floats, score: Floats, weights: Floats) -> tuple[Floats, Floats
     return positive, all_rows - positive
 
 
-def _line(x: Floats, y: Floats, weight: Floats, *, ridge: float = 1e-6) -> tuple[float, float]:
+def line(
+    x: Floats, y: Floats, weight: Floats, *, ridge: tuple[float, float] = (1e-6, 1e-6), slope_moves: bool = True
+) -> tuple[float, float]:
+    """(slope, intercept) of a logistic regression of `y` on one column, shrunk to (1, 0) by `ridge`; Newton with halved steps."""
     design = np.column_stack([x, np.ones_like(x)])
-    start = np.array([1.0, 0.0])
-    beta = start.copy()
+    start, held = np.array([1.0, 0.0]), np.array(ridge)
+    moving = np.array([slope_moves, True])
+
+    def loss(beta: Floats) -> float:
+        log_odds = design @ beta
+        return float(weight @ (np.logaddexp(0, log_odds) - y * log_odds) + held @ (beta - start) ** 2 / 2)
+
+    beta, reached = start, loss(start)
     for _ in range(100):
         p = expit(design @ beta)
-        gradient = design.T @ (weight * (p - y)) + ridge * (beta - start)
-        curved = (design * (weight * np.maximum(p * (1 - p), 1e-10))[:, None]).T @ design + ridge * np.eye(2)
-        step = np.linalg.solve(curved, gradient)
-        beta = beta - np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-10:
+        gradient = design.T @ (weight * (p - y)) + held * (beta - start)
+        curved = (design * (weight * np.maximum(p * (1 - p), 1e-10))[:, None]).T @ design + np.diag(held)
+        step = np.zeros(2)
+        step[moving] = np.linalg.solve(curved[np.ix_(moving, moving)], gradient[moving])
+        while np.abs(step).max() > 1e-10 and (then := loss(beta - step)) > reached:
+            step = step / 2
+        if np.abs(step).max() <= 1e-10:
             break
+        beta, reached = beta - step, then
     return float(beta[0]), float(beta[1])
 
 

@@ -32,8 +32,8 @@ KNOTS = 20
 LEVEL_LIMIT = 4.0
 STRAIGHT = 0.1
 """The share of the straight line in an isotonic curve: without it, scores on one step would tie and rank no more."""
-BEYOND = 3.0
-"""Log-odds beyond the outermost knots where an isotonic curve levels off."""
+BEYOND = np.array([1.0, 2.0, 4.0, 8.0])
+"""Log-odds beyond the outermost steps at which an isotonic curve goes over into the straight line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,9 +156,16 @@ def _isotonic(log_odds: Floats, y: Floats) -> Calibrator:
     share = (np.bincount(at, weights=y, minlength=len(rows))[filled] + 2 * raw) / (rows[filled] + 2)
     rising = IsotonicRegression().fit_transform(x, share, sample_weight=rows[filled])
     slope, intercept = line(log_odds, y)
-    ends = np.concatenate([[x[0] - BEYOND], x, [x[-1] + BEYOND]])
+    ends = np.concatenate([x[0] - BEYOND[::-1], x, x[-1] + BEYOND])
     straight = expit(intercept + slope * ends)
-    steps = np.concatenate([[min(straight[0], rising[0])], rising, [max(straight[-1], rising[-1])]])
+    outside = len(BEYOND)
+    steps = np.concatenate(
+        [
+            np.minimum(straight[:outside], rising[0]),
+            rising,
+            np.maximum(straight[-outside:], rising[-1]),
+        ]
+    )
     return Calibrator(kind="isotonic", knots=(ends, STRAIGHT * straight + (1 - STRAIGHT) * steps))
 
 

@@ -214,7 +214,7 @@ def _rolled(
         began = perf_counter()
         if model is None or at in again:
             refitted = len(known.y)
-            plan_now = plan if model is None else training.make_plan(known, seed=seed)
+            plan_now = plan if model is None else training.make_plan(known, seed=seed, kinds=tuple(plan.weights))
             model = training.train_table(known, seed=seed, plan=plan_now)
             fitted = perf_counter()
             member, first = plain(known.X, known.y, table.part(slice(start, len(table.y))).X, seed=seed), start

@@ -87,14 +87,14 @@ def train_table(table: Table, *, seed: int, plan: Plan | None = None) -> Tabular
     )
 
 
-def make_plan(table: Table, *, seed: int) -> Plan:
+def make_plan(table: Table, *, seed: int, kinds: Sequence[str] = tuple(candidates.KINDS)) -> Plan:
     """Compare the candidates on rows they have not seen, and learn the curve there."""
     parts = held_out(table, seed=seed)
     if not parts:
         return Plan(weights={"logistic": 1.0}, calibrator=calibrating.RAW, window=1.0, compared={})
-    scored = {kind: np.empty(0) for kind in candidates.KINDS}
+    scored = {kind: np.empty(0) for kind in kinds}
     for earlier, later in parts:
-        for kind, log_odds in _scores(table.part(earlier), table.part(later), seed=seed).items():
+        for kind, log_odds in _scores(table.part(earlier), table.part(later), kinds, seed=seed).items():
             scored[kind] = np.append(scored[kind], log_odds)
     rows = np.concatenate([later for _, later in parts])
     block = np.repeat(np.arange(len(parts)), [len(later) for _, later in parts])
@@ -141,12 +141,12 @@ def folds(y: Floats, count: int, *, seed: int) -> list[Part]:
     return [(np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(count)]
 
 
-def _scores(earlier: Table, later: Table, *, seed: int) -> dict[str, Floats]:
+def _scores(earlier: Table, later: Table, kinds: Sequence[str], *, seed: int) -> dict[str, Floats]:
     encoder, matrix = encoding.learn(earlier.X, earlier.y, seed=seed)
     new = encoder.matrix(later.X)
     return {
         kind: Sum.parse(candidates.fit(kind, matrix, earlier.y, encoder.names, seed=seed), encoder.names).log_odds(new)
-        for kind in candidates.KINDS
+        for kind in kinds
     }
 
 

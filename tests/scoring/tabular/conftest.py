@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from core import scoring
 from core.scoring.tabular import training
@@ -43,7 +44,7 @@ def make(rows: int = 600, *, seed: int = 0, rate: float = -1.0) -> tuple[pd.Data
 @pytest.fixture(scope="session", autouse=True)
 def small_bags() -> Iterator[None]:
     """The same code with fewer trees: what is tested here does not hang on their number."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, threadpool_limits(1):
         patch.setattr(boosting, "BAG", 2)
         patch.setattr(boosting, "ROUNDS", 30)
         patch.setattr(training, "BLOCKS", (0.6, 0.8))
