@@ -89,7 +89,7 @@ def _card(viewer: Viewer, row: AlertTypeRow) -> None:
                 if row.has_model
                 else "It learns; until a model is deployed its rule scores."
             )
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
                 "Change" if viewer.role is Role.ADMIN else "Look and try",
                 key=f"change-{row.id}",

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -58,9 +59,9 @@ def volume(rows: Sequence[VolumeRow]) -> go.Figure:
         figure.add_bar(
             x=[row.day for row in of_kind],
             y=[row.count for row in of_kind],
-            name=words.type_words(kind),
+            name=_type(kind),
             marker_color=_COLOURS.get(kind),
-            hovertemplate="%{x|%a %d %b}: %{y} alerts<extra>" + words.type_words(kind) + "</extra>",
+            hovertemplate="%{x|%a %d %b}: %{y} alerts<extra>" + _type(kind) + "</extra>",
         )
     figure.update_layout(barmode="stack")
     if max((row.count for row in rows), default=0) <= 4:
@@ -73,7 +74,7 @@ def volume(rows: Sequence[VolumeRow]) -> go.Figure:
 def conversion(rows: Sequence[ConversionRow]) -> go.Figure:
     """Converted of closed by type, with the 95% interval."""
     shown = [row for row in rows if row.rate.rate is not None]
-    names = ["All types" if row.group == ALL else words.type_words(row.group) for row in shown]
+    names = ["All types" if row.group == ALL else _type(row.group) for row in shown]
     return _shares(names, [row.rate for row in shown], "Converted of closed alerts (%)")
 
 
@@ -154,6 +155,11 @@ def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figur
 def _wrapped(label: str) -> str:
     """In lines of a phone's width: labels must leave room for the bars."""
     return "<br>".join(textwrap.wrap(label, 20, max_lines=3, placeholder=" …"))
+
+
+def _type(alert_type: str) -> str:
+    """A type's name as plain text: Plotly would take a team's own "<b>" for formatting."""
+    return escape(words.type_words(alert_type), quote=False)
 
 
 def _laid_out(figure: go.Figure, *, height: int, legend: bool = False, left: int = 8) -> go.Figure:

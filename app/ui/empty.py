@@ -34,6 +34,6 @@ def warmest(viewer: Viewer) -> None:
         seen = words.ago(row.last_seen_at, now=queries.now())
         place = f" · {words.territory(row.territory)}" if row.territory else ""
         st.markdown(
-            f"**{who}** · {words.type_words(row.intent)} · **{words.lift(row.lift)}** · "
+            f"**{who}** · {layout.plain(words.type_words(row.intent))} · **{words.lift(row.lift)}** · "
             f"{words.chance(row.intent)}: {words.percent(row.probability)}{place} · last seen {seen}"
         )

@@ -71,10 +71,7 @@ def menu_foot(viewer: Viewer) -> None:
         )
 
 
-def plain(text: str) -> str:
-    """A person's own words, safe inside Markdown: nothing in them is formatting, a link or an image."""
-    special = "\\`*_{}[]()#+-.!|<>~$:&"
-    return "".join(f"\\{letter}" if letter in special else letter for letter in " ".join(text.split()))
+plain = words.plain
 
 
 def progress(jobs: Sequence[JobProgress]) -> None:

@@ -44,5 +44,6 @@ def _toast(events: Any) -> None:
     (item,) = fresh.values()
     priority = words.PRIORITY.get(item.get("priority"), "")
     st.toast(
-        f"New alert: {priority} · {words.type_words(item.get('alertType', ''))}", icon=":material/notifications_active:"
+        f"New alert: {priority} · {words.plain(words.type_words(item.get('alertType', '')))}",
+        icon=":material/notifications_active:",
     )

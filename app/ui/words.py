@@ -82,6 +82,12 @@ def type_words(alert_type: str) -> str:
     return own[0] if own else card.type_words(alert_type)
 
 
+def plain(text: str) -> str:
+    """A person's own words, safe inside Markdown: nothing in them is formatting, a link or an image."""
+    special = "\\`*_{}[]()#+-.!|<>~$:&"
+    return "".join(f"\\{letter}" if letter in special else letter for letter in " ".join(text.split()))
+
+
 def transaction_of(alert_type: str) -> str:
     """The kind of deal this type of alert leads to."""
     return _TRANSACTION_OF.get(Intent(alert_type), "sale") if alert_type in set(Intent) else "sale"
