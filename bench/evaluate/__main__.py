@@ -46,8 +46,10 @@ def main(argv: Sequence[str]) -> int:
                 found["generator"] = _generator(console, quick=arguments.quick)
             else:
                 found["sets"][name] = _set(name, arguments.data, arguments.seeds, console, quick=arguments.quick)
+        written.write_text(
+            json.dumps(found, indent=2) + "\n"
+        )  # after each, so that a run cut short leaves what it found
         console.print(f"{name}: {time.perf_counter() - started:.0f} s")
-    written.write_text(json.dumps(found, indent=2) + "\n")
     for shown in (_figures(found), _bars(found)):
         console.print(shown)
     if not arguments.quick:
