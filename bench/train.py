@@ -1,24 +1,24 @@
 """Train the models that come with the product, on generated behaviour with known truth: `python -m bench.train`.
 
-A world with another seed than the demo's is watched as the product would watch it: at instants when something arrived,
+Worlds with other seeds than the demo's are watched as the product would watch them: at instants when something arrived,
 with what had arrived by then. Training and calibration use different contacts of an early span of time; the figures are
-of a later span, which begins only when every training label is known (forward in time).
+of a later span of the first world, which begins only when every training label is known (forward in time). What is
+learned from is what a product would know: transactions, and what the agents who were reached were told.
 """
 
 import argparse
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 from sqlalchemy.orm import Session
 
 from core import events, history, signals, traffic
@@ -27,7 +27,7 @@ from core.db.base import Base
 from core.events import RecordedEvent
 from core.generator import HORIZON_DAYS, INTENTS, LifeEvent, World, generate
 from core.history import Fact, Home
-from core.scoring import features, staircase
+from core.scoring import features, metrics, shaped
 from core.scoring.deployed import SHIPPED
 from core.scoring.model import Compiled, parse
 from core.signals import OpenSignal, as_open
@@ -35,7 +35,9 @@ from core.words import Intent
 
 Floats = NDArray[np.float64]
 
-SEED = 20_260_101
+SEEDS = (20_260_101, 20_260_102, 20_260_103, 20_260_104)
+"""One world each; the first is also tested on."""
+SEED = SEEDS[0]
 END = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 760
 LEARN = (90.0, 300.0)
@@ -43,6 +45,9 @@ TEST = (480.0, 580.0)
 """Begins when the last training label is known: 300 + 180 days."""
 SHARE_OF_INSTANTS = 0.35
 REACHED = 0.8
+ROUNDS = (150, 300, 500)
+"""Boosting rounds, chosen among on contacts that were not learned from."""
+RESAMPLES = 100
 LIFE_DAYS = 90.0
 
 
@@ -52,27 +57,68 @@ class Rows(NamedTuple):
     features: Floats
 
 
+class Watched(NamedTuple):
+    """Rows of several worlds with what came of them: labels are (rows, 4), one column an intent."""
+
+    contact: NDArray[np.int64]
+    """The contact's number; worlds are a million apart."""
+    at: Floats
+    features: Floats
+    transacts: NDArray[np.int64]
+    right: NDArray[np.int64]
+    latent_transacts: Floats
+    """What an oracle says who sees the hidden state: for the figures only, never learned from."""
+    latent_right: Floats
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contacts", type=int, default=8_000)
+    parser.add_argument("--contacts", type=int, default=10_000, help="of each world")
     parser.add_argument("--output", type=Path, default=SHIPPED)
+    parser.add_argument(
+        "--cards", action="store_true", help="only write the model cards and pictures of what is shipped"
+    )
     arguments = parser.parse_args()
     console = Console()
-    world = generate(SEED, arguments.contacts, DAYS, END)
-    console.print(
-        f"{len(world.contacts):,} contacts, {len(world.arrivals):,} events, {len(world.transactions):,} transactions"
+    if not arguments.cards:
+        rows = watch_all(arguments.contacts)
+        console.print(f"{len(rows.at):,} instants with {len(features.NAMES)} features")
+        for intent in INTENTS:
+            shipped = fit(rows, intent, contacts=arguments.contacts)
+            path = arguments.output / f"{intent.lower()}.json"
+            path.write_text(json.dumps(shipped) + "\n")
+            console.print(f"[bold]{intent}[/bold] {json.dumps(shipped['metrics']['right'])}")
+
+
+def watch_all(contacts: int, seeds: Sequence[int] = SEEDS) -> Watched:
+    """All worlds, two at a time; only the first to its end."""
+    with ProcessPoolExecutor(2) as pool:
+        parts = list(pool.map(watched, seeds, [contacts] * len(seeds), [(LEARN, TEST), *[(LEARN,)] * (len(seeds) - 1)]))
+    return Watched(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def watched(seed: int, contacts: int, spans: Sequence[tuple[float, float]] = (LEARN, TEST)) -> Watched:
+    """One world's rows."""
+    return labelled(world := generate(seed, contacts, DAYS, END), watch(world, spans=spans))
+
+
+def labelled(world: World, rows: Rows) -> Watched:
+    """With what came of them."""
+    labels = [world.labels(rows.contact, intent, rows.at) for intent in INTENTS]
+    latent = [world.truths(rows.contact, intent, rows.at) for intent in INTENTS]
+    return Watched(
+        rows.contact + 1_000_000 * world.seed,
+        rows.at,
+        rows.features,
+        np.column_stack([each[0] for each in labels]),
+        np.column_stack([each[1] for each in labels]),
+        np.column_stack([each[0] for each in latent]),
+        np.column_stack([each[1] for each in latent]),
     )
-    rows = watch(world)
-    console.print(f"{len(rows.at):,} instants with {len(features.NAMES)} features")
-    for intent in INTENTS:
-        shipped = fit(world, rows, intent)
-        path = arguments.output / f"{intent.lower()}.json"
-        path.write_text(json.dumps(shipped, indent=1) + "\n")
-        console.print(f"[bold]{intent}[/bold] {json.dumps(shipped['metrics'])}")
 
 
-def watch(world: World) -> Rows:
-    """The features of sampled instants, each from what had arrived by then."""
+def watch(world: World, *, spans: Sequence[tuple[float, float]] = (LEARN, TEST)) -> Rows:
+    """The features of sampled instants within these spans of days, each from what had arrived by then."""
     rng = np.random.default_rng(world.seed)
     arrived = _by_contact(world)
     life: dict[str, list[LifeEvent]] = defaultdict(list)
@@ -85,8 +131,8 @@ def watch(world: World) -> Rows:
         database = Database(f"sqlite:///{Path(folder) / 'empty.db'}")
         Base.metadata.create_all(database.engine)
         with database.read() as session:
-            for number, rows in track(sorted(arrived.items()), description="Watching"):
-                for at, vector in _instants(world, number, rows, life[world.contacts[number].id], session, rng):
+            for number, rows in sorted(arrived.items()):
+                for at, vector in _instants(world, number, rows, life[world.contacts[number].id], session, rng, spans):
                     contacts.append(number)
                     times.append(at)
                     vectors.append(vector)
@@ -108,11 +154,12 @@ def _instants(
     life: Sequence[LifeEvent],
     session: Session,
     rng: np.random.Generator,
+    spans: Sequence[tuple[float, float]],
 ) -> list[tuple[float, tuple[float, ...]]]:
     """At the end of a share of the days on which something of this contact arrived."""
     received = world.arrivals.received[list(rows)]
-    days = np.unique(np.ceil(received[(received >= LEARN[0]) & (received < TEST[1])]))
-    inside = (days < LEARN[1]) | ((days >= TEST[0]) & (days < TEST[1]))
+    days = np.unique(np.ceil(received))
+    inside = np.any([(days >= since) & (days < until) for since, until in spans], axis=0)
     chosen = days[inside & (rng.random(len(days)) < SHARE_OF_INSTANTS)]
     if not len(chosen):
         return []
@@ -170,90 +217,138 @@ def _posted(life: LifeEvent) -> OpenSignal:
     return OpenSignal("", life.contact_id, "LIFE_EVENT", life.kind, "LIFE_EVENTS", 0.8, 0.85, 1, {}, life.at, life.at)
 
 
-def fit(world: World, rows: Rows, intent: Intent) -> dict[str, Any]:
+def fit(rows: Watched, intent: Intent, *, contacts: int) -> dict[str, Any]:
     """One shipped model: {feature_set, kind, parameters, metrics, trained_on}."""
-    transacts, right = world.labels(rows.contact, intent, rows.at)
-    rng = np.random.default_rng(SEED)
-    reached = rng.random(len(rows.at)) < REACHED
+    which = INTENTS.index(intent)
+    transacts, right = rows.transacts[:, which], rows.right[:, which]
+    reached = np.random.default_rng(SEED).random(len(rows.at)) < REACHED
     confirmed = np.where(reached, right, np.nan)
     early, late = rows.at < LEARN[1], rows.at >= TEST[0]
-    held_out = rows.contact % 10 < 3
+    held_out = rows.contact % 10 == 0
     learn, tune = early & ~held_out, early & held_out
-    parameters = staircase.fit(
-        rows.features[learn],
-        transacts[learn],
-        intent=intent,
-        seed=SEED,
-        confirmed=confirmed[learn],
-        calibration=(rows.features[tune], transacts[tune], confirmed[tune]),
-    )
-    model = Compiled([parse(parameters, id="fitted", intent=intent, kind="additive")], features.NAMES)
-    scored = [each[0] for each in model.many(rows.features[late])]
-    probability, confidence = np.array([s.probability for s in scored]), np.array([s.confidence for s in scored])
-    oracle = world.truths(rows.contact[late], intent, rows.at[late])
+    tried = {
+        rounds: shaped.fit(
+            rows.features[learn],
+            transacts[learn],
+            intent=intent,
+            seed=SEED,
+            confirmed=confirmed[learn],
+            calibration=(rows.features[tune], transacts[tune], confirmed[tune]),
+            rounds=rounds,
+        )
+        for rounds in ROUNDS
+    }
+    known = tune & reached
+    losses = {
+        rounds: metrics.log_loss(right[known], said(each, rows.features[known], intent)[1])
+        for rounds, each in tried.items()
+    }
+    parameters = tried[min(losses, key=lambda rounds: losses[rounds])]
+    probability, confidence = said(parameters, rows.features[late], intent)
+    contact, alerts = rows.contact[late], confidence >= 0.5
+    figures = {
+        "transacts": (transacts[late], probability, rows.latent_transacts[late, which]),
+        "right": (right[late], confidence, rows.latent_right[late, which]),
+    }
+    spans = {name: _intervals(y, p, contact) for name, (y, p, _) in figures.items()}
     return {
         "feature_set": features.FEATURE_SET,
         "kind": "additive",
         "parameters": parameters,
         "metrics": {
-            "transacts": _figures(transacts[late], probability, oracle[0]),
-            "right": _figures(right[late], confidence, oracle[1]),
-            "alertShare": round(float((confidence >= 0.5).mean()), 4),
-            "rightShareAbove05": round(float(right[late][confidence >= 0.5].mean()), 3),
-            "calibration": _calibration(right[late], confidence),
+            **{name: _figures(*each) for name, each in figures.items()},
+            "intervals": spans,
+            "reliability": _reliability(transacts[late], probability),
+            "reliabilityRight": _reliability(right[late], confidence),
+            "alertShare": round(float(alerts.mean()), 4),
+            "rightShareAbove05": round(float(right[late][alerts].mean()), 3),
+            "rounds": {str(rounds): round(loss, 5) for rounds, loss in losses.items()},
         },
         "trained_on": {
             "source": "generated behaviour (bench/train.py)",
-            "seed": SEED,
-            "contacts": len(world.contacts),
+            "seeds": list(SEEDS),
+            "contacts": contacts * len(SEEDS),
             "rows": int(learn.sum()),
+            "positives": int(transacts[learn].sum()),
             "calibrationRows": int(tune.sum()),
             "testRows": int(late.sum()),
+            "testContacts": len(np.unique(contact)),
             "horizonDays": HORIZON_DAYS[intent],
             "split": "forward in time: tested on instants after every training label was known",
         },
     }
 
 
+def said(parameters: Mapping[str, Any], X: Floats, intent: Intent) -> tuple[Floats, Floats]:
+    """(probability, confidence) of every row, as served."""
+    model = Compiled([parse(parameters, id="fitted", intent=intent, kind="additive")], features.NAMES)
+    scored = [each[0] for each in model.many(X)]
+    return np.array([each.probability for each in scored]), np.array([each.confidence for each in scored])
+
+
 def _figures(y: NDArray[np.int64], predicted: Floats, oracle: Floats) -> dict[str, float]:
+    calibration = metrics.calibration(y, predicted)
     return {
+        "rows": len(y),
+        "positives": int(y.sum()),
         "rate": round(float(y.mean()), 4),
         "predicted": round(float(predicted.mean()), 4),
-        "auc": round(_auc(y, predicted), 3),
-        "oracleAuc": round(_auc(y, oracle), 3),
-        "logLoss": round(_log_loss(y, predicted), 4),
-        "baseLogLoss": round(_log_loss(y, np.full(len(y), y.mean())), 4),
-        "oracleLogLoss": round(_log_loss(y, oracle), 4),
+        "auc": round(metrics.auc(y, predicted), 3),
+        "prAuc": round(metrics.average_precision(y, predicted), 3),
+        "brier": round(metrics.brier(y, predicted), 5),
+        "ece": round(metrics.ece(y, predicted), 4),
+        "precisionAt10": round(metrics.precision_at(y, predicted, share=0.1), 3),
+        "calibrationSlope": round(calibration.slope, 3),
+        "logLoss": round(metrics.log_loss(y, predicted), 4),
+        "baseLogLoss": round(metrics.log_loss(y, np.full(len(y), y.mean())), 4),
+        "oracleAuc": round(metrics.auc(y, oracle), 3),
+        "oracleLogLoss": round(metrics.log_loss(y, oracle), 4),
     }
 
 
-def _auc(y: NDArray[np.int64], score: Floats) -> float:
-    """The share of pairs in the right order, ties counted half (Mann-Whitney)."""
-    _values, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    positives = y.sum()
-    return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(y) - positives)))
+def _intervals(y: NDArray[np.int64], predicted: Floats, contact: NDArray[np.int64]) -> dict[str, list[float]]:
+    """95% intervals by resampling contacts: rows of one contact tell the same story."""
+    measures: dict[str, Callable[..., float]] = {
+        "auc": metrics.auc,
+        "logLoss": metrics.log_loss,
+        "calibrationSlope": _slope,
+    }
+    drawn: dict[str, list[float]] = {name: [] for name in measures}
+    for weight in resampled(contact, RESAMPLES):
+        for name, measure in measures.items():
+            drawn[name].append(measure(y, predicted, weight))
+    return {
+        name: [round(float(each), 4) for each in np.quantile(values, [0.025, 0.975])] for name, values in drawn.items()
+    }
 
 
-def _log_loss(y: NDArray[np.int64], predicted: Floats) -> float:
-    p = np.clip(predicted, 1e-6, 1 - 1e-6)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
+def resampled(contact: NDArray[np.int64], times: int) -> Iterator[Floats]:
+    """Row weights of contacts drawn with replacement."""
+    rng = np.random.default_rng(SEED)
+    _, which = np.unique(contact, return_inverse=True)
+    people = int(which.max()) + 1
+    for _ in range(times):
+        yield rng.multinomial(people, np.full(people, 1 / people))[which].astype(np.float64)
 
 
-def _calibration(y: NDArray[np.int64], predicted: Floats) -> list[dict[str, float]]:
-    """Said and true, bin by bin."""
-    found = []
-    for low, high in pairwise((0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.01)):
-        inside = (predicted >= low) & (predicted < high)
-        if inside.sum():
-            found.append(
-                {
-                    "rows": int(inside.sum()),
-                    "said": round(float(predicted[inside].mean()), 3),
-                    "true": round(float(y[inside].mean()), 3),
-                }
-            )
-    return found
+def _slope(y: NDArray[np.int64], predicted: Floats, weight: Floats) -> float:
+    return metrics.calibration(y, predicted, weight).slope
+
+
+def _reliability(y: NDArray[np.int64], predicted: Floats) -> list[dict[str, float]]:
+    """Said and true with Wilson's interval, in bins of equal width: the few high scores are what alerts are made of."""
+    return [
+        {
+            "low": round(each.low, 4),
+            "high": round(each.high, 4),
+            "rows": each.rows,
+            "predicted": round(each.predicted, 4),
+            "observed": round(each.observed, 4),
+            "observedLow": round(each.observed_low, 4),
+            "observedHigh": round(each.observed_high, 4),
+        }
+        for each in metrics.reliability(y, predicted, bins=10, mass=False)
+    ]
 
 
 if __name__ == "__main__":

@@ -71,7 +71,9 @@ class Clicks:
     """1 where a scanner or robot did it: truth, for checking; the product must find out for itself."""
 
 
-def visits(population: Population, paths: Paths, *, days: float, rng: np.random.Generator) -> Clicks:
+def visits(
+    population: Population, paths: Paths, *, days: float, rng: np.random.Generator, habits: Floats = PER_VISIT
+) -> Clicks:
     """Everything but mail."""
     contact, begin, finish, rate, flavour = _spells(population, paths, days=days, rng=rng)
     count = rng.poisson(rate * (finish - begin))
@@ -80,7 +82,7 @@ def visits(population: Population, paths: Paths, *, days: float, rng: np.random.
     at = np.floor(at) + np.mod(population.peak_hour[who] + rng.normal(0, 2.2, len(who)) + 6.0, 24.0) / 24.0
     seen = (at >= population.joined[who]) & (at < days) & (at >= 0)
     who, about, at = who[seen], about[seen], at[seen]
-    return _clicks(population, who, about, at, rng=rng)
+    return _clicks(population, who, about, at, rng=rng, habits=habits)
 
 
 def _spells(
@@ -115,10 +117,12 @@ def _spells(
     return contact, begin, finish, rate, flavour
 
 
-def _clicks(population: Population, who: Ints, about: Ints, at: Floats, *, rng: np.random.Generator) -> Clicks:
+def _clicks(
+    population: Population, who: Ints, about: Ints, at: Floats, *, rng: np.random.Generator, habits: Floats
+) -> Clicks:
     """Each visit's clicks: how many of each kind by what it is about, minutes apart."""
     depth = np.minimum(rng.gamma(DEPTH_SHAPE, DEPTH_SCALE, len(who)), DEPTH_MOST)
-    counts = np.minimum(rng.poisson(PER_VISIT[about] * depth[:, None]), MOST_OF_A_KIND)
+    counts = np.minimum(rng.poisson(habits[about] * depth[:, None]), MOST_OF_A_KIND)
     counts[counts.sum(axis=1) == 0, 0] = 1
     visit, kind = np.nonzero(counts)
     times = counts[visit, kind]

@@ -226,15 +226,18 @@ class World:
         )
 
 
-def generate(seed: int, contacts: int, days: int, end: datetime) -> World:
-    """Make a world whose history of `days` days stops at `end` (aware). The same arguments give the same world."""
+def generate(seed: int, contacts: int, days: int, end: datetime, *, habits: Floats = behaviour.PER_VISIT) -> World:
+    """Make a world whose history of `days` days stops at `end` (aware). The same arguments give the same world.
+
+    `habits` is what visits are made of, (flavours, kinds): another brokerage's people may click otherwise.
+    """
     rng = np.random.default_rng(seed)
     # Days begin at UTC midnight, so that people keep their hours; the last one stops at `end`.
     start = (end - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     span = (end - start).total_seconds() / _DAY
     population = populate(contacts, days=days, end=end.date(), rng=rng)
     paths = hazards.simulate(population.rates, start=-BURN_IN, end=span + _BEYOND, rng=rng)
-    clicks = behaviour.visits(population, paths, days=span, rng=rng)
+    clicks = behaviour.visits(population, paths, days=span, rng=rng, habits=habits)
     mails = mail.mails(population, paths, days=span, rng=rng)
     return World(
         seed=seed,
