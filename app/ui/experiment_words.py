@@ -60,7 +60,8 @@ def weeks_range(low: float | None, high: float | None) -> str:
 def weeks_and_range(found: Weeks) -> str:
     """5 months (4 to 7 months)."""
     expected, span = weeks(found.expected), weeks_range(found.low, found.high)
-    return expected if expected == span else f"{expected} ({span})"
+    endless = found.expected is None or found.expected > _LONG_WEEKS
+    return expected if endless or expected == span else f"{expected} ({span})"
 
 
 def number(metric: Metric, value: float | None) -> str:
