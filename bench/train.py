@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sqlalchemy.orm import Session
 
+from bench import cards
 from core import events, history, signals, traffic
 from core.db import Database
 from core.db.base import Base
@@ -88,6 +89,9 @@ def main() -> None:
             path = arguments.output / f"{intent.lower()}.json"
             path.write_text(json.dumps(shipped) + "\n")
             console.print(f"[bold]{intent}[/bold] {json.dumps(shipped['metrics']['right'])}")
+    if arguments.output == SHIPPED:
+        for written in cards.write():
+            console.print(f"wrote {written.name}")
 
 
 def watch_all(contacts: int, seeds: Sequence[int] = SEEDS) -> Watched:

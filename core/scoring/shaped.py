@@ -217,21 +217,21 @@ def _told_plainly(parameters: Parameters, X: Floats, names: Sequence[str]) -> Pa
 
 
 def _rounded(parameters: Parameters) -> Parameters:
-    """Six digits: what a file needs. A step that is no step after that is joined to the one below."""
+    """Twelve digits, so that what must rise still rises; a step that is no step after that is joined to the one below."""
     parameters["base"], parameters["base_variance"] = (
         round(parameters["base"], 6),
         round(parameters["base_variance"], 8),
     )
     parameters["base_rate"] = round(parameters["base_rate"], 6)
     for term in parameters["terms"].values():
-        term["values"] = [round(each, 6) + 0.0 for each in term["values"]]
+        term["values"] = [round(each, 12) + 0.0 for each in term["values"]]
         term["variances"] = [round(each, 6) for each in term["variances"]]
-        term["missing"], term["missing_variance"] = round(term["missing"], 6) + 0.0, round(term["missing_variance"], 6)
+        term["missing"], term["missing_variance"] = round(term["missing"], 12) + 0.0, round(term["missing_variance"], 6)
         steps = zip(term["edges"], term["values"], term["values"][1:], term["variances"][1:], strict=False)
         kept = [(edge, value, wide) for edge, below, value, wide in steps if value != below]
         term["values"] = [term["values"][0], *(value for _, value, _ in kept)]
         term["variances"] = [term["variances"][0], *(wide for _, _, wide in kept)]
         term["edges"] = [edge for edge, _, _ in kept]
     for pair in parameters.get("pairs", []):
-        pair["values"] = [[round(each, 5) + 0.0 for each in row] for row in pair["values"]]
+        pair["values"] = [[round(each, 12) + 0.0 for each in row] for row in pair["values"]]
     return parameters
