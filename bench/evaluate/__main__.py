@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from bench.evaluate import picture
+from bench.evaluate import page, picture
 from bench.evaluate.measuring import ECE
 from bench.evaluate.reading import Evaluated
 
@@ -23,7 +23,7 @@ SETS = ("online_shoppers", "xeducation", "bank_marketing", "bpi2012", "hillstrom
 GENERATOR = "generator"
 SHARED = Path("../shared/data")
 RESULTS = Path(__file__).parent.parent / "evaluation.json"
-PICTURES = Path(__file__).parent.parent.parent / "docs" / "images"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "evaluation.md"
 _WIDTH = 190
 """Characters, where the table does not go to a terminal."""
 _SHOWN = ("auc", "pr_auc", "brier", "ece", "log_loss", "precision_at_10")
@@ -52,8 +52,11 @@ def main(argv: Sequence[str]) -> int:
         console.print(f"{name}: {time.perf_counter() - started:.0f} s")
     for shown in (_figures(found), _bars(found)):
         console.print(shown)
-    if not arguments.quick:
-        _pictures(found, arguments.pictures)
+    if written == RESULTS and not arguments.quick:
+        page.write(found, PAGE)
+        for name, _, figures in page.variants(found):
+            if "reliability" in figures:
+                picture.reliability(name, figures["reliability"], PAGE.parent / "images" / page.picture_of(name))
     console.print(f"Written to {written}. ECE: {ECE}.")
     return 0
 
@@ -64,8 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=(*SETS, GENERATOR), help="this set alone; may be repeated")
     parser.add_argument("--quick", action="store_true", help="small samples: whether it runs, not how good it is")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--to", type=Path, help="where to write the JSON (default: bench/evaluation.json)")
-    parser.add_argument("--pictures", type=Path, default=PICTURES, help="the folder of the reliability curves")
+    parser.add_argument(
+        "--to", type=Path, help="where to write the JSON (default: bench/evaluation.json, and docs/evaluation.md)"
+    )
     return parser
 
 
@@ -89,12 +93,6 @@ def _generator(console: Console, *, quick: bool) -> dict[str, Any]:
     return found
 
 
-def _variants(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    for name, one in found["sets"].items():
-        for variant, figures in one["variants"].items():
-            yield f"{name}, {variant}", one, figures
-
-
 def _figures(found: Mapping[str, Any]) -> Table:
     table = Table(title="The library, and plain boosting in the same run (mean ± spread over the seeds)")
     for column in (
@@ -112,7 +110,7 @@ def _figures(found: Mapping[str, Any]) -> Table:
     ):
         table.add_column(column, overflow="fold")
     table.add_column("published", overflow="fold")
-    for name, one, figures in _variants(found):
+    for name, one, figures in page.variants(found):
         if "ours" not in figures:
             continue
         cells = [_both(figures, key) for key in _SHOWN]
@@ -136,20 +134,11 @@ def _both(figures: Mapping[str, Any], key: str) -> str:
 
 def _bars(found: Mapping[str, Any]) -> Table:
     table = Table("set", "bar", "value", "met", title="Bars")
-    rows = [(name, bar) for name, _, figures in _variants(found) for bar in figures.get("bars", ())]
-    rows += [(GENERATOR, bar) for bar in found.get("generator", {}).get("bars", ())]
-    for name, bar in rows:
+    for name, bar in page.bars(found):
         met = "[green]met[/green]" if bar["met"] else "[red]missed[/red]"
         value = f"{bar['value']:.4f}" if isinstance(bar["value"], float) else str(bar["value"])
         table.add_row(name, bar["bar"], value, met)
     return table
-
-
-def _pictures(found: Mapping[str, Any], folder: Path) -> None:
-    for name, _, figures in _variants(found):
-        if "reliability" in figures:
-            file = name.replace(", ", "-").replace(" ", "-")
-            picture.reliability(name, figures["reliability"], folder / f"reliability-{file}.svg")
 
 
 if __name__ == "__main__":

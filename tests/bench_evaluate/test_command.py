@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.evaluate import bank_marketing, picture, xeducation
+from bench.evaluate import bank_marketing, page, picture, xeducation
 from bench.evaluate.__main__ import SETS, SHARED, main
 from bench.evaluate.hillstrom import qini, uplift
 from bench.evaluate.measuring import Fold, measured
@@ -17,7 +17,7 @@ BARE = "the shared data is not here: ../shared/data"
 
 
 def test_missing_sets_are_said_and_the_rest_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = ["--data", str(tmp_path), "--to", str(tmp_path / "found.json"), "--pictures", str(tmp_path), "--quick"]
+    wanted = ["--data", str(tmp_path), "--to", str(tmp_path / "found.json"), "--quick"]
     assert main([*wanted, "--only", "online_shoppers", "--only", "bpi2012"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "online_shoppers is left out" in said
@@ -79,6 +79,35 @@ def test_the_reliability_picture_shows_every_bin(tmp_path: Path) -> None:
     drawn = (tmp_path / "picture.svg").read_text()
     assert drawn.count("<circle") == 2
     assert "a &amp; b" in drawn
+
+
+def test_the_page_holds_what_was_measured(tmp_path: Path) -> None:
+    figure = {"mean": 0.91, "spread": 0.01}
+    measures = ("auc", "pr_auc", "brier", "ece", "log_loss", "precision_at_10")
+    figures = {
+        "test_rows": 1_200,
+        "base_rate_train": 0.1,
+        "base_rate": 0.2,
+        "ours": dict.fromkeys(measures, figure),
+        "plain_boosting": {key: {"mean": 0.77} for key in measures},
+        "chosen": {"blend": 5},
+        "fit_seconds": 2.0,
+        "rows_per_second": 10_000.0,
+        "bars": [{"bar": "AUC ≥ 0.95", "value": 0.91, "met": False}],
+        "reliability": [],
+    }
+    found = {"sets": {"shop": {"published": "nothing", "variants": {"by time": figures}}}}
+    path = tmp_path / "page.md"
+    path.write_text(f"before\n{page.BEGIN}\nstale\n{page.END}\nafter\n")
+    page.write(found, path)
+    page.write(found, path)
+    written = path.read_text()
+    assert written.startswith("before\n")
+    assert written.endswith("after\n")
+    assert "stale" not in written
+    assert written.count("**0.910** ± 0.010 (0.770)") == len(measures)
+    assert "| shop, by time | AUC ≥ 0.95 | 0.9100 | **missed** |" in written
+    assert "images/reliability-shop-by-time.svg" in written
 
 
 def test_folds_are_measured_together_for_every_seed() -> None:
