@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core import traffic
 from core.scoring import features, prior
 from core.signals import registry
 
@@ -15,3 +16,8 @@ def test_every_signal_feature_and_story_is_documented() -> None:
         assert f"| `{feature.name}` | {feature.label}" in PAGE
     for intent in prior.STORIES:
         assert f"| {intent.value} |" in PAGE
+
+
+def test_every_likelihood_ratio_is_documented() -> None:
+    for name, ratio in traffic.RATIOS.items():
+        assert f"| `{name}` | {ratio:,.0f} |" in PAGE
