@@ -157,6 +157,6 @@ def _method(audit: Audit) -> None:
         st.markdown("\n".join(f"- {layout.plain(text)}" for text in fair_audit.LIMITS))
         if audit.whose == "teams":
             st.markdown(
-                "You see the areas where your teams work, and their alerts. Where another team works the same area, its alerts are missing here and "
-                "the area looks lower than it is; an admin's audit counts them all."
+                "You see the areas where your teams work. Whether contacts there have an alert counts whoever got it; how alerts were worked "
+                "is told of your own teams and of those free to take."
             )

@@ -187,10 +187,14 @@ class _Group:
 
     area: str
     contacts: int
+    opened: int
+    """Alerts."""
     alerted: int
+    """Contacts with one."""
     confidence: Floats
     probability: Floats
     alerts: list[Rung]
+    """Those the viewer answers for: how they were worked."""
     places: Floats
 
     @property
@@ -208,7 +212,11 @@ class _Group:
 
 def _groups(people: Mapping[str, Sequence[Person]], alerts: Sequence[Rung]) -> list[_Group]:
     area_of = {person.contact_id: area for area, members in people.items() for person in members}
-    known = [one for one in alerts if one.contact_id in area_of]
+    opened: dict[str, list[str]] = defaultdict(list)
+    for one in alerts:
+        if one.contact_id in area_of:
+            opened[area_of[one.contact_id]].append(one.contact_id)
+    known = [one for one in alerts if one.contact_id in area_of and one.is_theirs]
     places = measures.places([one.wait for one in known], [one.priority for one in known])
     of_area: dict[str, list[int]] = defaultdict(list)
     for number, one in enumerate(known):
@@ -217,7 +225,8 @@ def _groups(people: Mapping[str, Sequence[Person]], alerts: Sequence[Rung]) -> l
         _Group(
             area=area,
             contacts=len(members),
-            alerted=len({known[number].contact_id for number in of_area[area]}),
+            opened=len(opened[area]),
+            alerted=len(set(opened[area])),
             confidence=np.array([one.confidence for one in members if one.confidence is not None], dtype=np.float64),
             probability=np.array([one.probability for one in members if one.probability is not None], dtype=np.float64),
             alerts=[known[number] for number in of_area[area]],
@@ -244,9 +253,9 @@ def _beside(group: _Group, others: Sequence[_Group], *, name: str, highest: floa
         area=group.area,
         name=name,
         contacts=group.contacts,
-        alerts=len(group.alerts),
+        alerts=group.opened,
         alerted=share(group.alerted, group.contacts),
-        per_hundred=100 * len(group.alerts) / group.contacts,
+        per_hundred=100 * group.opened / group.contacts,
         impact=impact,
         of_highest=group.rate / highest if highest else None,
         confidence=sure,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from core.db.tables import Agent, Alert, Contact, LatestScore, ModelVersion, Property, Territory
@@ -38,6 +38,9 @@ class Rung:
     """Seconds until somebody acknowledged or contacted; so far (or until it closed), where nobody did."""
     touched: bool
     contacted: bool
+    is_theirs: bool = True
+    """Whether the viewer may see it. The others only count in rates of whole areas: left out, an area that another team
+    works would seem to get no alerts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +56,10 @@ class Compared:
 def read(session: Session, viewer: Viewer, *, since: datetime, until: datetime, by: By, now: datetime) -> Compared:
     """The active contacts and alerts of a period that this viewer answers for.
 
-    A manager's are the contacts that are nobody's or with their teams, in the areas where their teams work, and the
-    alerts they may see.
+    A manager's are the contacts that are nobody's or with their teams, in the territories where their teams work.
     """
     areas = _areas(session, viewer, since=since, until=until, by=by)
     alerts = _alerts(session, viewer, since=since, until=until, now=now)
-    if viewer.role is not Role.ADMIN:
-        worked = _worked(session, viewer, areas, alerts, by=by)
-        areas = {contact_id: area for contact_id, area in areas.items() if area in worked}
     scores = {
         row[0]: (row[1], row[2])
         for row in session.connection().execute(
@@ -92,7 +91,10 @@ def _areas(session: Session, viewer: Viewer, *, since: datetime, until: datetime
     theirs: ColumnElement[bool] = true()
     if viewer.role is not Role.ADMIN:
         team = select(Agent.id).where(Agent.team_id.in_(viewer.team_ids))
-        theirs = or_(Contact.owner_agent_id.is_(None), Contact.owner_agent_id.in_(team))
+        worked = _territories(session, viewer)
+        place = func.coalesce(Contact.territory, Property.territory)
+        free = Contact.owner_agent_id.is_(None)
+        theirs = or_(Contact.owner_agent_id.in_(team), and_(free, place.in_(worked)) if worked else free)
     rows = session.connection().execute(
         select(Contact.id, Contact.territory, Property.territory, Property.zip, Property.city)
         .outerjoin(Property, Property.contact_id == Contact.id)
@@ -107,6 +109,12 @@ def _areas(session: Session, viewer: Viewer, *, since: datetime, until: datetime
     return found
 
 
+def _territories(session: Session, viewer: Viewer) -> set[str]:
+    """Where a manager's agents work; empty where nobody said."""
+    rows = session.execute(select(Agent.primary_territory, Agent.territories).where(Agent.team_id.in_(viewer.team_ids)))
+    return {place for primary, others in rows for place in (primary, *others) if place}
+
+
 def _alerts(session: Session, viewer: Viewer, *, since: datetime, until: datetime, now: datetime) -> list[Rung]:
     rows = session.execute(
         select(
@@ -116,7 +124,8 @@ def _alerts(session: Session, viewer: Viewer, *, since: datetime, until: datetim
             Alert.acknowledged_at,
             Alert.contacted_at,
             Alert.closed_at,
-        ).where(Alert.opened_at >= since, Alert.opened_at < until, alert_scope(viewer))
+            alert_scope(viewer).label("theirs"),
+        ).where(Alert.opened_at >= since, Alert.opened_at < until)
     )
     found = []
     for row in rows:
@@ -129,19 +138,9 @@ def _alerts(session: Session, viewer: Viewer, *, since: datetime, until: datetim
                 wait=max((end - row.opened_at).total_seconds(), 0.0),
                 touched=bool(touches),
                 contacted=row.contacted_at is not None,
+                is_theirs=bool(row.theirs),
             )
         )
-    return found
-
-
-def _worked(session: Session, viewer: Viewer, areas: dict[str, str], alerts: Sequence[Rung], *, by: By) -> set[str]:
-    """The areas where a manager's teams work: their agents' territories, and those of alerts they may see."""
-    found = {areas[one.contact_id] for one in alerts if one.contact_id in areas}
-    if by == "territory":
-        for primary, others in session.execute(
-            select(Agent.primary_territory, Agent.territories).where(Agent.team_id.in_(viewer.team_ids))
-        ):
-            found.update({*([primary] if primary else []), *others})
     return found
 
 

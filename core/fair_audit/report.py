@@ -134,7 +134,8 @@ def sentence(audit: Audit) -> str:
             "Look at why before anything else is changed."
         )
     others = [area for area in audit.areas if area.findings]
-    more = f" {len(others)} differ in another way: see the table." if others else ""
+    verb = "differs" if len(others) == 1 else "differ"
+    more = f" {len(others)} {verb} in another way: see the table." if others else ""
     return (
         f"No area of {len(named)} gets fewer than four fifths of the others' alerts, is contacted less or waits longer, beyond what chance "
         f"explains.{more}"
@@ -148,7 +149,9 @@ def to_html(audit: Audit, *, timezone: str, prepared_for: str) -> str:
         ("Made", f"{_at(audit.at, timezone)}, for {prepared_for}"),
         (
             "Whose alerts",
-            "the whole brokerage" if audit.whose == "all" else "the teams of the reader, and those free to take",
+            "the whole brokerage"
+            if audit.whose == "all"
+            else "contacts where the reader's teams work; waits and contacts of their own alerts",
         ),
         ("Areas by", BY[audit.by]),
         ("Counted", f"{audit.contacts:,} active contacts, {audit.alerts:,} alerts, {audit.comparisons} comparisons"),

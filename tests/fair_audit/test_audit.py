@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from core import fair_audit
 from core.db import Database
-from core.db.tables import LatestScore
+from core.db.tables import Agent, LatestScore
 from core.errors import Forbidden, Invalid
 from core.fair_audit import Audit, measures
 from core.fair_audit.proxies import proxies
@@ -182,6 +182,17 @@ def test_an_admin_sees_all_areas_with_their_numbers(house: Database, now: dateti
     assert found.areas[0].confidence is not None
     assert found.areas[0].confidence.value == pytest.approx(0.1)
     assert [area.name for area in zips.areas] == ["603", "606"]
+
+
+def test_an_area_that_another_team_works_does_not_seem_left_out(house: Database, now: datetime) -> None:
+    """Ann covers both areas now, but Cal's team got the alerts of the south: no fewer alerts, and no word of how they went."""
+    with house.write() as session:
+        session.execute(update(Agent).where(Agent.id == "ann").values(territories=["north", "south"]))
+    with house.read() as session:
+        mia = factories.viewer(session, "mia")
+        found = fair_audit.audit(session, mia, since=now - timedelta(days=90), until=now, now=now)
+    assert [(area.area, area.alerts, area.findings) for area in found.areas] == [("north", 4, ()), ("south", 4, ())]
+    assert found.areas[1].wait is None
 
 
 def test_a_manager_sees_the_areas_and_alerts_of_their_teams_only(house: Database, now: datetime) -> None:
