@@ -1,6 +1,7 @@
 """Differences with their intervals, as a picture: what lies across the line in the middle is not proven."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -26,7 +27,7 @@ def differences(metric: Metric, rows: Sequence[tuple[str, Mapping[str, Any]]]) -
     figure = go.Figure(
         go.Scatter(
             x=[row["difference"] * scale for _, row in shown],
-            y=[name for name, _ in shown],
+            y=[escape(name) for name, _ in shown],  # Plotly reads its labels as HTML
             mode="markers",
             marker={"size": 12, "color": _POINT},
             error_x={

@@ -9,6 +9,7 @@ import streamlit as st
 from app.ui import charts, experiment_charts, experiment_desk, layout, words
 from app.ui import experiment_words as speak
 from core.experiments.definition import Experiment, Kind, Metric, State
+from core.experiments.planning import Weeks
 from core.viewer import Viewer
 from core.words import Role
 
@@ -49,8 +50,8 @@ def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, 
     expected = found["expected"]
     guess = " (a guess: too few alerts of your own are closed)" if found.get("guessed") else ""
     st.markdown(
-        f"**{found['total']:,} contacts** to find a difference of {speak.difference(metric, found['effect'])} from "
-        f"{speak.number(metric, found['baseline'])}{guess}, found {words.percent(found['power'])} of the time if it is "
+        f"**{found['total']:,} contacts** to find a difference of {layout.plain(speak.difference(metric, found['effect']))} "
+        f"from {layout.plain(speak.number(metric, found['baseline']))}{guess}, found {words.percent(found['power'])} of the time if it is "
         f"there, wrongly seen at most {words.percent(found['alpha'])} of the time."
     )
     if now:
@@ -59,16 +60,16 @@ def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, 
                 "At this rate of alerts it never can tell: no contact comes. Wait for alerts, or lower the threshold."
             )
         else:
-            span = speak.weeks_range(expected["weeksLow"], expected["weeksHigh"])
+            weeks = Weeks(expected=expected["weeks"], low=expected["weeksLow"], high=expected["weeksHigh"])
             st.markdown(
-                f"It can tell after about **{speak.weeks(expected['weeks'])}** ({span}), with "
+                f"It can tell after about **{speak.weeks_and_range(weeks)}**, with "
                 f"{expected['perWeek']:.1f} contacts a week; each is followed up for {found['followUpDays']} days."
             )
         _reachable(metric, found)
     rows = [
         {
             "After": f"{one['months']} months",
-            "Smallest difference it can find": speak.difference(metric, one["effect"])
+            "Smallest difference it can find": layout.plain(speak.difference(metric, one["effect"]))
             if one["effect"] is not None
             else "none: too few are followed up by then",
         }
@@ -86,7 +87,7 @@ def _reachable(metric: Metric, found: Mapping[str, Any]) -> None:
     if not 0 < there["contacts"] < found["total"]:
         return
     finds = (
-        f"can then find {speak.difference(metric, there['effect'])} or more"
+        f"can then find {layout.plain(speak.difference(metric, there['effect']))} or more"
         if there["effect"] is not None
         else "can then hardly find anything"
     )
@@ -171,17 +172,23 @@ def _results(experiment: Experiment, standing: Mapping[str, Any]) -> None:
     with right:
         rows = [
             {
-                "Compared": name,
-                "Difference": speak.between(metric, one),
-                "It": f"{speak.number(metric, one['this']['number'])} of {one['this']['total']:,}",
-                names[one["against"]]: f"{speak.number(metric, one['other']['number'])} of {one['other']['total']:,}",
+                "Compared": layout.plain(name),
+                "Difference": layout.plain(speak.between(metric, one)),
+                "It": _side(metric, one["this"]),
+                layout.plain(names[one["against"]]): _side(metric, one["other"]),
             }
             for name, one in [*shown, *tiers]
         ]
-        of = {"It": names[experiment.variants[0].key]} if is_holdout else {}
+        of = {"It": layout.plain(names[experiment.variants[0].key])} if is_holdout else {}
         st.table(pd.DataFrame(rows).rename(columns=of).set_index("Compared"))
     if tiers:
         st.caption("Tiers are told for interest: each alone has fewer contacts than planned, and no more certainty.")
+
+
+def _side(metric: Metric, side: Mapping[str, Any]) -> str:
+    """36% of 118, or $1,200 over 118."""
+    word = "of" if metric.is_share else "over"
+    return layout.plain(f"{speak.number(metric, side['number'])} {word} {side['total']:,}")
 
 
 def _next(viewer: Viewer, experiment: Experiment, standing: Mapping[str, Any]) -> None:
@@ -197,7 +204,7 @@ def _next(viewer: Viewer, experiment: Experiment, standing: Mapping[str, Any]) -
         variant = experiment.variant(key)
         if variant is not None and variant.config and viewer.role is Role.ADMIN:
             with st.popover(f"Adopt “{layout.plain(variant.name)}” …", icon=":material/check:", width="content"):
-                st.write(speak.adopting(experiment, variant))
+                st.write(layout.plain(speak.adopting(experiment, variant)))
                 if experiment.kind is not Kind.ROUTING and st.button(
                     "Adopt it now", key=f"adopt-{experiment.id}-{key}", type="primary"
                 ):

@@ -1,6 +1,6 @@
 """What an experiment is: its kind, its variants, its metric, and for how long each contact is followed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -150,8 +150,3 @@ def follow_up(metric: Metric, alert_type: str, horizons: Mapping[str, int]) -> t
     if metric is Metric.TRANSACTED:
         return timedelta(days=horizons.get(alert_type, LONGEST_HORIZON) + SETTLING_DAYS)
     return timedelta(days=FOLLOW_UP_DAYS[metric])
-
-
-def longest_follow_up(metric: Metric, alert_types: Sequence[str], horizons: Mapping[str, int]) -> timedelta:
-    """Of any of these types; of every type when none is named."""
-    return max(follow_up(metric, one, horizons) for one in (alert_types or tuple(horizons) or ("",)))
