@@ -80,7 +80,7 @@ def _one(
             return loop.study(session, target, suited, delay=delay, now=now)
 
     material, said = study(), []
-    calibration = loop.judge_calibration(material, seed=seed)
+    calibration = loop.judge_calibration(material)
     if calibration.action == "recalibrate":
         said.append(_act(database, material, calibration, now=clock.now()))
         material = study()

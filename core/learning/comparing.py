@@ -1,13 +1,14 @@
 """How sure a figure or a difference is: bootstrap over contacts, because a contact's rows share one ending."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
 from core.learning.examples import Floats, Ints
 from core.scoring.metrics import MEASURES, Interval
 
-RESAMPLES = 400
 _AT_ONCE = 2_000_000
 """Weights held in memory at a time."""
 
@@ -61,17 +62,30 @@ def standard_error(values: Floats, contact: Ints) -> float:
     return float(np.sqrt(np.sum(off**2))) / len(values)
 
 
-def ratio(observed: Floats, expected: Floats, contact: Ints, *, seed: int, level: float = 0.95) -> Interval:
-    """Sum of observed over sum of expected, with its interval."""
+class Ratio(NamedTuple):
+    """Observed over expected."""
+
+    value: float
+    low: float
+    high: float
+    """Where it would lie by chance around the value, if the expectation were true."""
+    events: float
+    """Independent expected events: as if so many different contacts had been expected."""
+
+
+def ratio(observed: Floats, expected: Floats, contact: Ints, *, level: float) -> Ratio:
+    """Sum of observed over sum of expected, with what chance alone would do if the expectations were true.
+
+    A contact's rows are taken to share one ending altogether, so a contact with n rows of mean p has a variance of
+    n² p (1 - p). A bootstrap over contacts is too sure of itself here: with five contacts of whom it came true it can only
+    draw the same five again (measured: it moved an intercept by -0.9 that the truth wanted moved by +0.1).
+    """
     _, inside = np.unique(contact, return_inverse=True)
-    above, below = np.bincount(inside, weights=observed), np.bincount(inside, weights=expected)
-    random = np.random.default_rng(seed)
-    drawn = np.empty(RESAMPLES)
-    for each in range(RESAMPLES):
-        chosen = random.integers(0, len(above), len(above))
-        drawn[each] = above[chosen].sum() / below[chosen].sum()
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(observed.sum() / expected.sum()), float(low), float(high))
+    rows, sums = np.bincount(inside), np.bincount(inside, weights=expected)
+    variance = float(np.sum(rows * sums * (1 - sums / rows)))
+    total = float(expected.sum())
+    value, spread = float(observed.sum()) / total, float(norm.isf((1 - level) / 2)) * np.sqrt(variance) / total
+    return Ratio(value, max(0.0, value - spread), value + spread, total**2 / variance)
 
 
 def _weights(contact: Ints, resamples: int, seed: int) -> Iterator[Floats]:

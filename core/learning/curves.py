@@ -21,6 +21,8 @@ FOR_SLOPE, FOR_ISOTONIC = 50, 200
 LEAST, MOST = 0.0005, 0.9995
 FARTHEST = 4.0
 """An intercept never moves by more: e to the 4 is fifty-five times the odds."""
+USUAL_SHIFT = 0.5
+"""The prior standard deviation of an intercept's move, in log-odds."""
 _SHRUNK = 200.0
 """The confidence curve is shrunk to the documented one as if so many rows had confirmed it."""
 _KNOTS = 40
@@ -73,11 +75,15 @@ def fit(way: str, raw: Curve, log_odds: Floats, y: Floats) -> Curve:
     return _isotonic(log_odds, y)
 
 
-def shift(curve: Mapping[str, Any], log_odds: Floats, y: Floats) -> float:
-    """What to add to the intercept so that as many are expected as were observed, shrunk by a quarter of a row."""
+def shift(curve: Mapping[str, Any], log_odds: Floats, y: Floats, *, share: float = 1.0) -> float:
+    """What to add to the intercept so that as many are expected as were observed, shrunk to nothing by USUAL_SHIFT.
+
+    Args:
+        share: what a row is worth as evidence, below 1 where several rows share one ending.
+    """
 
     def too_many(by: float) -> float:
-        return float(at(shifted(curve, by), log_odds).sum() - y.sum()) + 0.25 * by
+        return share * float(at(shifted(curve, by), log_odds).sum() - y.sum()) + by / USUAL_SHIFT**2
 
     low, high = -FARTHEST, FARTHEST
     if too_many(low) >= 0 or too_many(high) <= 0:

@@ -187,7 +187,7 @@ def judge_challenger(material: Material, trained: Trained, *, seed: int) -> Verd
     return Verdict(action="retire", sentence=f"The challenger ({trained.kind}) is no better beyond doubt: {said}.")
 
 
-def judge_calibration(material: Material, *, seed: int) -> Verdict:
+def judge_calibration(material: Material) -> Verdict:
     """Whether the deployed version expects too many or too few beyond doubt, and moving its intercepts would have helped."""
     champion = material.champion
     if champion is None:
@@ -215,7 +215,7 @@ def judge_calibration(material: Material, *, seed: int) -> Verdict:
     ):
         if len(truth) < 2 * FEWEST:
             continue
-        by, said = _moved(champion.parameters[name], log_odds, truth, who, seed=seed)
+        by, said = _moved(champion.parameters[name], log_odds, truth, who)
         told.append(f"{name}: {said}")
         if by:
             shifts[name] = by
@@ -228,22 +228,24 @@ def judge_calibration(material: Material, *, seed: int) -> Verdict:
     )
 
 
-def _moved(curve: Mapping[str, Any], log_odds: Floats, y: Floats, contact: Ints, *, seed: int) -> tuple[float, str]:
+def _moved(curve: Mapping[str, Any], log_odds: Floats, y: Floats, contact: Ints) -> tuple[float, str]:
     """By how much the intercept should move (0: not at all), and why."""
     expected = curves.at(curve, log_odds)
-    found = comparing.ratio(y, expected, contact, seed=seed, level=RATIO_LEVEL)
+    found = comparing.ratio(y, expected, contact, level=RATIO_LEVEL)
     said = (
         f"{y.sum():.0f} observed, {expected.sum():.0f} expected (ratio {found.value:.2f}, 99% interval {found.low:.2f} to "
         f"{found.high:.2f})"
     )
-    if found.low <= 1 <= found.high or max(y.sum(), expected.sum()) < FEWEST:
+    if max(comparing.positives(y, contact), found.events) < FEWEST:
+        return 0.0, f"{said}: too few to correct anything"
+    if found.low <= 1 <= found.high:
         return 0.0, f"{said}: nothing to correct"
-    cut = round(0.6 * len(y))
-    trial = curves.shifted(curve, curves.shift(curve, log_odds[:cut], y[:cut]))
+    share, cut = min(1.0, found.events / float(expected.sum())), round(0.6 * len(y))
+    trial = curves.shifted(curve, curves.shift(curve, log_odds[:cut], y[:cut], share=share))
     after, before = (curves.losses(y[cut:], curves.at(each, log_odds[cut:])).mean() for each in (trial, curve))
     if after >= before:
         return 0.0, f"{said}: moved by the older scores it would not have helped on the newer ones"
-    by = curves.shift(curve, log_odds, y)
+    by = curves.shift(curve, log_odds, y, share=share)
     return by, f"{said}: the intercept moves by {by:+.2f}"
 
 

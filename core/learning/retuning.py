@@ -25,4 +25,4 @@ def consider(session: Session, intent: str, *, delay_days: int, now: datetime) -
     target = targets.of(session, intent)
     collected = suited(session, target, examples.collect(session, since=now - REACH, until=now), now=now)
     material = loop.study(session, target, collected, delay=timedelta(days=delay_days), now=now)
-    return material, loop.judge_calibration(material, seed=int(now.timestamp()) // 86_400)
+    return material, loop.judge_calibration(material)
