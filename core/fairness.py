@@ -53,10 +53,22 @@ _FREE_TEXT = (
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
-REFUSED = tuple(_PROTECTED)
-"""The classes, as they are told."""
 AREA = "the area, a proxy of race and origin"
 IDENTITY = "a person's identity"
+_BOTH = "Fair Housing Act and Equal Credit Opportunity Act"
+REFUSED = {
+    "race or colour": _BOTH,
+    "religion": _BOTH,
+    "sex": _BOTH,
+    "familial or marital status": "Fair Housing Act (familial), Equal Credit Opportunity Act (marital)",
+    "national origin": _BOTH,
+    "disability": "Fair Housing Act",
+    "age": "Equal Credit Opportunity Act",
+    "public assistance": "Equal Credit Opportunity Act",
+    AREA: "where somebody lives says who lives there: scoring by it is redlining",
+    IDENTITY: "a name, photo or number tells of origin and sex, and nothing of what somebody is about to do",
+}
+"""What is refused, and why."""
 
 
 def protected_detail(name: str) -> str | None:

@@ -166,7 +166,7 @@ def to_html(audit: Audit, *, timezone: str, prepared_for: str) -> str:
             "table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}"
             "th,td{border:1px solid #b9c6c2;padding:.3rem .6rem;text-align:left;vertical-align:top}"
             "th{background:#eef4f2}.say{font-size:1.15rem;font-weight:600}</style>",
-            "<h1>Fair housing audit</h1>",
+            "<body><main><h1>Fair housing audit</h1>",
             f"<p class=say>{escape(sentence(audit))}</p>",
             _table(("", ""), facts),
             "<h2>Areas</h2>",
@@ -177,9 +177,9 @@ def to_html(audit: Audit, *, timezone: str, prepared_for: str) -> str:
             "<h2>Do features stand in for the area?</h2>",
             f"<p>How much of the uncertainty about the area each feature removes; {WARNING:.0%} or more is a warning.</p>",
             _table(
-                ("Feature", "Tells of the area", ""),
+                ("Feature", "Tells of the area", "Warning"),
                 (
-                    (one.label, f"{one.tells:.1%}", "possible proxy" if one.is_warning else "")
+                    (one.label, f"{one.tells:.1%}", "possible proxy" if one.is_warning else "–")
                     for one in audit.proxies[:12]
                 ),
             ),
@@ -189,10 +189,11 @@ def to_html(audit: Audit, *, timezone: str, prepared_for: str) -> str:
             "<p>The US Fair Housing Act (42 U.S.C. 3604, 3605) and the Equal Credit Opportunity Act (15 U.S.C. 1691) forbid to treat people "
             "differently for what they are. Whatever names one of these, or stands for it, is refused as a feature, a signal or part of a "
             "model, and so is free text, where anything could be written:</p><ul>",
-            *(f"<li>{escape(named)}</li>" for named in fairness.REFUSED),
+            *(f"<li><b>{escape(named)}</b>: {escape(why)}</li>" for named, why in fairness.REFUSED.items()),
+            "<li><b>free text</b>: it may speak of any of these</li>",
             "</ul><h2>What this cannot tell</h2><ul>",
             *(f"<li>{escape(text)}</li>" for text in LIMITS),
-            "</ul></html>",
+            "</ul></main></body></html>",
         )
     )
 

@@ -166,3 +166,12 @@ def test_a_table_of_somebodys_own_is_warned_of_it() -> None:
     columns = pd.DataFrame({"age": rng.integers(20, 80, 200), "visits": rng.integers(0, 9, 200)})
     table = Table(X=columns, y=(columns["visits"] > 4).to_numpy(dtype=float), time=None, unlabelled=0, untimed=0)
     assert [(one.kind, one.column) for one in doubts.of_columns(table)] == [("protected", "age")]
+
+
+def test_every_class_that_is_refused_is_told_with_its_reason() -> None:
+    spoken = {
+        fairness.protected(name)
+        for name in ("race", "faith", "sex", "child", "visa", "medical", "age", "voucher", "zip", "ssn")
+    }
+    assert spoken == set(fairness.REFUSED)
+    assert all(fairness.REFUSED.values())
