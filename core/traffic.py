@@ -70,6 +70,8 @@ _MAIL = frozenset({EventType.EMAIL_SENT, EventType.EMAIL_OPEN, EventType.EMAIL_C
 _LIVE = timedelta(minutes=1)
 """A batch that spans more is a backlog, which holds all that waits of its contacts: only a live one, which may hold one
 event of a rush, is judged with the pages seen just before."""
+_REACH = 2 * max(SOON, BURST, QUICK, RUSH)
+"""An event changes what is thought of those within one window of it, and for them those within another matter."""
 _ORDER = {EventType.EMAIL_SENT: 0}
 
 
@@ -225,8 +227,8 @@ def _neighbours(session: Session, of_contact: Mapping[str, list[_Seen]]) -> Iter
     first, last = min(times), max(times)
     chosen = [
         Event.contact_id.in_(sorted(of_contact if last - first <= _LIVE else wanted)),
-        Event.occurred_at >= first - SOON,
-        Event.occurred_at <= last + SOON,
+        Event.occurred_at >= first - _REACH,
+        Event.occurred_at <= last + _REACH,
         Event.processed_at.is_not(None),
     ]
     if last - first > _LIVE:

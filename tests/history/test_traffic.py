@@ -1,5 +1,6 @@
 """Mail scanners, robots and honeypots are told from people, also when the telling event comes late."""
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -212,6 +213,43 @@ def test_more_evidence_never_makes_a_person_likelier(against: list[str], more: s
     for prior in (traffic.PRIOR_MAIL, traffic.PRIOR_OTHER):
         p = traffic._p_human(prior, tuple(against))
         assert 0 < traffic._p_human(prior, (*against, more)) <= p < 1
+
+
+def _jumble(rng: random.Random, contact_id: str, *, now: datetime) -> list[RecordedEvent]:
+    """Mails, clicks and pages within half a minute, in the order they arrive."""
+    found = []
+    for number in range(14):
+        at = (
+            now
+            - timedelta(minutes=9)
+            + timedelta(seconds=rng.choice([0, 0.5, 1, 2, 4, 7, 9, 13, 18, 24]) + number / 100)
+        )
+        kind = rng.choice(["EMAIL_SENT", "EMAIL_OPEN", "EMAIL_CLICK", "EMAIL_CLICK", "PAGE_VIEW", "PAGE_VIEW"])
+        more = {"campaignId": rng.choice("ab"), "url": f"https://example.test/{number}"} if kind != "PAGE_VIEW" else {}
+        page = f"https://example.test/{number}" if kind == "PAGE_VIEW" else None
+        found.append(event(kind, at=at, contact_id=contact_id, page_url=page, **more))
+    rng.shuffle(found)
+    return found
+
+
+def test_event_by_event_in_any_order_is_judged_as_all_at_once(database: Database, now: datetime) -> None:
+    judged: dict[str, list[float | None]] = {}
+    for seed in range(8):
+        happened = _jumble(random.Random(seed), f"whole-{seed}", now=now)
+        apart = [each._replace(contact_id=f"apart-{seed}", event_id=f"{each.event_id}-apart") for each in happened]
+        with database.write() as session:
+            live(session, happened, now=now)
+        for each in apart:
+            with database.write() as session:
+                live(session, [each], now=now)
+    with database.read() as session:
+        for row in session.execute(
+            select(Event.contact_id, Event.p_human).order_by(Event.occurred_at, Event.event_type)
+        ):
+            judged.setdefault(row.contact_id, []).append(row.p_human)
+    for seed in range(8):
+        assert judged[f"apart-{seed}"] == judged[f"whole-{seed}"], seed
+    assert any(p is not None and p < 0.05 for each in judged.values() for p in each)
 
 
 def _generated(session: Session) -> tuple[set[int], set[int], dict[int, float]]:
