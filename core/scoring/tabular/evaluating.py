@@ -140,16 +140,17 @@ def evaluate(
     if windows and table.time is None:
         raise errors.Invalid("Rolling forward needs the time of the rows")
     runs: list[_Run] = []
-    plan: Plan | None = None
+    plan, planned = None, 0.0
+    plans: dict[int, Plan] = {}
     for seed, (earlier, later) in enumerate(splits):
         train, test = table.part(earlier), table.part(later)
-        if plan is None or table.time is None:
+        if not windows and (plan is None or table.time is None):
             started = perf_counter()
             plan = training.make_plan(train, seed=seed)
             planned = perf_counter() - started
         runs.append(
-            _rolled(table, earlier, plan, seed=seed, windows=windows, delay=delay, planned=planned)
-            if windows
+            _rolled(table, earlier, plans, seed=seed, windows=windows, delay=delay)
+            if windows or plan is None
             else _once(train, test, plan, seed=seed, planned=planned)
         )
     earlier, later = splits[0]
@@ -200,13 +201,13 @@ def _once(train: Table, test: Table, plan: Plan, *, seed: int, planned: float) -
 
 
 def _rolled(
-    table: Table, earlier: NDArray[np.int64], plan: Plan, *, seed: int, windows: int, delay: int, planned: float
+    table: Table, earlier: NDArray[np.int64], plans: dict[int, Plan], *, seed: int, windows: int, delay: int
 ) -> _Run:
-    """Window after window: learnt anew now and then, the level following the newest labels in between."""
+    """`plans` are shared by the seeds: the first makes them. Window after window: learnt anew now and then, the level following the newest labels in between."""
     starts = window_starts(table, len(earlier), windows)
     ends = [*starts[1:], len(table.y)]
     again = {round(each) for each in np.linspace(0, len(starts), REFITS + 1)[:-1]}
-    ours, boosted, spent, spent_by_plain, scoring = [], [], planned, 0.0, 0.0
+    ours, boosted, spent, spent_by_plain, scoring = [], [], 0.0, 0.0, 0.0
     model: TabularModel | None = None
     refitted = 0
     for at, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -214,8 +215,9 @@ def _rolled(
         began = perf_counter()
         if model is None or at in again:
             refitted = len(known.y)
-            plan_now = plan if model is None else training.make_plan(known, seed=seed, kinds=tuple(plan.weights))
-            model = training.train_table(known, seed=seed, plan=plan_now)
+            if at not in plans:
+                plans[at] = training.make_plan(known, seed=seed)
+            model = training.train_table(known, seed=seed, plan=plans[at])
             fitted = perf_counter()
             member, first = plain(known.X, known.y, table.part(slice(start, len(table.y))).X, seed=seed), start
             spent += fitted - began

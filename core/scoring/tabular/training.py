@@ -157,8 +157,8 @@ def _chosen(
 
     Every block's level and slope are set first: that is the calibrator's work, and must not decide between kinds.
     """
-    blend = _blend(scored, y)
     each = {kind: _straightened(log_odds, y, block) for kind, log_odds in scored.items()}
+    blend = _blend(each, y)
     options: dict[str, dict[str, float]] = {kind: {kind: 1.0} for kind in scored}
     if len(blend) > 1:
         options["blend"] = blend
@@ -170,30 +170,34 @@ def _chosen(
         for kind in each
     }
     best = min(compared, key=lambda kind: compared[kind]["log_loss"])
+    first = max(compared, key=lambda kind: compared[kind]["pr_auc"])
     for kind in options:
         behind = losses[kind] - losses[best]
-        if behind.mean() > behind.std() / np.sqrt(len(behind)):
-            continue
-        if kind == best or _ranks_as_well(y, each[kind], each[best], seed=seed):
+        if behind.mean() <= behind.std() / np.sqrt(len(behind)) and _ranks_as_well(y, each[kind], each[first], seed):
             return options[kind], compared
     return options[best], compared
 
 
-def _ranks_as_well(y: Floats, mine: Floats, best: Floats, *, seed: int) -> bool:
-    difference = metrics.bootstrap_difference(y, mine, best, "pr_auc", seed=seed, resamples=RESAMPLES, level=0.68)
+def _ranks_as_well(y: Floats, mine: Floats, first: Floats, seed: int) -> bool:
+    """Whether the PR-AUC is within one standard error of the best one's."""
+    difference = metrics.bootstrap_difference(y, mine, first, "pr_auc", seed=seed, resamples=RESAMPLES, level=0.68)
     return difference.high >= 0
 
 
 def _blend(scored: Mapping[str, Floats], y: Floats) -> dict[str, float]:
-    """Weights of the log-odds that sum to 1: non-negative least squares on the working response of their mean."""
+    """Weights that sum to 1 of the kinds' log-odds: non-negative logistic regression by reweighted least squares.
+
+    Kinds of less than a tenth are left out: what they add is not worth their lines in an explanation.
+    """
     kinds = list(scored)
     matrix = np.column_stack([scored[kind] for kind in kinds])
-    mean = matrix.mean(axis=1)
-    p = expit(mean)
-    evidence = np.sqrt(np.maximum(p * (1 - p), 1e-3))
-    response = mean + (y - p) / evidence**2
-    centred, wanted = (matrix - matrix.mean(axis=0)) * evidence[:, None], (response - response.mean()) * evidence
-    weights, _ = nnls(centred, wanted)
+    weights = np.full(len(kinds), 1 / len(kinds))
+    for _ in range(8):
+        log_odds = matrix @ weights
+        p = expit(log_odds)
+        evidence = np.sqrt(np.maximum(p * (1 - p), 1e-4))
+        response = log_odds + (y - p) / evidence**2
+        weights, _ = nnls(matrix * evidence[:, None], response * evidence)
     kept = {kind: float(weight) for kind, weight in zip(kinds, weights, strict=True) if weight > 0.1 * weights.sum()}
     total = sum(kept.values())
     return {kind: weight / total for kind, weight in kept.items()} if total > 0 else {kinds[0]: 1.0}
