@@ -232,9 +232,13 @@ def _jumble(rng: random.Random, contact_id: str, *, now: datetime) -> list[Recor
     return found
 
 
+SEEDS = (0, 1, 2, 35)
+"""The last one comes out wrong where what lies two windows off is not looked at."""
+
+
 def test_event_by_event_in_any_order_is_judged_as_all_at_once(database: Database, now: datetime) -> None:
     judged: dict[str, list[float | None]] = {}
-    for seed in range(8):
+    for seed in SEEDS:
         happened = _jumble(random.Random(seed), f"whole-{seed}", now=now)
         apart = [each._replace(contact_id=f"apart-{seed}", event_id=f"{each.event_id}-apart") for each in happened]
         with database.write() as session:
@@ -247,7 +251,7 @@ def test_event_by_event_in_any_order_is_judged_as_all_at_once(database: Database
             select(Event.contact_id, Event.p_human).order_by(Event.occurred_at, Event.event_type)
         ):
             judged.setdefault(row.contact_id, []).append(row.p_human)
-    for seed in range(8):
+    for seed in SEEDS:
         assert judged[f"apart-{seed}"] == judged[f"whole-{seed}"], seed
     assert any(p is not None and p < 0.05 for each in judged.values() for p in each)
 
