@@ -7,6 +7,7 @@ becomes days since 1970, with its weekday and hour where they vary. Missing stay
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -182,7 +183,7 @@ def _encoded(values: pd.Series, column: Column) -> Floats:
         return np.asarray(encoded.mask(new, codes.get(OTHER, column.usual)), dtype=np.float64)
     if column.kind == "number":
         return np.clip(_numbers(values), column.low, column.high)
-    when = values if _is_date(values) else pd.to_datetime(values, errors="coerce", utc=True, format="mixed")
+    when = values if _is_date(values) else _parsed(values)
     if when.dt.tz is not None:
         when = when.dt.tz_convert("UTC").dt.tz_localize(None)
     if column.kind == "date":
@@ -190,6 +191,12 @@ def _encoded(values: pd.Series, column: Column) -> Floats:
         return np.clip(days.to_numpy(dtype=np.float64), column.low, column.high)
     part = when.dt.day_of_week if column.kind == "weekday" else when.dt.hour
     return np.asarray(part, dtype=np.float64)
+
+
+def _parsed(values: pd.Series) -> pd.Series:
+    """Dates of text; what is neither text nor a date is missing, never a count of nanoseconds."""
+    told = values.astype(object).map(lambda value: value if isinstance(value, str | date) else None)
+    return pd.Series(pd.to_datetime(told, errors="coerce", utc=True, format="mixed"), index=values.index)
 
 
 def _is_date(values: pd.Series) -> bool:
