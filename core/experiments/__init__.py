@@ -3,6 +3,6 @@
 The line asks `Running`; people go through `core.experiments.lifecycle`, which is what loads the statistics.
 """
 
-from core.experiments.running import Another, Met, Running
+from core.experiments.running import Another, Met, Running, trial_of
 
-__all__ = ["Another", "Met", "Running"]
+__all__ = ["Another", "Met", "Running", "trial_of"]

@@ -133,6 +133,14 @@ class Running:
         return Met(candidates=found, given=log.given)
 
 
+def trial_of(session: Session, model_version: str) -> str | None:
+    """The name of the running experiment that serves this model to some contacts, if any."""
+    running = Running.load(session).experiments
+    return next(
+        (each.name for each in running if any(one.config.get("model") == model_version for one in each.variants)), None
+    )
+
+
 @dataclass(frozen=True)
 class _Look:
     """What a score is worth under each variant."""

@@ -16,19 +16,19 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import experiments
 from core.db.tables import ModelVersion
 from core.errors import Conflict
-from core.learning import applying, comparing, curves, facts, fit, labels, memory, split
+from core.learning import applying, comparing, curves, facts, fit, labels, memory, moving, split
 from core.learning.examples import DAY, Examples, Floats, Ints, milliseconds
 from core.learning.fit import Trained
 from core.learning.labels import Labels
+from core.learning.registry import LOOKS
 from core.learning.split import Mask
 from core.learning.targets import Target
 from core.scoring.metrics import Interval
 from core.words import ModelStatus
 
-LOOKS = (30, 60, 120)
-"""Days in shadow after which a challenger is looked at."""
 LOOK_LEVEL = 1 - 0.05 / len(LOOKS)
 LONGEST_SHADOW = 365
 FEWEST = 20
@@ -72,6 +72,8 @@ class Material:
     last: Mapping[str, Any]
     """What was remembered of the last attempt (core.learning.memory)."""
     delay: timedelta
+    trial: str | None = None
+    """The running experiment that serves the challenger to some contacts: until it is stopped, people decide."""
 
     @property
     def positives(self) -> int:
@@ -96,6 +98,7 @@ class Verdict:
 def study(session: Session, target: Target, examples: Examples, *, delay: timedelta, now: datetime) -> Material:
     """Label the examples for this target, and read what stands in the registry."""
     known = facts.known(session, target, examples, now=now)
+    challenger = _version(session, target.intent, ModelStatus.SHADOW)
     return Material(
         target=target,
         examples=examples,
@@ -103,7 +106,8 @@ def study(session: Session, target: Target, examples: Examples, *, delay: timede
             examples, known, horizon=target.horizon, delay=delay, by_outcome=target.answer == "outcome", now=now
         ),
         champion=_version(session, target.intent, ModelStatus.DEPLOYED),
-        challenger=_version(session, target.intent, ModelStatus.SHADOW),
+        challenger=challenger,
+        trial=experiments.trial_of(session, challenger.id) if challenger else None,
         last=memory.of_intent(session, target.intent),
         delay=delay,
     )
@@ -114,6 +118,11 @@ def judge_shadow(material: Material, *, seed: int, now: datetime) -> Verdict:
     challenger, champion = material.challenger, material.champion
     assert challenger is not None
     assert challenger.shadowed_at is not None
+    if material.trial is not None:
+        return Verdict(
+            action="nothing",
+            sentence=f"{challenger.id} is on trial in the experiment “{material.trial}”: it stays until that is stopped.",
+        )
     days, done = (now - challenger.shadowed_at).days, len(challenger.looks)
     if done >= len(LOOKS) or days > LONGEST_SHADOW:
         return Verdict(
@@ -230,7 +239,7 @@ def judge_calibration(material: Material) -> Verdict:
 
 def _moved(curve: Mapping[str, Any], log_odds: Floats, y: Floats, contact: Ints) -> tuple[float, str]:
     """By how much the intercept should move (0: not at all), and why."""
-    expected = curves.at(curve, log_odds)
+    expected = moving.at(curve, log_odds)
     found = comparing.ratio(y, expected, contact, level=RATIO_LEVEL)
     said = (
         f"{y.sum():.0f} observed, {expected.sum():.0f} expected (ratio {found.value:.2f}, 99% interval {found.low:.2f} to "
@@ -241,8 +250,8 @@ def _moved(curve: Mapping[str, Any], log_odds: Floats, y: Floats, contact: Ints)
     if found.low <= 1 <= found.high:
         return 0.0, f"{said}: nothing to correct"
     share, cut = min(1.0, found.events / float(expected.sum())), round(0.6 * len(y))
-    trial = curves.shifted(curve, curves.shift(curve, log_odds[:cut], y[:cut], share=share))
-    after, before = (curves.losses(y[cut:], curves.at(each, log_odds[cut:])).mean() for each in (trial, curve))
+    trial = moving.shifted(curve, curves.shift(curve, log_odds[:cut], y[:cut], share=share))
+    after, before = (curves.losses(y[cut:], moving.at(each, log_odds[cut:])).mean() for each in (trial, curve))
     if after >= before:
         return 0.0, f"{said}: moved by the older scores it would not have helped on the newer ones"
     by = curves.shift(curve, log_odds, y, share=share)

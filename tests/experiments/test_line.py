@@ -7,9 +7,34 @@ from sqlalchemy import select
 from core import pipeline, scoring, versions
 from core.db import Database
 from core.db.tables import Alert, ModelVersion
+from core.experiments import lifecycle, trial_of
 from core.pipeline import World
 from tests import factories
 from tests.experiments.making import CONFIGS, SELL, exposures, running
+
+
+def test_a_model_on_trial_is_named_with_its_experiment(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        session.add(
+            ModelVersion(
+                id="challenger",
+                intent=SELL,
+                status="shadow",
+                kind="additive",
+                parameters={},
+                sha256="",
+                metrics={},
+                trained_on={},
+                created_at=now,
+            )
+        )
+        session.flush()
+        assert trial_of(session, "challenger") is None
+        experiment = running(session, "model", now=now, variants=CONFIGS["model"])
+        assert trial_of(session, "challenger") == experiment.name
+        assert trial_of(session, "another") is None
+        lifecycle.stop(session, experiment.id, actor_id=None, now=now)
+        assert trial_of(session, "challenger") is None
 
 
 def test_a_model_in_shadow_serves_the_contacts_it_was_given(database: Database, now: datetime) -> None:

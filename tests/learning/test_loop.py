@@ -1,6 +1,7 @@
 """A challenger is promoted only beyond doubt, a drifted base rate moves the intercept, and otherwise nothing changes."""
 
 import copy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -70,6 +71,14 @@ def test_a_challenger_that_is_truly_better_is_promoted_after_its_shadow() -> Non
     verdict = loop.judge_shadow(material(made, model(slope=0.05), better), seed=1, now=NOW)
     assert (verdict.action, verdict.version_id, verdict.replaces) == ("promote", "challenger", "champion")
     assert "98.3% interval -" in verdict.sentence
+
+
+def test_a_challenger_on_trial_in_an_experiment_is_left_to_people() -> None:
+    made = worlds.market()
+    better = material(made, model(slope=0.05), version(model(), shadow_days=40))
+    verdict = loop.judge_shadow(replace(better, trial="The new model"), seed=1, now=NOW)
+    assert verdict.action == "nothing"
+    assert "“The new model”" in verdict.sentence
 
 
 @pytest.mark.parametrize(("days", "looks"), [(29, 0), (45, 1), (119, 2)])
