@@ -147,7 +147,7 @@ def _categories(name: str, words: pd.Series, y: Floats, seed: int) -> list[tuple
     common = counts.index[counts >= RAREST][:MOST_CATEGORIES]
     joined = words.where(words.isna() | words.isin(common), OTHER)
     codes, usual = _codes(joined, y)
-    encoded: Floats = np.asarray(joined.map(codes), dtype=np.float64)
+    encoded: Floats = np.array(joined.map(codes), dtype=np.float64)
     if len(codes) > MANY:
         fold = np.random.default_rng(seed).integers(0, FOLDS, len(words))
         for each in range(FOLDS):
