@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from core import errors
@@ -97,7 +97,7 @@ def choose(log_odds: Floats, y: Floats, *, time: Floats | None, seed: int) -> Ch
     rarer = min(y.sum(), (1 - y).sum())
     kinds = ["intercept", *(["platt"] if rarer >= FOR_SLOPE else []), *(["isotonic"] if rarer >= FOR_ISOTONIC else [])]
     options = [(kind, window) for window in (WINDOWS if time is not None else (1.0,)) for kind in kinds]
-    options = [(kind, window) for kind, window in options if window == 1.0 or (kind == "intercept")]
+    options = [(kind, window) for kind, window in options if window == 1.0 or kind != "isotonic"]
     if not parts or rarer < 3:
         return Choice(calibrator=RAW, window=1.0, gain=0.0)
     judged = np.concatenate([later for _, later in parts])
@@ -126,13 +126,17 @@ def choose(log_odds: Floats, y: Floats, *, time: Floats | None, seed: int) -> Ch
 
 
 def fit(kind: str, log_odds: Floats, y: Floats) -> Calibrator:
-    """One curve: "none", "intercept", "platt" or "isotonic" (at most 20 knots, shrunk off 0 and 1)."""
+    """One curve: "none", "intercept", "platt" or "isotonic" (at most 20 knots, shrunk off 0 and 1).
+
+    With fewer than 50 positives or negatives a "platt" moves the level only.
+    """
     if kind == "isotonic":
         return _isotonic(log_odds, y)
     if kind == "none" or not len(y):
         return RAW
-    slope, intercept = line(log_odds, y, slope_moves=kind == "platt")
-    return Calibrator(kind=kind, slope=slope, intercept=intercept)
+    slope_moves = kind == "platt" and min(y.sum(), (1 - y).sum()) >= FOR_SLOPE
+    slope, intercept = line(log_odds, y, slope_moves=slope_moves)
+    return Calibrator(kind="platt" if slope_moves else "intercept", slope=slope, intercept=intercept)
 
 
 def level(log_odds: Floats, y: Floats) -> float:
@@ -198,15 +202,3 @@ def _window(log_odds: Floats, y: Floats, past: NDArray[np.int64], window: float)
 def _losses(p: Floats, y: Floats) -> Floats:
     found: Floats = -(y * np.log(p) + (1 - y) * np.log1p(-p))
     return found
-
-
-def shifted(calibrator: Calibrator, log_odds: Floats, y: Floats) -> Calibrator:
-    """The same curve with its level set on these newest labelled rows, and nothing else moved."""
-    p = calibrator(log_odds)
-    by = level(np.asarray(logit(p), dtype=np.float64), y)
-    if calibrator.knots is None:
-        kind = calibrator.kind if calibrator.kind != "none" else "intercept"
-        return Calibrator(kind=kind, slope=calibrator.slope, intercept=calibrator.intercept + by)
-    x, values = calibrator.knots
-    moved = expit(logit(np.clip(values, LEAST, 1 - LEAST)) + by)
-    return Calibrator(kind=calibrator.kind, knots=(x, np.asarray(moved, dtype=np.float64)))

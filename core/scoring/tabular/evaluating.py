@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from core import errors
 from core.scoring import metrics
 from core.scoring.metrics import Interval
-from core.scoring.tabular import doubts, reading, training
-from core.scoring.tabular.calibrating import shifted
+from core.scoring.tabular import calibrating, doubts, reading, training
+from core.scoring.tabular.calibrating import RAW, Calibrator
 from core.scoring.tabular.doubts import Warned
 from core.scoring.tabular.fitted import TabularModel, predict
 from core.scoring.tabular.plain import plain
@@ -35,8 +35,10 @@ FIGURES = (
 WITH_INTERVALS = ("auc", "pr_auc", "brier", "log_loss", "ece", "precision_at_10")
 REFITS = 6
 """Times the model is learnt anew while rolling forward; in between only its level follows the newest labels."""
-NEWEST = 500
-"""Newest labelled rows the level follows in between."""
+NEWEST = 800
+"""Newest rows, scored before their label was known, on which level and slope are learnt for every window."""
+JUDGED = 3000
+"""Newest rows on which the curves so far must have beaten the raw log-odds to be kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +130,8 @@ def evaluate(
     X, y, time: as `train` takes them. With `time` the last `test_share` of the rows is the test (rows of one time stay
     together) and every seed sees the same split; without it every seed draws its own stratified random split, and the
     report says so. `windows` > 0 rolls forward through the test instead: each window is scored by what was known
-    `delay` rows before it began; the model is learnt anew six times and its level follows the newest 500 labelled rows
-    in between; plain boosting is learnt anew as often. Raises Invalid where there is nothing to learn or measure.
+    `delay` rows before it began; the model is learnt anew six times, and level and slope follow the newest 800
+    labelled rows, each scored before its label was known; plain boosting is learnt anew as often. Raises Invalid where there is nothing to learn or measure.
     """
     if not 0 < test_share < 1 or seeds < 1 or windows < 0 or delay < 0:
         raise errors.Invalid("test_share lies between 0 and 1, seeds is at least 1, windows and delay are not negative")
@@ -207,28 +209,37 @@ def _rolled(
     starts = window_starts(table, len(earlier), windows)
     ends = [*starts[1:], len(table.y)]
     again = {round(each) for each in np.linspace(0, len(starts), REFITS + 1)[:-1]}
-    ours, boosted, spent, spent_by_plain, scoring = [], [], 0.0, 0.0, 0.0
+    ours: list[Floats] = []
+    raw: list[Floats] = []
+    boosted: list[Floats] = []
+    spent = spent_by_plain = scoring = 0.0
     model: TabularModel | None = None
-    refitted = 0
+    calibrator = RAW
+    held_log_odds, held_y = np.empty(0), np.empty(0)
     for at, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        known, window = table.part(slice(0, max(start - delay, 1))), table.part(slice(start, end))
+        labelled = max(start - delay, 1)
         began = perf_counter()
         if model is None or at in again:
-            refitted = len(known.y)
+            known = table.part(slice(0, labelled))
             if at not in plans:
                 plans[at] = training.make_plan(known, seed=seed)
+            if model is None:
+                held_log_odds, held_y = plans[at].held_log_odds, plans[at].held_y
             model = training.train_table(known, seed=seed, plan=plans[at])
             fitted = perf_counter()
             member, first = plain(known.X, known.y, table.part(slice(start, len(table.y))).X, seed=seed), start
             spent += fitted - began
             spent_by_plain += perf_counter() - fitted
         began = perf_counter()
-        fresh = table.part(slice(max(refitted, len(known.y) - NEWEST), len(known.y)))
-        log_odds = model.log_odds(window.X)
-        calibrator = model.calibrator
-        if len(fresh.y):
-            calibrator = shifted(calibrator, model.log_odds(fresh.X), fresh.y)
+        log_odds = model.log_odds(table.part(slice(start, end)).X)
+        scored = labelled - starts[0]
+        calibrator = _newest(
+            np.concatenate([held_log_odds, *raw])[: len(held_y) + max(scored, 0)],
+            np.concatenate([held_y, table.y[starts[0] : max(labelled, starts[0])]]),
+            np.concatenate([np.empty(0), *ours])[: max(scored, 0)],
+        )
         ours.append(calibrator(log_odds))
+        raw.append(log_odds)
         scoring += perf_counter() - began
         boosted.append(member[start - first : end - first])
     if model is None:
@@ -238,11 +249,21 @@ def _rolled(
         ours=np.concatenate(ours),
         plain=np.concatenate(boosted),
         kind=model.kind,
-        calibrator=model.calibrator.kind,
+        calibrator=calibrator.kind,
         fit_seconds=spent,
         plain_seconds=spent_by_plain,
         rows_per_second=(len(table.y) - starts[0]) / max(scoring, 1e-9),
     )
+
+
+def _newest(log_odds: Floats, y: Floats, told: Floats) -> Calibrator:
+    """Level and slope of the newest labelled rows; raw where the curves so far (`told`, of the last rows) did not beat it."""
+    judged = min(len(told), JUDGED)
+    if judged:
+        truth, before, after = y[-judged:], RAW(log_odds[-judged:]), told[-judged:]
+        if metrics.log_loss(truth, after) > metrics.log_loss(truth, before):
+            return RAW
+    return calibrating.fit("platt", log_odds[-NEWEST:], y[-NEWEST:])
 
 
 def window_starts(table: Table, first: int, windows: int) -> list[int]:
@@ -259,7 +280,7 @@ def _said(table: Table, splits: Sequence[Any], windows: int, delay: int) -> str:
     if windows:
         return (
             f"Rolled forward in time through {windows} windows, labels known {delay} rows later; "
-            f"learnt anew {min(REFITS, windows)} times, the level follows the newest {NEWEST} labelled rows in between."
+            f"learnt anew {min(REFITS, windows)} times, level and slope follow the newest {NEWEST} labelled rows."
         )
     if table.time is not None:
         return "Forward in time: the test rows are later than all training rows."

@@ -1,7 +1,7 @@
 """Training on a table: candidates compared on later rows, the simplest good one kept, calibrated, and fitted on all rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ class Plan:
     window: float
     compared: Mapping[str, Mapping[str, float]]
     """Kind -> log_loss, pr_auc on the held-out rows."""
+    held_log_odds: Floats = field(default_factory=lambda: np.empty(0))
+    held_y: Floats = field(default_factory=lambda: np.empty(0))
+    """(rows held out,), oldest first where time is known: scored by models that had not seen them."""
 
     @property
     def kind(self) -> str:
@@ -102,7 +105,14 @@ def make_plan(table: Table, *, seed: int, kinds: Sequence[str] = tuple(candidate
     weights, compared = _chosen(scored, y, block, seed=seed)
     log_odds = np.sum([weight * scored[kind] for kind, weight in weights.items()], axis=0)
     choice = calibrating.choose(log_odds, y, time=None if table.time is None else table.time[rows], seed=seed)
-    return Plan(weights=weights, calibrator=choice.calibrator, window=choice.window, compared=compared)
+    return Plan(
+        weights=weights,
+        calibrator=choice.calibrator,
+        window=choice.window,
+        compared=compared,
+        held_log_odds=log_odds,
+        held_y=y,
+    )
 
 
 Part = tuple[NDArray[np.int64], NDArray[np.int64]]
