@@ -117,7 +117,9 @@ def _switch(viewer: Viewer, row: AlertTypeRow) -> None:
     """Activating and retiring, each asked once more with what it does."""
     if row.status == "active":
         with st.popover("Retire", width="content"):
-            st.write(f"It opens no more alerts. The {words.plural(row.open_now, 'open one')} live on to their outcome.")
+            st.write(
+                f"It opens no more alerts. What is open ({words.plural(row.open_now, 'alert')}) lives on to its outcome."
+            )
             if st.button("Retire it", key=f"retire-{row.id}"):
                 _told(commands.retire(viewer, row.id))
         return
