@@ -136,8 +136,7 @@ def _bars(found: Mapping[str, Any]) -> Table:
     table = Table("set", "bar", "value", "met", title="Bars")
     for name, bar in page.bars(found):
         met = "[green]met[/green]" if bar["met"] else "[red]missed[/red]"
-        value = f"{bar['value']:.4f}" if isinstance(bar["value"], float) else str(bar["value"])
-        table.add_row(name, bar["bar"], value, met)
+        table.add_row(name, bar["bar"], page.shown(bar["value"]), met)
     return table
 
 

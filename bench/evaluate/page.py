@@ -81,15 +81,36 @@ def _lifts(found: Mapping[str, Any]) -> str:
 def _bars(found: Mapping[str, Any]) -> str:
     rows = ["| set | bar | value | |", "|---|---|---|---|"]
     for name, bar in bars(found):
-        value = f"{bar['value']:.4f}" if isinstance(bar["value"], float) else bar["value"]
-        rows.append(f"| {name} | {bar['bar']} | {value} | {'met' if bar['met'] else '**missed**'} |")
+        rows.append(f"| {name} | {bar['bar']} | {shown(bar['value'])} | {'met' if bar['met'] else '**missed**'} |")
     return "\n".join(rows) + "\n"
 
 
 def bars(found: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Every bar of every set, and those of the generator."""
     rows = [(name, bar) for name, _, figures in variants(found) for bar in figures.get("bars", ())]
-    return rows + [("generator", bar) for bar in found.get("generator", {}).get("bars", ())]
+    return rows + [("generator", bar) for bar in _held(found.get("generator", {}))]
+
+
+def _held(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """Whatever in the generator's figures says whether it holds, named by the way to it."""
+    if "holds" in tree:
+        yield {"bar": " ".join(path), "value": _value(tree), "met": tree["holds"]}
+    for name, below in tree.items():
+        if isinstance(below, Mapping):
+            yield from _held(below, (*path, name))
+
+
+def _value(tree: Mapping[str, Any]) -> Any:
+    """`value` where it is told, else the first figure."""
+    first: Any = tree.get("value", next(iter(tree.values())))
+    return _value(first) if isinstance(first, Mapping) else first
+
+
+def shown(value: Any) -> str:
+    """A bar's figure: four decimals, or what it is."""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _pictures(found: Mapping[str, Any]) -> str:

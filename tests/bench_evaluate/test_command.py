@@ -96,7 +96,10 @@ def test_the_page_holds_what_was_measured(tmp_path: Path) -> None:
         "bars": [{"bar": "AUC ≥ 0.95", "value": 0.91, "met": False}],
         "reliability": [],
     }
-    found = {"sets": {"shop": {"published": "nothing", "variants": {"by time": figures}}}}
+    found = {
+        "sets": {"shop": {"published": "nothing", "variants": {"by time": figures}}},
+        "generator": {"intents": {"SELL": {"closed": {"value": 0.83, "low": 0.8, "holds": True}}}},
+    }
     path = tmp_path / "page.md"
     path.write_text(f"before\n{page.BEGIN}\nstale\n{page.END}\nafter\n")
     page.write(found, path)
@@ -107,6 +110,7 @@ def test_the_page_holds_what_was_measured(tmp_path: Path) -> None:
     assert "stale" not in written
     assert written.count("**0.910** ± 0.010 (0.770)") == len(measures)
     assert "| shop, by time | AUC ≥ 0.95 | 0.9100 | **missed** |" in written
+    assert "| generator | intents SELL closed | 0.8300 | met |" in written
     assert "images/reliability-shop-by-time.svg" in written
 
 
