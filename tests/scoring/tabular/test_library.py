@@ -1,6 +1,7 @@
 """Train, predict and explain any table: as it comes, exactly explained, the same after a save."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -227,3 +228,13 @@ def test_any_column_is_trained_on_and_scored(first: list[Any], second: list[Any]
         told = scoring.explain(model, rows)
         assert np.isfinite(told.probability).all()
         assert np.abs(told.base + told.contributions.sum(axis=1) - told.log_odds).max() < 1e-6
+
+
+def test_the_documented_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "library.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(example.replace("rows = 3000", "rows = 200"), names)
+    assert names["again"].parameters == names["model"].parameters
+    assert np.abs(names["told"].base + names["told"].contributions.sum(axis=1) - names["told"].log_odds).max() < 1e-6
