@@ -237,7 +237,7 @@ def _neighbours(session: Session, of_contact: Mapping[str, list[_Seen]]) -> Iter
         chosen.append(Event.event_type.in_(sorted(_MAIL)))
     for row in session.connection().execute(select(*_COLUMNS).where(*chosen)):
         before = 2.0 if row.p_human is None else row.p_human
-        yield row.contact_id, _Seen(*row[1:7], before)
+        yield row.contact_id, _Seen(row[1], row[2], row[3], row[4], row[5], row[6], before)
 
 
 def _campaign(mail: _Seen) -> str | None:
