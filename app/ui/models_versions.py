@@ -64,7 +64,7 @@ def _versions(viewer: Viewer) -> None:
     chosen = st.segmented_control(
         "Alert type",
         intents,
-        format_func=words.type_words,
+        format_func=lambda one: words.plain(words.type_words(one)),
         default=intents[0],
         required=True,
         key="intent",
@@ -121,7 +121,7 @@ def _training(viewer: Viewer, progress: TrainingProgress) -> None:
 def _deployed(viewer: Viewer, row: VersionRow, shown: Shown) -> None:
     with queries.reading() as session:
         detail = reading.version(session, row.id)
-    st.subheader(words.type_words(row.intent), anchor=False)
+    st.subheader(words.plain(words.type_words(row.intent)), anchor=False)
     st.markdown(_made_of(row, detail.trained_on, viewer))
     off = [one for one in shown.drift if one.intent == row.intent and one.alarmed]
     if off:
@@ -309,7 +309,7 @@ def _asked(label: str, question: str, *, key: str, do: Any) -> None:
     """A button that asks before it acts."""
     with st.popover(label, width="content"):
         st.markdown(layout.plain(question))
-        if st.button(f"Yes, {label.lower()}", key=key, type="primary"):
+        if st.button(f"Yes, {label.lower()}", key=key):
             _tell(do())
 
 

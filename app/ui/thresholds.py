@@ -265,7 +265,7 @@ def _fine_tuning(known: Known, version: int, preview: Preview) -> None:
         of_type = {one.alert_type: one for one in preview.tonight.types}
         for name in known.types:
             _field(
-                f"{words.type_words(name)}: opens at a confidence of (%)",
+                f"{words.plain(words.type_words(name))}: opens at a confidence of (%)",
                 f"{_OWN}{name}-{version}",
                 _as_percent(known.thresholds.types.get(name)),
                 (20.0, 95.0, 1.0),
@@ -299,7 +299,7 @@ def _urgency(known: Known, version: int) -> None:
         for name in known.types:
             key = f"{_EARNED}{name}-{version}"
             _field(
-                f"{words.type_words(name)}: you earn, of the deal's value (%)",
+                f"{words.plain(words.type_words(name))}: you earn, of the deal's value (%)",
                 key,
                 _earned(known, name) * 100,
                 (0.01, 100.0, 0.1),
