@@ -7,7 +7,6 @@ It may be killed at any instant: what it had begun is put away by the next run, 
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -139,27 +138,6 @@ class Passing:
 
     def now(self) -> datetime:
         return self._since + timedelta(seconds=time.monotonic() - self._began)
-
-
-def run_apart(stop: threading.Event, *, asked: bool, now: datetime) -> None:
-    """Learn in a process of its own, and wait for it; `stop` ends it.
-
-    Raises:
-        RuntimeError: it ended in an error.
-    """
-    command = [sys.executable, "-m", "jobs.learning", str(os.getpid()), now.isoformat(), *(["asked"] if asked else [])]
-    process = subprocess.Popen(command)
-    while process.poll() is None:
-        if stop.wait(0.1):
-            process.terminate()
-            try:
-                process.wait(1.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            return
-    if process.returncode != 0:
-        raise RuntimeError(f"learning ended with {process.returncode}")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from app.api import alert_shapes as shapes
 from app.api.deps import Admin, Camel, Db, Manager, Now, RuntimeOf
 from core import audit
 from core.errors import Conflict
-from core.learning import acting, card, drift, memory, reading, registry, retuning
+from core.learning import acting, card, drift, memory, reading, registry
 from core.views.page import checked_limit, cursor_of, key_of
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -106,6 +106,8 @@ def rollback(body: IntentIn, db: Db, viewer: Admin, now: Now) -> Response:
 @router.post("/recalibrate", summary="Move the deployed intercepts to what was observed")
 def recalibrate(body: IntentIn, db: Db, runtime: RuntimeOf, viewer: Admin, now: Now) -> Response:
     """409 with the reason where observed over expected gives no cause to."""
+    from core.learning import retuning  # noqa: PLC0415  SciPy and scikit-learn, which the process else does without
+
     delay = runtime.settings.transaction_delay_days
     with db.read() as session:
         material, verdict = retuning.consider(session, body.intent, delay_days=delay, now=now)

@@ -1,17 +1,20 @@
 """Doing what the loop decided, in the caller's transaction: the registry moves, the sentence is kept, an admin hears of it."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
 from core.db.tables import ModelVersion
 from core.learning import memory, registry, telling
-from core.learning.fit import Trained
-from core.learning.loop import Material, Verdict
+
+if TYPE_CHECKING:  # what decides and learns brings SciPy and scikit-learn along, which the web process does without
+    from core.learning.fit import Trained
+    from core.learning.loop import Material, Verdict
 
 
 def act(
-    session: Session, material: Material, verdict: Verdict, *, actor_id: str | None = None, now: datetime
+    session: Session, material: "Material", verdict: "Verdict", *, actor_id: str | None = None, now: datetime
 ) -> str | None:
     """Carry out a verdict on what is deployed or in shadow; the id of the version it made or moved.
 
@@ -46,7 +49,7 @@ def act(
 
 
 def admit(
-    session: Session, material: Material, version_id: str, trained: Trained, verdict: Verdict, *, now: datetime
+    session: Session, material: "Material", version_id: str, trained: "Trained", verdict: "Verdict", *, now: datetime
 ) -> None:
     """The training of `version_id` is over: it is kept with its papers, in shadow or put away."""
     registry.finish(
@@ -69,7 +72,7 @@ def admit(
     )
 
 
-def keep(session: Session, material: Material, verdict: Verdict, *, now: datetime) -> None:
+def keep(session: Session, material: "Material", verdict: "Verdict", *, now: datetime) -> None:
     """Remember what this night said of the intent."""
     memory.remember(
         session,

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq, minimize
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from core.learning import comparing
 from core.learning.comparing import difference, standard_error
 from core.learning.examples import Floats, Ints
+from core.learning.moving import LEAST, MOST, Curve, at, shifted
 from core.scoring import prior
 
 FOR_SLOPE, FOR_ISOTONIC = 50, 200
 """Positives."""
-LEAST, MOST = 0.0005, 0.9995
 FARTHEST = 4.0
 """An intercept never moves by more: e to the 4 is fifty-five times the odds."""
 USUAL_SHIFT = 0.5
@@ -26,16 +26,6 @@ USUAL_SHIFT = 0.5
 _SHRUNK = 200.0
 """The confidence curve is shrunk to the documented one as if so many rows had confirmed it."""
 _KNOTS = 40
-Curve = dict[str, Any]
-
-
-def at(curve: Mapping[str, Any], log_odds: Floats) -> Floats:
-    """The curve's value for every row."""
-    if "knots" in curve:
-        x, y = curve["knots"]
-        return np.asarray(np.interp(log_odds, x, y))
-    shifted = np.clip(curve["intercept"] + curve["slope"] * log_odds, -700, 700)
-    return np.asarray(curve.get("ceiling", 1.0) * expit(shifted))
 
 
 def calibrate(raw: Curve, log_odds: Floats, y: Floats, contact: Ints) -> tuple[Curve, list[dict[str, Any]]]:
@@ -89,15 +79,6 @@ def shift(curve: Mapping[str, Any], log_odds: Floats, y: Floats, *, share: float
     if too_many(low) >= 0 or too_many(high) <= 0:
         return low if too_many(low) >= 0 else high
     return float(brentq(too_many, low, high, xtol=1e-7))
-
-
-def shifted(curve: Mapping[str, Any], by: float) -> Curve:
-    """The same curve with its intercept moved; of knots, the logit of every value."""
-    if "knots" in curve:
-        x, y = curve["knots"]
-        moved = expit(logit(np.clip(np.asarray(y), LEAST, MOST)) + by)
-        return {"knots": [list(x), [round(float(each), 8) for each in moved]], "kind": "intercept"}
-    return {**curve, "intercept": round(curve["intercept"] + by, 6), "kind": "intercept"}
 
 
 def confidence(log_odds: Floats, right: Floats) -> Curve:

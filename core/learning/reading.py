@@ -13,7 +13,7 @@ from core.errors import NotFound
 from core.learning import drift as drifting
 from core.learning import memory, reference, targets
 from core.learning.drift import Checked
-from core.learning.loop import LOOKS
+from core.learning.registry import LOOKS
 
 RETRAIN = "retrain"
 """The job whose progress is shown (jobs/scheduled/retrain.py)."""

@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 from core import audit, ids, versions
 from core.db.tables import ModelVersion
 from core.errors import Conflict, NotFound
-from core.learning import curves
+from core.learning import moving
 from core.scoring import features, generic
 from core.scoring.deployed import VERSIONS
 from core.scoring.model import Compiled, digest, parse
 from core.words import ModelStatus
 
+LOOKS = (30, 60, 120)
+"""Days in shadow after which a challenger is looked at (core.learning.loop)."""
 _BEFORE_SHADOW = (ModelStatus.VALIDATING, ModelStatus.RETIRED)
 _NOT_YET_DEPLOYED = (ModelStatus.TRAINING, ModelStatus.VALIDATING, ModelStatus.SHADOW)
 
@@ -186,7 +188,7 @@ def recalibrate(
     parameters = copy.deepcopy(present.parameters)
     for name, by in (("probability", probability), ("confidence", confidence)):
         if by:
-            parameters[name] = curves.shifted(parameters[name], by)
+            parameters[name] = moving.shifted(parameters[name], by)
     _parse(present.id, intent, present.kind, parameters)
     version_id = _insert(
         session, intent, ModelStatus.VALIDATING, kind=present.kind, parameters=parameters, note=note, now=now

@@ -22,10 +22,12 @@ def _run(context: Context) -> str:
     if not anything or (latest is not None and latest > now - EVERY):
         return ""
     context.memory[_LOOKED] = now
+    from core.learning import shifts  # noqa: PLC0415  SciPy takes half a second that no start of the process needs
+
     with context.database.read() as session:
-        looked = drift.look(session, delay=delay, now=now)
+        looked = shifts.look(session, delay=delay, now=now)
     with context.database.write() as session:
-        drift.keep(session, looked, now=now)
+        shifts.keep(session, looked, now=now)
         if looked.begun:
             telling.admins(session, drift.sentence(looked.begun), occasion=f"drift-{now:%Y%m%dT%H%M%S}", now=now)
     return f"{len(looked.begun)} new alarms" if looked.begun else ""

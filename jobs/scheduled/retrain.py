@@ -1,9 +1,12 @@
 """Each night, and when somebody asks: learn from what came of the scores, in a process of its own."""
 
-from datetime import timedelta
+import os
+import subprocess
+import sys
+import threading
+from datetime import datetime, timedelta
 
 from core.learning import memory
-from jobs import learning
 from jobs.schedule import Context, Job
 
 
@@ -20,10 +23,31 @@ def _run(context: Context) -> str:
         mine, asked = memory.claim(session, zone=zone, now=now)
     if not mine:
         return ""
-    learning.run_apart(context.stop, asked=asked, now=now)
+    run_apart(context.stop, asked=asked, now=now)
     with context.database.read() as session:
         said = memory.of_runs(session).get("sentence") or "nothing to change"
     return str(said)
 
 
-JOB = Job(name=learning.NAME, every=timedelta(seconds=10), run=_run)
+def run_apart(stop: threading.Event, *, asked: bool, now: datetime) -> None:
+    """Learn in a process of its own, and wait for it; `stop` ends it.
+
+    Raises:
+        RuntimeError: it ended in an error.
+    """
+    command = [sys.executable, "-m", "jobs.learning", str(os.getpid()), now.isoformat(), *(["asked"] if asked else [])]
+    process = subprocess.Popen(command)
+    while process.poll() is None:
+        if stop.wait(0.1):
+            process.terminate()
+            try:
+                process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            return
+    if process.returncode != 0:
+        raise RuntimeError(f"learning ended with {process.returncode}")
+
+
+JOB = Job(name="retrain", every=timedelta(seconds=10), run=_run)

@@ -12,7 +12,7 @@ from core import scoring
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import DriftCheck, Notification
-from core.learning import drift
+from core.learning import drift, shifts
 from core.settings import Settings
 from core.words import Intent, Outcome, Priority, Status
 from jobs import schedule
@@ -52,9 +52,9 @@ def month(database: Database, at: datetime, *, checks: float = 1.0, seed: int, c
 def check(database: Database, at: datetime) -> list[drift.Checked]:
     """The alarms that begin."""
     with database.read() as session:
-        looked = drift.look(session, delay=DELAY, now=at)
+        looked = shifts.look(session, delay=DELAY, now=at)
     with database.write() as session:
-        drift.keep(session, looked, now=at)
+        shifts.keep(session, looked, now=at)
     return list(looked.begun)
 
 
