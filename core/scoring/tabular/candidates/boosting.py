@@ -26,6 +26,7 @@ ROUNDS, FEWEST_ROUNDS, MOST_ROUNDS = 90, 30, 500
 ENOUGH = 1000
 """Rows from which the number of rounds is found on held-out rows; below, ROUNDS."""
 PATIENCE = 20
+FEWEST_KNOWN = 20
 
 
 def fit(matrix: Floats, y: Floats, names: Sequence[str], *, weight: Floats, seed: int) -> Parameters:
@@ -48,9 +49,11 @@ def fit(matrix: Floats, y: Floats, names: Sequence[str], *, weight: Floats, seed
 
 
 def rounds_for(matrix: Floats, y: Floats, *, weight: Floats, seed: int, settings: dict[str, Any]) -> int:
-    """How many rounds the held-out rows ask for."""
+    """How many rounds the held-out rows ask for. A column known for a handful of rows may be missing from all that are left
+    to learn from, on which scikit-learn raises: the probe does without it."""
     if len(y) < ENOUGH or min(y.sum(), (1 - y).sum()) < 50:
         return ROUNDS
+    known = (~np.isnan(matrix[weight > 0])).sum(axis=0)
     probe = HistGradientBoostingClassifier(
         **settings,
         max_iter=MOST_ROUNDS,
@@ -58,6 +61,6 @@ def rounds_for(matrix: Floats, y: Floats, *, weight: Floats, seed: int, settings
         validation_fraction=0.2,
         n_iter_no_change=PATIENCE,
         random_state=seed,
-    ).fit(matrix, y, sample_weight=weight)
+    ).fit(np.where(known >= FEWEST_KNOWN, matrix, 0.0), y, sample_weight=weight)
     best = int(np.argmax(probe.validation_score_))
     return int(np.clip(best, FEWEST_ROUNDS, MOST_ROUNDS))
