@@ -9,6 +9,7 @@ learned from is what a product would know: transactions, and what the agents who
 import argparse
 import json
 import tempfile
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,9 +29,10 @@ from core.db.base import Base
 from core.events import RecordedEvent
 from core.generator import HORIZON_DAYS, INTENTS, LifeEvent, World, generate
 from core.history import Fact, Home
-from core.scoring import features, metrics, shaped
+from core.scoring import features, metrics, prior, shaped, staircase
 from core.scoring.deployed import SHIPPED
 from core.scoring.model import Compiled, parse
+from core.scoring.tabular.tables import Sum
 from core.signals import OpenSignal, as_open
 from core.words import Intent
 
@@ -46,8 +48,10 @@ TEST = (480.0, 580.0)
 """Begins when the last training label is known: 300 + 180 days."""
 SHARE_OF_INSTANTS = 0.35
 REACHED = 0.8
-ROUNDS = (150, 300, 500)
-"""Boosting rounds, chosen among on contacts that were not learned from."""
+ROUNDS = 250
+"""Of boosting: on contacts that were not learned from, 150 and 350 differ by less than one percent of the log-loss."""
+STORY_ROWS, SURE_OF_STORY = (240.0, 600.0, 1500.0), 0.55
+"""A documented story weighs as little as makes it an alert with something to spare."""
 RESAMPLES = 100
 LIFE_DAYS = 90.0
 
@@ -230,24 +234,20 @@ def fit(rows: Watched, intent: Intent, *, contacts: int) -> dict[str, Any]:
     early, late = rows.at < LEARN[1], rows.at >= TEST[0]
     held_out = rows.contact % 10 == 0
     learn, tune = early & ~held_out, early & held_out
-    tried = {
-        rounds: shaped.fit(
+    for story_rows in STORY_ROWS:
+        parameters = shaped.fit(
             rows.features[learn],
             transacts[learn],
             intent=intent,
             seed=SEED,
             confirmed=confirmed[learn],
             calibration=(rows.features[tune], transacts[tune], confirmed[tune]),
-            rounds=rounds,
+            rounds=ROUNDS,
+            story_rows=story_rows,
         )
-        for rounds in ROUNDS
-    }
-    known = tune & reached
-    losses = {
-        rounds: metrics.log_loss(right[known], said(each, rows.features[known], intent)[1])
-        for rounds, each in tried.items()
-    }
-    parameters = tried[min(losses, key=lambda rounds: losses[rounds])]
+        if said(parameters, staircase.stories(intent, features.NAMES)[0], intent)[1][0] >= SURE_OF_STORY:
+            break
+    lifted(parameters, intent)
     probability, confidence = said(parameters, rows.features[late], intent)
     contact, alerts = rows.contact[late], confidence >= 0.5
     figures = {
@@ -266,7 +266,6 @@ def fit(rows: Watched, intent: Intent, *, contacts: int) -> dict[str, Any]:
             "reliabilityRight": _reliability(right[late], confidence),
             "alertShare": round(float(alerts.mean()), 4),
             "rightShareAbove05": round(float(right[late][alerts].mean()), 3),
-            "rounds": {str(rounds): round(loss, 5) for rounds, loss in losses.items()},
         },
         "trained_on": {
             "source": "generated behaviour (bench/train.py)",
@@ -274,6 +273,7 @@ def fit(rows: Watched, intent: Intent, *, contacts: int) -> dict[str, Any]:
             "contacts": contacts * len(SEEDS),
             "rows": int(learn.sum()),
             "positives": int(transacts[learn].sum()),
+            "storyRows": story_rows,
             "calibrationRows": int(tune.sum()),
             "testRows": int(late.sum()),
             "testContacts": len(np.unique(contact)),
@@ -281,6 +281,26 @@ def fit(rows: Watched, intent: Intent, *, contacts: int) -> dict[str, Any]:
             "split": "forward in time: tested on instants after every training label was known",
         },
     }
+
+
+def lifted(parameters: dict[str, Any], intent: Intent) -> None:
+    """Where rows alone do not make the story an alert, the step of its first evidence rises until it is one: what is
+    seldom seen, such as 25 homes viewed in a month, is documented rather than learned. Rising stays rising."""
+    told = staircase.stories(intent, features.NAMES)[0]
+    story, curve = prior.STORIES[intent].features, parameters["confidence"]
+    log_odds = Sum.parse(parameters, list(features.NAMES)).log_odds(told)[0]
+    wanted = (np.log(SURE_OF_STORY / (1 - SURE_OF_STORY)) - curve["intercept"]) / curve["slope"]
+    if log_odds >= wanted:
+        return
+    name = next(each for each in story if each.endswith(("_30d", "_90d")))
+    term = parameters["terms"][name]
+    at = bisect_left(term["edges"], story[name])
+    if at == len(term["edges"]) or term["edges"][at] != story[name]:
+        for column in ("values", "variances"):
+            term[column].insert(at + 1, term[column][at])
+        term["edges"].insert(at, float(story[name]))
+    rise = round(float(wanted - log_odds), 12)
+    term["values"] = [value + rise * (place > at) for place, value in enumerate(term["values"])]
 
 
 def said(parameters: Mapping[str, Any], X: Floats, intent: Intent) -> tuple[Floats, Floats]:
