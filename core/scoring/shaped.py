@@ -26,9 +26,9 @@ from core.words import Intent
 
 Floats = NDArray[np.float64]
 
-ROUNDS = 140
+ROUNDS = 200
 SETTINGS: dict[str, Any] = {
-    "learning_rate": 0.06,
+    "learning_rate": 0.1,
     "max_leaf_nodes": 8,
     "min_samples_leaf": 60,
     "l2_regularization": 5.0,
@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
     "max_features": 0.6,
     "early_stopping": False,
 }
-PAIRS = 10
+PAIRS = 16
 STORY_ROWS = 60.0
 """A story weighs as much as so many contacts like it."""
 
