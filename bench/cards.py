@@ -7,13 +7,13 @@ from pathlib import Path
 from bench.evaluate import picture
 from core import scoring, signals
 from core.events import RecordedEvent
-from core.generator import HORIZON_DAYS, INTENTS
+from core.generator import INTENTS
 from core.history import of as history_of
 from core.learning.card import markdown
 from core.learning.reading import VersionDetail, VersionRow
 from core.scoring import Models, deployed, features
 from core.scoring.model import Compiled, digest, parse
-from core.words import Intent, ModelStatus
+from core.words import HORIZON_DAYS, Intent, ModelStatus
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _NOW = datetime(2026, 1, 1, 15, tzinfo=UTC)
@@ -98,7 +98,20 @@ def _contributions(path: Path) -> None:
     models = Models(0, Compiled([parse(parameters, id="shipped", intent=intent, kind="additive")], features.NAMES))
     happened = [
         RecordedEvent(
-            number, f"e{number}", "rosa", "PAGE_VIEW", "PLATFORM_BEHAVIOR", name, at, at, None, "mobile", None, None, None, {}
+            number,
+            f"e{number}",
+            "rosa",
+            "PAGE_VIEW",
+            "PLATFORM_BEHAVIOR",
+            name,
+            at,
+            at,
+            None,
+            "mobile",
+            None,
+            None,
+            None,
+            {},
         )
         for number, (name, at) in enumerate(
             [("value_check", _NOW.replace(day=1, hour=hour)) for hour in range(1, 11)]

@@ -27,14 +27,14 @@ from core import events, history, signals, traffic
 from core.db import Database
 from core.db.base import Base
 from core.events import RecordedEvent
-from core.generator import HORIZON_DAYS, INTENTS, LifeEvent, World, generate
+from core.generator import INTENTS, LifeEvent, World, generate
 from core.history import Fact, Home
 from core.scoring import features, metrics, prior, shaped, staircase
 from core.scoring.deployed import SHIPPED
 from core.scoring.model import Compiled, parse
 from core.scoring.tabular.tables import Sum
 from core.signals import OpenSignal, as_open
-from core.words import Intent
+from core.words import HORIZON_DAYS, Intent
 
 Floats = NDArray[np.float64]
 

@@ -43,6 +43,22 @@ class Intent(StrEnum):
     INVESTMENT_INTEREST = "INVESTMENT_INTEREST"
 
 
+HORIZON_DAYS = {
+    Intent.LIKELY_TO_SELL: 180,
+    Intent.LIKELY_TO_BUY: 180,
+    Intent.REFINANCE_OPPORTUNITY: 90,
+    Intent.INVESTMENT_INTEREST: 180,
+}
+"""How long the question of each intent stays open after a score."""
+TRANSACTION_OF = {
+    Intent.LIKELY_TO_SELL: "sale",
+    Intent.LIKELY_TO_BUY: "purchase",
+    Intent.REFINANCE_OPPORTUNITY: "refinance",
+    Intent.INVESTMENT_INTEREST: "investment",
+}
+"""The kind of transaction that answers it."""
+
+
 class Priority(StrEnum):
     CRITICAL = "CRITICAL"
     HIGH = "HIGH"

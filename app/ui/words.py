@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from app.ui import queries
 from core.views import card
-from core.words import DismissReason, Intent, Outcome, Priority, Role, Status
+from core.words import TRANSACTION_OF, DismissReason, Intent, Outcome, Priority, Role, Status
 
 PRIORITY = {
     Priority.CRITICAL: "Critical",
@@ -43,12 +43,6 @@ _OUTCOME = {
     Outcome.FALSE_POSITIVE: "The alert was wrong",
     Outcome.PENDING: "Not known yet",
     Outcome.EXPIRED: "Not known: it ran out",
-}
-_TRANSACTION_OF = {
-    Intent.LIKELY_TO_SELL: "sale",
-    Intent.LIKELY_TO_BUY: "purchase",
-    Intent.REFINANCE_OPPORTUNITY: "refinance",
-    Intent.INVESTMENT_INTEREST: "investment",
 }
 _CHANCE = {
     Intent.LIKELY_TO_SELL: "Sells in 180 days",
@@ -90,7 +84,7 @@ def plain(text: str) -> str:
 
 def transaction_of(alert_type: str) -> str:
     """The kind of deal this type of alert leads to."""
-    return _TRANSACTION_OF.get(Intent(alert_type), "sale") if alert_type in set(Intent) else "sale"
+    return TRANSACTION_OF.get(Intent(alert_type), "sale") if alert_type in set(Intent) else "sale"
 
 
 def chance(alert_type: str) -> str:

@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 from core import alerts, delivery, escalation, viewer
 from core.db.tables import Alert
 from core.errors import DoorbellError
-from core.generator import HORIZON_DAYS, World
+from core.generator import World
 from core.pipeline import World as Line
 from core.viewer import Viewer
-from core.words import DismissReason, Intent, Outcome, Priority
+from core.words import HORIZON_DAYS, DismissReason, Intent, Outcome, Priority
 
 _ANSWER_MINUTES = {Priority.CRITICAL: 3.0, Priority.HIGH: 16.0, Priority.MEDIUM: 110.0, Priority.LOW: 600.0}
 """Median; people differ by a factor of about two."""

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from core.words import Intent
-
 
 class Kind(StrEnum):
     MODEL = "model"
@@ -56,19 +54,7 @@ METRICS_OF = {
 """What each kind can be judged by: a withheld contact has no alert, so a holdout knows only what really happened; and
 models and thresholds change who is alerted, so the waiting times of their alerts are not of comparable contacts."""
 
-HORIZON_DAYS = {
-    Intent.LIKELY_TO_SELL: 180,
-    Intent.LIKELY_TO_BUY: 180,
-    Intent.REFINANCE_OPPORTUNITY: 90,
-    Intent.INVESTMENT_INTEREST: 180,
-}
 LONGEST_HORIZON = 180
-TRANSACTION_OF = {
-    Intent.LIKELY_TO_SELL: "sale",
-    Intent.LIKELY_TO_BUY: "purchase",
-    Intent.REFINANCE_OPPORTUNITY: "refinance",
-    Intent.INVESTMENT_INTEREST: "investment",
-}
 SETTLING_DAYS = 14
 """County and MLS records come late: a horizon is read this long after it closed."""
 FOLLOW_UP_DAYS = {Metric.RIGHT_SHARE: 60, Metric.CONVERSION: 90, Metric.VALUE: 90, Metric.RESPONSE_SECONDS: 7}

@@ -14,12 +14,12 @@ from core.db.tables import AlertType, ModelVersion
 from core.db.tables import Experiment as Row
 from core.errors import Conflict, Invalid, NotFound
 from core.experiments import analysing, drafting
-from core.experiments.definition import HORIZON_DAYS, Experiment, Kind, State, Variant, of_row
+from core.experiments.definition import Experiment, Kind, State, Variant, of_row
 from core.experiments.outlook import above, outlook
 from core.experiments.running import VERSION
 from core.experiments.units import units
 from core.ids import new_id
-from core.words import ModelStatus
+from core.words import HORIZON_DAYS, ModelStatus
 
 _ASKED = {"exemptCritical": "exempt_critical"}
 

@@ -13,12 +13,11 @@ from core.db.tables import Alert, AlertOutcome, Exposure, Transaction
 from core.experiments.definition import (
     FOLLOW_UP_DAYS,
     LONGEST_HORIZON,
-    TRANSACTION_OF,
     Experiment,
     Metric,
     follow_up,
 )
-from core.words import Intent, Outcome
+from core.words import TRANSACTION_OF, Intent, Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,18 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from core.words import Intent
+from core.words import HORIZON_DAYS, Intent
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 INTENTS: tuple[Intent, ...] = tuple(Intent)
-HORIZON_DAYS: dict[Intent, int] = {
-    Intent.LIKELY_TO_SELL: 180,
-    Intent.LIKELY_TO_BUY: 180,
-    Intent.REFINANCE_OPPORTUNITY: 90,
-    Intent.INVESTMENT_INTEREST: 180,
-}
 IDLE, STIRRED, MARKET = 0, 1, 2
 """State numbers; MARKET + i is "in the market for INTENTS[i]"."""
 STATES = MARKET + len(INTENTS)

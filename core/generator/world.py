@@ -10,9 +10,9 @@ import numpy as np
 
 from core.generator import behaviour, hazards, mail, wording
 from core.generator.contacts import DEVICES, Person, Population, populate
-from core.generator.hazards import CANDOUR, HORIZON_DAYS, INTENTS, MARKET, STIRRED, Floats, Ints, Paths
+from core.generator.hazards import CANDOUR, INTENTS, MARKET, STIRRED, Floats, Ints, Paths
 from core.generator.states import states_at
-from core.words import Intent
+from core.words import HORIZON_DAYS, TRANSACTION_OF, Intent
 
 BURN_IN = 400.0
 """Days walked before the history starts, so that it starts in the middle of life."""
@@ -23,12 +23,6 @@ _BEYOND = 200.0
 """Days walked after it ends, so that the last alerts have an ending too."""
 _DAY = 86_400.0
 _LATE, _TWICE, _AHEAD, _BEHIND = 0.02, 0.004, 0.0015, 0.0015
-_TRANSACTIONS = {
-    Intent.LIKELY_TO_SELL: "sale",
-    Intent.LIKELY_TO_BUY: "purchase",
-    Intent.REFINANCE_OPPORTUNITY: "refinance",
-    Intent.INVESTMENT_INTEREST: "investment",
-}
 
 
 class Sent(NamedTuple):
@@ -202,7 +196,7 @@ class World:
         value = base * {Intent.REFINANCE_OPPORTUNITY: 0.6, Intent.INVESTMENT_INTEREST: 0.7}.get(intent, 1.0)
         wobble = 0.94 + (row * 7919 % 1000) / 1000 * 0.12
         return Happened(
-            person.id, intent, _TRANSACTIONS[intent], self.time(self.paths.until[row]), round(value * wobble, -3)
+            person.id, intent, TRANSACTION_OF[intent], self.time(self.paths.until[row]), round(value * wobble, -3)
         )
 
     def _sent(self, row: int) -> Sent:

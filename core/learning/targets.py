@@ -12,20 +12,8 @@ from core.db.tables import AlertType
 from core.errors import NotFound
 from core.people import KINDS
 from core.scoring import features
-from core.words import Intent
+from core.words import HORIZON_DAYS, TRANSACTION_OF, Intent
 
-_TRANSACTION = {
-    Intent.LIKELY_TO_SELL: "sale",
-    Intent.LIKELY_TO_BUY: "purchase",
-    Intent.REFINANCE_OPPORTUNITY: "refinance",
-    Intent.INVESTMENT_INTEREST: "investment",
-}
-_HORIZON_DAYS = {
-    Intent.LIKELY_TO_SELL: 180,
-    Intent.LIKELY_TO_BUY: 180,
-    Intent.REFINANCE_OPPORTUNITY: 90,
-    Intent.INVESTMENT_INTEREST: 180,
-}
 _OF_A_HOME = ("sale", "refinance")
 """Nobody sells or refinances a home they no longer have."""
 
@@ -77,9 +65,9 @@ def every(session: Session) -> tuple[Target, ...]:
 def _built_in(intent: Intent) -> Target:
     return Target(
         intent=intent.value,
-        horizon=timedelta(days=_HORIZON_DAYS[intent]),
+        horizon=timedelta(days=HORIZON_DAYS[intent]),
         answer="transaction",
-        subjects=(_TRANSACTION[intent],),
+        subjects=(TRANSACTION_OF[intent],),
     )
 
 

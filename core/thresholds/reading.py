@@ -16,11 +16,10 @@ from core.alerts.worth import worths
 from core.db.base import UtcDateTime
 from core.db.dialect import seconds
 from core.db.tables import Agent, Alert, Contact, Score, Transaction, User
-from core.experiments.definition import TRANSACTION_OF
 from core.thresholds.forecast import Evidence
 from core.thresholds.outcomes import worked
 from core.thresholds.series import LOWEST, Closing, Floats, Ints, Series
-from core.words import Intent, Status
+from core.words import TRANSACTION_OF, Intent, Status
 
 WEEKS = 12
 """Looked back at."""

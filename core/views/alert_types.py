@@ -13,15 +13,9 @@ from core.db.tables import Alert, AlertOutcome, AlertType, ModelVersion
 from core.viewer import Viewer, alert_scope
 from core.views.card import type_words
 from core.views.intervals import Share, share
-from core.words import Intent, ModelStatus, Outcome
+from core.words import HORIZON_DAYS, Intent, ModelStatus, Outcome
 
 DAYS = 30
-HORIZONS = {
-    Intent.LIKELY_TO_SELL: 180,
-    Intent.LIKELY_TO_BUY: 180,
-    Intent.REFINANCE_OPPORTUNITY: 90,
-    Intent.INVESTMENT_INTEREST: 180,
-}
 _MEANS = {
     Intent.LIKELY_TO_SELL: "Sells the home, or tells an agent so.",
     Intent.LIKELY_TO_BUY: "Buys a home, or tells an agent so.",
@@ -67,7 +61,7 @@ def list_alert_types(session: Session, viewer: Viewer, *, now: datetime) -> tupl
             status="active",
             kind="model",
             definition={},
-            horizon_days=HORIZONS[intent],
+            horizon_days=HORIZON_DAYS[intent],
             version=1,
             has_model=intent in deployed,
             updated_at=None,

@@ -27,9 +27,9 @@ from core.db.tables import (
 )
 from core.demo import Size
 from core.errors import Invalid
-from core.generator import HORIZON_DAYS, generate
+from core.generator import generate
 from core.settings import Settings
-from core.words import ChangeKind, Intent, Outcome
+from core.words import HORIZON_DAYS, ChangeKind, Intent, Outcome
 
 SMALL = Size(contacts=160, days=30, first=60, cohort=100)
 SEED = 4  # with it, this little a demo has alerts of several ends

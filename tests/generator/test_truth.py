@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from core.generator import HORIZON_DAYS, World, generate
+from core.generator import World, generate
 from core.generator.hazards import INTENTS, MARKET, one_day, truths
-from core.words import Intent
+from core.words import HORIZON_DAYS, Intent
 
 END = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
