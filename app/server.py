@@ -63,7 +63,7 @@ class Web:
         routes: list[BaseRoute] = [*operations.routes(runtime, self._gauges)]
         if role in ("all", "api"):
             routes += [
-                Mount(application.PREFIX, application.build(runtime, limits, _routers())),
+                Mount(application.PREFIX, application.build(runtime, limits, routers())),
                 Mount("/socket.io", self.gateway.asgi()),
             ]
         if role in ("all", "ui"):
@@ -117,7 +117,8 @@ def build(runtime: Runtime, *, role: Role = "all", limits: Limits | None = None)
     return Web(runtime, role=role, limits=limits).app
 
 
-def _routers() -> Sequence[APIRouter]:
+def routers() -> Sequence[APIRouter]:
+    """Everything under /api/v1, in this order."""
     # Static segments before {id}: routing's paths lie under /alerts and come before the alerts' own.
     return (
         ingest.router,

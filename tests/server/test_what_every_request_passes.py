@@ -49,7 +49,7 @@ def for_admins(_caller: Admin) -> None:
 def web(database: Database, clock: FakeClock, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     webs.people(database, now)
     done.clear()
-    monkeypatch.setattr(server, "_routers", lambda: [router, auth.router])
+    monkeypatch.setattr(server, "routers", lambda: [router, auth.router])
     limits = Limits(calls=Buckets(per_second=1, burst=5), strangers=Buckets(per_second=0.5, burst=20))
     with webs.serving_web(database, clock, limits=limits) as running:
         yield running
