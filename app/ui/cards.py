@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import commands, identity, parts, words
+from app.ui import commands, identity, parts, queries, words
 from core.viewer import Viewer
 from core.views.card import AlertCard
 from core.words import Role, Status
@@ -157,7 +157,7 @@ def card_data(viewer: Viewer, card: AlertCard, *, now: datetime, can: Sequence[s
         "sureLow": card.confidence_low,
         "sureHigh": card.confidence_high,
         "sureRange": words.percent_range(card.confidence_low, card.confidence_high),
-        "sureHelp": "How sure we are that this person has it in mind; 95 of 100 such ranges hold the true share.",
+        "sureHelp": "How sure we are that this person has it in mind; 9 of 10 such ranges hold the true share.",
         "lift": words.lift(card.lift),
         "chance": f"{words.chance(card.alert_type)}: {words.percent(card.probability)}"
         f" ({words.percent_range(card.probability_low, card.probability_high)})",
@@ -208,6 +208,8 @@ def _notes(viewer: Viewer, card: AlertCard, *, now: datetime) -> list[dict[str, 
             else f"Goes to the next person at {words.short(card.escalate_at, viewer.timezone, now=now)}"
         )
         notes.append({"tone": "bad" if late else "warn", "text": text})
+    if card.is_open and (card.alert_type, card.priority) in queries.unverified():
+        notes.append({"tone": "warn", "text": "Confidence not verified at present"})
     if not card.is_open:
         when = words.short(card.closed_at, viewer.timezone, now=now)
         reason = words.dismiss_reason(card.close_reason) if card.status == Status.DISMISSED else ""

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app import runtime
 from core import changes
 from core.db.tables import Contact
+from core.learning import drift
 from core.viewer import Viewer
 from core.views import agents as agent_views
 from core.views import alert_types as alert_type_views
@@ -117,6 +118,13 @@ def agents(viewer: Viewer) -> tuple[agent_views.AgentRow, ...]:
     """The agents this viewer may see, with their loads as they are now."""
     with reading() as session:
         return agent_views.list_agents(session, viewer, now=now())
+
+
+@st.cache_data(ttl=timedelta(seconds=60), show_spinner=False)
+def unverified() -> frozenset[tuple[str, str]]:
+    """(alert type, priority) whose alerts do not come true as often as said; kept for a minute, it changes once a day."""
+    with reading() as session:
+        return drift.unverified(session)
 
 
 @st.cache_data(ttl=timedelta(seconds=30), max_entries=256, show_spinner=False)

@@ -6,11 +6,14 @@ import pytest
 
 from app import runtime
 from app.runtime import Runtime
-from app.ui import queries
+from app.ui import cards, queries
+from core import scoring
 from core.clock import FakeClock
 from core.db import Database
+from core.db.tables import DriftCheck
 from core.settings import Settings
-from core.words import Role
+from core.views.feed import Filters, list_alerts
+from core.words import Priority, Role
 from tests import factories
 
 
@@ -45,3 +48,33 @@ def test_a_kept_report_is_the_viewers_own(database: Database, now: datetime) -> 
     assert seen == {"ada": {4}, "ann": {3}, "bob": {1}}
     assert {name for _, name, _ in queries.agent_names(people["ada"])} == {"Ann", "Bob"}
     assert people["ada"].role is Role.ADMIN
+
+
+def test_a_card_says_when_its_confidence_is_not_verified(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        scoring.install(session, now=now)
+        model = scoring.Models.load(session).model("LIKELY_TO_SELL")
+        factories.agent(session, "ann", now=now)
+        viewer = factories.viewer(session, "ann")
+        for priority in (Priority.HIGH, Priority.MEDIUM):
+            factories.alert(session, agent_id="ann", priority=priority, now=now)
+        session.add(
+            DriftCheck(
+                checked_at=now,
+                intent="LIKELY_TO_SELL",
+                model_version=model.id,
+                kind="outcome",
+                subject="HIGH",
+                statistic="ratio",
+                value=0.4,
+                limit=0.8,
+                alarmed=True,
+                details={},
+            )
+        )
+    queries.unverified.clear()
+    with database.read() as session:
+        shown = list_alerts(session, viewer, Filters(), now=now).items
+    notes = {card.priority: cards.card_data(viewer, card, now=now, can=())["notes"] for card in shown}
+    assert [note["text"] for note in notes["HIGH"]] == ["Confidence not verified at present"]
+    assert notes["MEDIUM"] == []
