@@ -180,6 +180,8 @@ Part = tuple[NDArray[np.int64], NDArray[np.int64]]
 def _forward(time: Floats, rows: int) -> list[Part]:
     starts = np.flatnonzero(np.concatenate([[True], np.diff(time) > 0]))
     cuts = sorted({int(starts[np.searchsorted(starts, wanted)]) for wanted in _wanted(rows) if wanted <= starts[-1]})
+    if not cuts:  # nearly all rows have one time
+        return []
     return [
         (np.arange(cut), np.arange(cut, after)) for cut, after in zip(cuts, [*cuts[1:], rows], strict=True) if cut > 0
     ]

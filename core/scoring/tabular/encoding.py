@@ -6,7 +6,7 @@ becomes days since 1970, with its weekday and hour where they vary. Missing stay
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -28,6 +28,8 @@ FOLDS = 5
 MOST_CATEGORIES = 1000
 OTHER = "\x00other"
 DAY = 86_400.0
+FARTHEST = 1e300
+"""Numbers beyond are held here: a width between them would be no number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +117,14 @@ def learn(X: pd.DataFrame, y: Floats, *, seed: int) -> tuple[Encoder, Floats]:
     """(the encoder, the training rows' matrix); codes of columns with many categories are cross-fitted in the matrix."""
     columns: list[Column] = []
     values: list[Floats] = []
+    taken = set(map(str, X.columns))
     for name in X.columns:
         for column, numbers in _learnt(str(name), X[name], y, seed):
-            columns.append(column)
+            own = column.name
+            while own != column.source and own in taken:
+                own += "'"
+            taken.add(own)
+            columns.append(replace(column, name=own))
             values.append(numbers)
     matrix = np.column_stack(values) if values else np.empty((len(X), 0))
     return Encoder(sources=tuple(map(str, X.columns)), columns=tuple(columns)), matrix
@@ -132,6 +139,7 @@ def _learnt(name: str, values: pd.Series, y: Floats, seed: int) -> list[tuple[Co
         numbers = _numbers(values)
         finite = numbers[np.isfinite(numbers)]
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+        low, high = (float(np.clip(end, -FARTHEST, FARTHEST)) for end in (low, high))
         width = (high - low) or 1.0
         column = Column(name=name, source=name, kind="number", low=low - width, high=high + width)
         encoded = _encoded(values, column)
@@ -207,8 +215,7 @@ def _is_number(values: pd.Series) -> bool:
     kind = values.dtype
     if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         return True
-    if pd.api.types.is_complex_dtype(kind):
-        raise errors.Invalid(f"The column {values.name} holds complex numbers")
+    _refuse_complex(values)
     if pd.api.types.is_numeric_dtype(kind):
         return True
     if isinstance(kind, pd.CategoricalDtype):
@@ -220,9 +227,15 @@ def _is_number(values: pd.Series) -> bool:
 def _numbers(values: pd.Series) -> Floats:
     if pd.api.types.is_timedelta64_dtype(values.dtype):
         return np.asarray(values.dt.total_seconds().to_numpy(dtype=np.float64) / DAY)
+    _refuse_complex(values)
     if not pd.api.types.is_numeric_dtype(values.dtype):
         values = pd.to_numeric(as_text(values).replace({"True": "1", "False": "0"}), errors="coerce")
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def _refuse_complex(values: pd.Series) -> None:
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise errors.Invalid(f"The column {values.name} holds complex numbers")
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -236,7 +249,8 @@ def as_text(values: pd.Series) -> pd.Series:
 def _word(value: Any) -> str | None:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         value = int(value)
-    return str(value).strip() or None
+    word = str(value).strip()
+    return (word if word.isascii() else word.encode("utf-8", "replace").decode()) or None  # half a character is none
 
 
 def _varies(numbers: Floats) -> bool:

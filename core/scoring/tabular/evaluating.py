@@ -133,7 +133,8 @@ def evaluate(
     `delay` rows before it began; the model is learnt anew six times, and level and slope follow the newest 800
     labelled rows, each scored before its label was known; plain boosting is learnt anew as often. Raises Invalid where there is nothing to learn or measure.
     """
-    if not 0 < test_share < 1 or seeds < 1 or windows < 0 or delay < 0:
+    whole = all(isinstance(each, int | np.integer) for each in (seeds, windows, delay))
+    if not whole or not 0 < test_share < 1 or seeds < 1 or windows < 0 or delay < 0:
         raise errors.Invalid("test_share lies between 0 and 1, seeds is at least 1, windows and delay are not negative")
     table = reading.table(X, y, time)
     if table.y.min() == table.y.max():

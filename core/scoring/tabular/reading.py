@@ -80,7 +80,10 @@ def frame(X: Any) -> pd.DataFrame:
     elif isinstance(X, pd.Series):
         found = X.to_frame(name=str(X.name if X.name is not None else "x0"))
     else:
-        values = np.asarray(X)
+        try:
+            values = np.asarray(X)
+        except ValueError:  # rows of unequal length
+            values = np.empty(0)
         if values.ndim != 2:
             raise errors.Invalid("X must be a DataFrame or a matrix of rows and columns")
         found = pd.DataFrame(values, columns=pd.Index([f"x{at}" for at in range(values.shape[1])], dtype=object))
@@ -94,6 +97,8 @@ def labels(y: Any) -> Floats:
     """(n,) of 0, 1 and NaN (not known): from numbers, bools, or words like yes and no."""
     values = pd.Series(np.asarray(y).ravel() if not isinstance(y, pd.Series) else y.to_numpy()).reset_index(drop=True)
     known = values.dropna()
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise errors.Invalid(f"Labels must be 0 and 1 (or yes and no): found {_few(known)}")
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_numeric_dtype(values.dtype):
         numbers = pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
     else:
@@ -127,7 +132,12 @@ def _few(known: pd.Series) -> str:
 
 def times(time: Any) -> Floats:
     """(n,) of numbers in the order of time, NaN where it is not known: from numbers, dates, or text that starts with a year."""
-    values = pd.Series(time.to_numpy() if isinstance(time, pd.Index) else time).reset_index(drop=True)
+    try:
+        values = pd.Series(time.to_numpy() if isinstance(time, pd.Index) else time).reset_index(drop=True)
+    except ValueError as wrong:  # a table, or a matrix
+        raise errors.Invalid("time must be one column") from wrong
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise errors.Invalid("Times must be numbers, dates, or text: found complex numbers")
     if isinstance(values.dtype, pd.CategoricalDtype):
         if values.cat.ordered:
             return np.where(values.cat.codes < 0, np.nan, values.cat.codes).astype(np.float64)
@@ -139,7 +149,10 @@ def times(time: Any) -> Floats:
         return np.where(np.isfinite(found), found, np.nan).astype(np.float64)
     if pd.api.types.is_datetime64_any_dtype(values.dtype) or pd.api.types.is_timedelta64_dtype(values.dtype):
         return _ordered(values)
-    numbers = pd.to_numeric(values, errors="coerce")
+    try:
+        numbers = pd.to_numeric(values, errors="coerce")
+    except OverflowError as wrong:
+        raise errors.Invalid("Times hold a number too great to be one") from wrong
     if numbers.notna().sum() == values.notna().sum():
         return np.asarray(numbers, dtype=np.float64)
     dates = pd.Series(pd.to_datetime(values, errors="coerce", utc=True, format="mixed"))

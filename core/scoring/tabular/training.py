@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.special import expit
 
+from core import errors
 from core.scoring import metrics
 from core.scoring.tabular import calibrating, candidates, encoding, reading, tables
 from core.scoring.tabular.calibrating import Calibrator
@@ -55,7 +56,9 @@ def train(X: Any, y: Any, time: Any = None, *, seed: int = 0) -> TabularModel:
     rows whose label is missing are censored and left out. time: n dates or numbers in any order; with it everything is
     chosen forward in time, without it on random folds. The same seed gives the same model. Raises Invalid.
     """
-    return train_table(reading.table(X, y, time), seed=seed)
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise errors.Invalid("seed is a whole number from 0 to 4294967295")
+    return train_table(reading.table(X, y, time), seed=int(seed))
 
 
 def train_table(table: Table, *, seed: int, plan: Plan | None = None) -> TabularModel:

@@ -55,6 +55,13 @@ def test_a_base_rate_that_moved_lately_is_followed() -> None:
     assert metrics.ece(truth, found.calibrator(new)) < 0.05
 
 
+@pytest.mark.parametrize("early", [0, 100])
+def test_rows_that_nearly_all_have_one_time_are_left_raw(early: int) -> None:
+    log_odds, y = stream(600)
+    time = np.repeat([1.0, 2.0], [early, 600 - early])
+    assert calibrating.choose(log_odds, y, time=time, seed=0).calibrator is calibrating.RAW
+
+
 @pytest.mark.parametrize("kind", ["none", "intercept", "platt", "isotonic"])
 def test_every_curve_rises_strictly_and_is_never_0_or_1(kind: str) -> None:
     log_odds, y = stream(1000)

@@ -184,6 +184,11 @@ def test_names_of_months_are_no_time() -> None:
         (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), [0, 1], None, "stand twice: a"),
         (pd.DataFrame({"a": [1, 2]}), [np.nan, np.nan], None, "No row has a label"),
         ([1, 2], [0, 1], None, "matrix"),
+        ([[1, 2], [3]], [0, 1], None, "matrix"),
+        (pd.DataFrame({"a": [1, 2]}), [0, 1j], None, "Labels"),
+        (pd.DataFrame({"a": [1, 2]}), [0, 1], [1, 2j], "complex"),
+        (pd.DataFrame({"a": [1, 2]}), [0, 1], pd.DataFrame({"t": [1, 2]}), "one column"),
+        (pd.DataFrame({"a": [1, 2]}), [0, 1], [1, 10**400], "too great"),
     ],
 )
 def test_what_is_no_table_is_refused(X: Any, y: Any, time: Any, words: str) -> None:
@@ -238,3 +243,35 @@ def test_the_documented_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     exec(example.replace("rows = 3000", "rows = 200"), names)
     assert names["again"].parameters == names["model"].parameters
     assert np.abs(names["told"].base + names["told"].contributions.sum(axis=1) - names["told"].log_odds).max() < 1e-6
+
+
+def test_numbers_at_the_end_of_what_a_float_holds_are_saved_too(tmp_path: Path) -> None:
+    X = pd.DataFrame({"far": [1e308, -1e308, 0.0] * 20, "farther": [1.5e308, 1.7e308, np.inf] * 20})
+    model = scoring.train(X, [0, 1] * 30)
+    model.save(tmp_path / "model.json")
+    again = scoring.TabularModel.load(tmp_path / "model.json")
+    assert np.isfinite(scoring.predict(again, X)).all()
+
+
+def test_a_column_named_like_a_part_of_a_date_keeps_its_own_term() -> None:
+    random = np.random.default_rng(0)
+    told = random.normal(size=90)
+    X = pd.DataFrame({"when": pd.date_range("2026-01-01", periods=90, freq="D"), "when (weekday)": told})
+    model = scoring.train(X, told > 0)
+    assert len(set(model.encoder.names)) == len(model.encoder.names) == 3
+    added = scoring.explain(model, X).contributions.abs().max()
+    assert added["when"] < 0.3 < added["when (weekday)"]
+
+
+def test_half_a_character_is_a_category_and_complex_numbers_are_refused_when_scored() -> None:
+    X = pd.DataFrame({"word": pd.Series(["\ud800", "plain"] * 20, dtype=object), "size": [1.0, 2.0] * 20})
+    model = scoring.train(X, [0, 1] * 20)
+    assert np.isfinite(scoring.predict(model, X)).all()
+    with pytest.raises(errors.Invalid, match="complex"):
+        scoring.predict(model, X.assign(size=1j))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, None, 1.5, "7"])
+def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
+    with pytest.raises(errors.Invalid, match="seed"):
+        scoring.train(pd.DataFrame({"a": [1, 2]}), [0, 1], seed=seed)
