@@ -39,9 +39,10 @@ class TabularModel:
         try:
             stored = json.loads(Path(path).read_text())
             parameters, sha256 = stored["parameters"], stored["sha256"]
-        except (ValueError, KeyError, TypeError) as wrong:
+            digest = _digest(_body(parameters))
+        except (ValueError, KeyError, TypeError, RecursionError) as wrong:
             raise errors.Invalid(f"{path} is no saved model: {wrong!r}") from wrong
-        if _digest(_body(parameters)) != sha256:
+        if digest != sha256:
             raise errors.Invalid(f"{path} is not what was saved: its digest differs")
         if not isinstance(parameters, dict) or parameters.get("format") != FORMAT:
             raise errors.Invalid(f"{path} is of another format")
@@ -73,7 +74,7 @@ class TabularModel:
 
     @cached_property
     def calibrator(self) -> Calibrator:
-        return Calibrator.parse(self.parameters["probability"])
+        return Calibrator.parse(self.parameters.get("probability", {}))
 
     def log_odds(self, X: Any) -> Floats:
         """(n,) before the calibrator; raises Invalid naming columns that are missing."""

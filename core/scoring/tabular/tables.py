@@ -235,6 +235,13 @@ def stairs_of(term: Mapping[str, Any]) -> Stairs:
     )
 
 
+def _checked(stairs: Stairs) -> Stairs:
+    """Raises ValueError where the steps do not fit their edges."""
+    if len(stairs.values) != len(stairs.edges) + 1 or not (np.diff(stairs.edges) > 0).all():
+        raise ValueError("a term needs edges that grow, and one value more")
+    return stairs
+
+
 def stored(
     parts: Parts, *, base_rate: float, base_variance: float, spread: Mapping[str, Stairs] | None = None
 ) -> Parameters:
@@ -282,11 +289,14 @@ class Sum:
 
     @classmethod
     def parse(cls, parameters: Parameters, names: Sequence[str]) -> "Sum":
+        """Raises ValueError, KeyError or TypeError where the parameters are no model of these names."""
+        if unknown := set(dict(parameters["terms"])) - set(names):
+            raise ValueError(f"terms of no column: {sorted(unknown)}")
         return cls(
             names=tuple(names),
             base=float(parameters["base"]),
             stairs=tuple(
-                (at, stairs_of(parameters["terms"][name]))
+                (at, _checked(stairs_of(parameters["terms"][name])))
                 for at, name in enumerate(names)
                 if name in parameters["terms"]
             ),

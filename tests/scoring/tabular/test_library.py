@@ -1,5 +1,6 @@
 """Train, predict and explain any table: as it comes, exactly explained, the same after a save."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -60,7 +61,7 @@ def test_a_blend_and_a_pairwise_model_are_explained_exactly_too(table: Table) ->
 
 
 def planned(weights: dict[str, float]) -> Plan:
-    return Plan(weights=weights, calibrator=Calibrator(kind="platt", slope=0.9, intercept=0.1), window=1.0, compared={})
+    return Plan(weights=weights, calibrator=Calibrator(kind="platt", slope=0.9, intercept=0.1), compared={})
 
 
 def test_a_saved_model_is_the_same_and_a_changed_file_is_refused(table: Table, trained: Any, tmp_path: Path) -> None:
@@ -275,3 +276,31 @@ def test_half_a_character_is_a_category_and_complex_numbers_are_refused_when_sco
 def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
     with pytest.raises(errors.Invalid, match="seed"):
         scoring.train(pd.DataFrame({"a": [1, 2]}), [0, 1], seed=seed)
+
+
+def _of_no_column(model: dict[str, Any]) -> None:
+    model["terms"]["elsewhere"] = model["terms"]["a"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.pop("probability"),
+        lambda model: model.update(terms=[1]),
+        lambda model: model.update(base=float("nan")),
+        lambda model: model["terms"]["a"]["values"].pop(),
+        lambda model: model["terms"]["a"]["edges"].append(-1e9),
+        _of_no_column,
+    ],
+)
+def test_a_file_that_is_no_model_is_refused_even_with_its_digest(change: Any, tmp_path: Path) -> None:
+    model = json.loads(json.dumps(scoring.train(pd.DataFrame({"a": range(40)}), [0] * 20 + [1] * 20).parameters))
+    change(model)
+    body = json.dumps(model, sort_keys=True, separators=(",", ":"))
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "parameters": model}))
+    with pytest.raises(errors.Invalid):
+        scoring.TabularModel.load(path)
+    path.write_text("[" * 100_000)
+    with pytest.raises(errors.Invalid):
+        scoring.TabularModel.load(path)
