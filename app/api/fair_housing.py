@@ -18,6 +18,8 @@ from core.viewer import Viewer
 router = APIRouter(prefix="", tags=["fair housing"])
 DAYS = 90
 """Looked back at where nothing is said."""
+EARLIEST = 2000
+"""The year before which nobody has alerts; far before it, dates run out."""
 
 Since = Annotated[datetime | None, Query(description="90 days before `until` where not said")]
 Until = Annotated[datetime | None, Query(description="now where not said")]
@@ -57,6 +59,8 @@ def _audit(
     for name, at in (("since", since), ("until", until)):
         if at is not None and at.tzinfo is None:
             raise Invalid("A time needs its zone.", fields={name: "a time with its zone"})
+        if at is not None and at.year < EARLIEST:
+            raise Invalid("That is too long ago.", fields={name: f"a time of the year {EARLIEST} or later"})
     end = min(until or now, now)
     return fair_audit.audit(session, viewer, since=since or end - timedelta(days=DAYS), until=end, by=by, now=now)
 

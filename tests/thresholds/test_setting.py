@@ -180,6 +180,8 @@ def test_over_http_the_audit_is_read_and_downloaded_with_a_trace(call: Any, hous
     assert page.status_code == 200
     assert "What this cannot tell" in page.text
     assert call("ada", "GET", "/fair-housing", params={"by": "race"}).status_code == 422
+    for until in ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
+        assert set(call("ada", "GET", "/fair-housing", params={"until": until}).json()["fields"]) == {"until"}
     with house.read() as session:
         rows = session.scalars(select(AuditRow).where(AuditRow.action == "fair_housing.downloaded")).all()
         assert [(row.actor_id, (row.after or {})["kind"]) for row in rows] == [("mia", "csv"), ("ada", "html")]
