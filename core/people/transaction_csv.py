@@ -77,6 +77,10 @@ def read(raw: bytes, *, now: datetime) -> tuple[list[Row], list[Wrong]]:
     return rows, wrong
 
 
+_HUGE = 100_000
+"""Characters; a quote that is never closed makes one cell of the rest of the file."""
+
+
 class _Refused(Exception):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -97,9 +101,14 @@ def _lines(text: str) -> list[tuple[int, list[str]]]:
     first = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
     try:
-        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise Invalid(f"Line {reader.line_num} is no CSV: {error}") from error
+    # Of our own: the csv module's limit belongs to the whole process, and the replay raises it.
+    huge = next((line for line, cells in lines if max(map(len, cells)) > _HUGE), None)
+    if huge is not None:
+        raise Invalid(f"Line {huge} is no CSV: a cell has more than {_HUGE:,} characters")
+    return lines
 
 
 def _row(line: int, named: Mapping[str, str], *, now: datetime) -> Row:
