@@ -243,6 +243,10 @@ def as_text(values: pd.Series) -> pd.Series:
     if isinstance(values.dtype, pd.CategoricalDtype):
         names = {category: _word(category) for category in values.cat.categories}
         return values.astype(object).map(names).astype(object)
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":  # each distinct word is read once
+        places, distinct = pd.factorize(values)
+        told = np.array([*(_word(word) for word in distinct), None], dtype=object)
+        return pd.Series(told[places], index=values.index, name=values.name, dtype=object)
     return values.astype(object).map(_word, na_action="ignore").astype(object).where(values.notna().to_numpy(), None)
 
 
