@@ -1,17 +1,20 @@
 """When a score is worth a person's time, and how urgent it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core import log
 from core.alerts.worth import CALL_COST, CLOSING, COMMISSIONS, OTHER_COMMISSION, worths
 from core.db.tables import Alert, Contact, Setting
 from core.words import Priority, TierMode
 
+_log = log.get(__name__)
 VALID_DAYS = 30
 OPENING_CONFIDENCE = 0.5
 SETTING = "thresholds"
@@ -97,19 +100,50 @@ class Thresholds:
         return next((tier for tier in CUTS if value >= self.cuts[tier]), Priority.LOW)
 
 
-def parse(stored: Mapping[str, Any]) -> Thresholds:
-    """The thresholds of a settings row; what it does not name is as documented."""
-    since = stored.get("budgetSince")
-    return Thresholds(
-        confidence=float(stored.get("confidence", OPENING_CONFIDENCE)),
-        types={str(name): float(value) for name, value in (stored.get("types") or {}).items()},
-        tiers=TierMode(stored.get("tiers", TierMode.CONFIDENCE)),
-        cuts={tier: float((stored.get("cuts") or {}).get(tier, CUTS[tier])) for tier in CUTS},
-        call_cost=float(stored.get("callCost", CALL_COST)),
-        earned={str(name): float(share) for name, share in (stored.get("earned") or {}).items()},
-        budget_share=float(stored.get("budgetShare", BUDGET_SHARE)),
-        budget_since=datetime.fromisoformat(since) if since else None,
-    )
+def parse(stored: object) -> Thresholds:
+    """The thresholds of a settings row; what it does not name is as documented, and so is what it names wrongly (logged)."""
+    row: Mapping[str, Any] = stored if isinstance(stored, Mapping) else {}
+    documented = Thresholds()
+    readers: dict[str, tuple[str, Callable[[Any], Any]]] = {
+        "confidence": ("confidence", _share),
+        "types": ("types", lambda told: {str(name): _share(value) for name, value in told.items()}),
+        "tiers": ("tiers", TierMode),
+        "cuts": ("cuts", lambda told: {tier: _number(told.get(tier, CUTS[tier])) for tier in CUTS}),
+        "callCost": ("call_cost", _number),
+        "earned": ("earned", lambda told: {str(name): _share(value) for name, value in told.items()}),
+        "budgetShare": ("budget_share", _share),
+        "budgetSince": ("budget_since", _instant),
+    }
+    wrong = [] if row is stored else ["all of it"]
+    found: dict[str, Any] = {}
+    for name, (field_name, read) in readers.items():
+        if row.get(name) is not None:
+            try:
+                found[field_name] = read(row[name])
+            except (TypeError, ValueError, AttributeError, OverflowError):
+                wrong.append(name)
+    if wrong:
+        _log.error("threshold_setting_refused", fields=wrong)
+    return replace(documented, **found)
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError("not a number")
+    return float(value)
+
+
+def _share(value: Any) -> float:
+    if not 0 <= _number(value) <= 1:
+        raise ValueError("not between 0 and 1")
+    return float(value)
+
+
+def _instant(value: Any) -> datetime:
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    return found
 
 
 def in_force(session: Session, *, now: datetime) -> Thresholds:

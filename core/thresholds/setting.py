@@ -23,8 +23,9 @@ _MOST_DOLLARS = 1e9
 
 
 def stored(session: Session) -> dict[str, Any]:
-    """The settings row as it is; empty where nothing was ever saved."""
-    return dict(session.scalar(select(Setting.value).where(Setting.key == SETTING)) or {})
+    """The settings row as it is; empty where nothing was ever saved, or what stands there is no settings at all."""
+    found = session.scalar(select(Setting.value).where(Setting.key == SETTING))
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def known_types(session: Session) -> tuple[str, ...]:
@@ -109,7 +110,7 @@ def undo(session: Session, *, viewer: Viewer, now: datetime) -> Thresholds:
     """
     _admin_only(viewer)
     row = stored(session)
-    if "previous" not in row:
+    if not isinstance(row.get("previous"), Mapping):
         raise Conflict("There is no change of the thresholds to take back.")
     after = row.pop("previous")
     _write(session, after, now=now)

@@ -1,6 +1,8 @@
 """Tiers and the yearly budget."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -54,6 +56,35 @@ def test_the_budget_raises_the_threshold_only_when_it_nears_and_never_lowers_it(
 
 def test_a_threshold_above_what_the_budget_asks_for_stays() -> None:
     assert raised(0.97, used=3.0) == 0.97
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"confidence": "x"},
+        {"confidence": 7},
+        {"types": 5},
+        {"types": {"LIKELY_TO_SELL": "high"}},
+        {"tiers": "loud"},
+        {"cuts": {"HIGH": None}},
+        {"callCost": []},
+        {"budgetShare": -1},
+        {"budgetSince": "no date"},
+        {"budgetSince": "2026-01-01T00:00:00"},
+        [],
+        ["x"],
+    ],
+)
+def test_what_is_wrong_in_the_setting_is_as_documented_and_the_rest_counts(
+    database: Database, now: datetime, broken: Any
+) -> None:
+    value = {**broken, "earned": {"LIKELY_TO_SELL": 0.5}} if isinstance(broken, dict) else broken
+    with database.write() as session:
+        session.execute(insert(Setting).values(key="thresholds", value=value, updated_at=now))
+    with database.read() as session:
+        found = in_force(session, now=now)
+    assert found.earned == ({"LIKELY_TO_SELL": 0.5} if isinstance(broken, dict) else {})
+    assert replace(found, earned={}, used=0.0) == Thresholds()
 
 
 def opening(database: Database, now: datetime) -> float:
