@@ -1,4 +1,4 @@
-"""Calibrators of a table's model: which curve, learnt on how much of the newest labelled past, judged on what came after.
+"""Calibrators of a table's model: which curve, how fast older rows lose their say in it, judged on what came after.
 
 The log-odds given are out of sample, oldest first. A curve is kept only if it beats the raw log-odds on later rows; with
 fewer than 50 positives only the level moves, with fewer than 200 there is no isotonic curve.
@@ -23,10 +23,14 @@ LEAST = 1e-4
 FOR_SLOPE, FOR_ISOTONIC = 50, 200
 """Positives (and negatives) from which a slope, and an isotonic curve, may be fitted."""
 SHRUNK = 10.0
-"""The level is shrunk to the raw one as if so many rows (times p(1-p)) had confirmed it; the slope likewise to 1."""
-WINDOWS = (1.0, 0.5, 0.25, 0.125, 0.0625)
-"""Shares of the past a level may be learnt on; the shorter, the faster it follows a moving base rate."""
-FEWEST_IN_WINDOW = 200
+"""The slope is shrunk to 1 as if so many rows (times p(1-p) and the squared log-odds) had confirmed it; the level by one."""
+SHRUNK_ABOVE = 100.0
+"""A slope above 1 is shrunk harder. The curve is learnt from models of fewer rows than the one it will be put on, and these
+are flatter: on leads in order of time the slope asked for fell from 1.4 to 1.0 from the first block to what came after."""
+HALF_LIVES = (0.5, 0.125)
+"""Where time is known, the share of the past after which a row counts half: as usual, and where the level has moved fast."""
+BEYOND_DOUBT = 2.0
+"""Standard errors by which the fast one must be better."""
 STEPS = 12
 KNOTS = 20
 LEVEL_LIMIT = 4.0
@@ -82,8 +86,8 @@ RAW = Calibrator(kind="none")
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     calibrator: Calibrator
-    window: float
-    """The share of the past it was learnt on."""
+    half_life: float | None
+    """The share of the past after which a row counted half; None where all counted alike."""
     gain: float
     """Log-loss saved on later rows, a row; 0 for the raw curve."""
 
@@ -91,51 +95,75 @@ class Choice:
 def choose(log_odds: Floats, y: Floats, *, time: Floats | None, seed: int) -> Choice:
     """The curve for what comes next. With `time` (n,), growing, each curve is judged on rows after those it learnt from.
 
-    Without, on folds drawn at random. The simplest within one standard error of the best that beats the raw one.
+    Without, on folds drawn at random. The simplest within one standard error of the best that beats the raw one; rows
+    lose their say fast only where that is better by two.
     """
     parts = _forward(time, len(y)) if time is not None else _folds(len(y), seed)
     rarer = min(y.sum(), (1 - y).sum())
     kinds = ["intercept", *(["platt"] if rarer >= FOR_SLOPE else []), *(["isotonic"] if rarer >= FOR_ISOTONIC else [])]
-    options = [(kind, window) for window in (WINDOWS if time is not None else (1.0,)) for kind in kinds]
-    options = [(kind, window) for kind, window in options if window == 1.0 or kind != "isotonic"]
+    raw = Choice(calibrator=RAW, half_life=None, gain=0.0)
     if not parts or rarer < 3:
-        return Choice(calibrator=RAW, window=1.0, gain=0.0)
-    judged = np.concatenate([later for _, later in parts])
-    raw = _losses(RAW(log_odds[judged]), y[judged])
-    saved = {
-        option: raw
-        - np.concatenate(
-            [
-                _losses(fit(option[0], *_window(log_odds, y, past, option[1]))(log_odds[later]), y[later])
-                for past, later in parts
-            ]
-        )
-        for option in options
-    }
-    best = max(options, key=lambda option: float(saved[option].mean()))
-    if saved[best].mean() <= 0:
-        return Choice(calibrator=RAW, window=1.0, gain=0.0)
-    for option in options:
-        behind = saved[best] - saved[option]
-        if saved[option].mean() > 0 and behind.mean() <= behind.std() / np.sqrt(len(behind)):
-            best = option
-            break
-    kind, window = best
-    found = fit(kind, *_window(log_odds, y, np.arange(len(y)), window))
-    return Choice(calibrator=found, window=window, gain=float(saved[best].mean()))
+        return raw
+    usual, faster = (HALF_LIVES[0], HALF_LIVES[1:]) if time is not None else (None, ())
+    saved: dict[Option, Floats] = {(kind, usual): _saved(kind, usual, log_odds, y, parts) for kind in kinds}
+    found = _simplest(saved)
+    for half_life in faster:
+        moved: dict[Option, Floats] = {
+            (kind, half_life): _saved(kind, half_life, log_odds, y, parts) for kind in kinds if kind != "isotonic"
+        }
+        fast = _simplest(moved)
+        if fast is not None:
+            ahead = moved[fast] if found is None else moved[fast] - saved[found]
+            if ahead.mean() > BEYOND_DOUBT * ahead.std() / np.sqrt(len(ahead)):
+                saved, found = {**saved, **moved}, fast
+    if found is None:
+        return raw
+    curve = fit(found[0], log_odds, y, weight=fading(len(y), found[1]))
+    return Choice(calibrator=curve, half_life=found[1], gain=float(saved[found].mean()))
 
 
-def fit(kind: str, log_odds: Floats, y: Floats) -> Calibrator:
+Option = tuple[str, float | None]
+
+
+def _saved(kind: str, half_life: float | None, log_odds: Floats, y: Floats, parts: "list[Part]") -> Floats:
+    """(rows judged,): log-loss saved against the raw curve, a row."""
+    found = []
+    for past, later in parts:
+        curve = fit(kind, log_odds[past], y[past], weight=fading(len(past), half_life))
+        found.append(_losses(RAW(log_odds[later]), y[later]) - _losses(curve(log_odds[later]), y[later]))
+    return np.concatenate(found)
+
+
+def _simplest(saved: Mapping[Option, Floats]) -> Option | None:
+    """The first that saves anything and is within one standard error of the best; None where nothing is saved."""
+    best = max(saved, key=lambda option: float(saved[option].mean()))
+    for option, each in saved.items():
+        behind = saved[best] - each
+        if each.mean() > 0 and behind.mean() <= behind.std() / np.sqrt(len(behind)):
+            return option
+    return None
+
+
+def fading(rows: int, half_life: float | None) -> Floats:
+    """(rows,): weights of rows in order of time, the newest 1; halved every `half_life` (a share of the rows), or all 1."""
+    if half_life is None or not rows:
+        return np.ones(rows)
+    return np.asarray(0.5 ** (np.arange(rows - 1, -1, -1) / (half_life * rows)), dtype=np.float64)
+
+
+def fit(kind: str, log_odds: Floats, y: Floats, *, weight: Floats | None = None) -> Calibrator:
     """One curve: "none", "intercept", "platt" or "isotonic" (at most 20 knots, shrunk off 0 and 1).
 
-    With fewer than 50 positives or negatives a "platt" moves the level only.
+    `weight` (n,) is what each row counts. With fewer than 50 positives or negatives, so counted, a "platt" moves the level
+    only.
     """
+    weights = np.ones_like(y) if weight is None else weight
     if kind == "isotonic":
-        return _isotonic(log_odds, y)
+        return _isotonic(log_odds, y, weights)
     if kind == "none" or not len(y):
         return RAW
-    slope_moves = kind == "platt" and min(y.sum(), (1 - y).sum()) >= FOR_SLOPE
-    slope, intercept = line(log_odds, y, slope_moves=slope_moves)
+    slope_moves = kind == "platt" and float(min(weights @ y, weights @ (1 - y))) >= FOR_SLOPE
+    slope, intercept = line(log_odds, y, weight=weights, slope_moves=slope_moves)
     return Calibrator(kind="platt" if slope_moves else "intercept", slope=slope, intercept=intercept)
 
 
@@ -144,22 +172,27 @@ def level(log_odds: Floats, y: Floats) -> float:
     return line(log_odds, y, slope_moves=False)[1]
 
 
-def line(log_odds: Floats, y: Floats, *, slope_moves: bool = True) -> tuple[float, float]:
-    """(slope, intercept), shrunk to the raw (1, 0); a slope that would fall is held at 0.1."""
-    slope, intercept = metrics.line(log_odds, y, np.ones_like(y), ridge=(SHRUNK, 1.0), slope_moves=slope_moves)
+def line(
+    log_odds: Floats, y: Floats, *, weight: Floats | None = None, slope_moves: bool = True, above: float = SHRUNK_ABOVE
+) -> tuple[float, float]:
+    """(slope, intercept), shrunk to the raw (1, 0), by `above` where the slope is more than 1; never below 0.1."""
+    weights = np.ones_like(y) if weight is None else weight
+    slope, intercept = metrics.line(log_odds, y, weights, ridge=(SHRUNK, 1.0), slope_moves=slope_moves)
+    if slope > 1 and above != SHRUNK:
+        slope, intercept = metrics.line(log_odds, y, weights, ridge=(above, 1.0), slope_moves=slope_moves)
     return max(slope, 0.1), float(np.clip(intercept, -LEVEL_LIMIT, LEVEL_LIMIT))
 
 
-def _isotonic(log_odds: Floats, y: Floats) -> Calibrator:
+def _isotonic(log_odds: Floats, y: Floats, weight: Floats) -> Calibrator:
     edges = np.unique(np.quantile(log_odds, np.linspace(0, 1, KNOTS + 1)[1:-1]))
     at = np.searchsorted(edges, log_odds, side="right")
-    rows = np.bincount(at, minlength=len(edges) + 1).astype(np.float64)
+    rows = np.bincount(at, weights=weight, minlength=len(edges) + 1)
     filled = rows > 0
-    x = np.bincount(at, weights=log_odds, minlength=len(rows))[filled] / rows[filled]
-    raw = np.bincount(at, weights=expit(log_odds), minlength=len(rows))[filled] / rows[filled]
-    share = (np.bincount(at, weights=y, minlength=len(rows))[filled] + 2 * raw) / (rows[filled] + 2)
+    x = np.bincount(at, weights=weight * log_odds, minlength=len(rows))[filled] / rows[filled]
+    raw = np.bincount(at, weights=weight * expit(log_odds), minlength=len(rows))[filled] / rows[filled]
+    share = (np.bincount(at, weights=weight * y, minlength=len(rows))[filled] + 2 * raw) / (rows[filled] + 2)
     rising = IsotonicRegression().fit_transform(x, share, sample_weight=rows[filled])
-    slope, intercept = line(log_odds, y)
+    slope, intercept = line(log_odds, y, weight=weight)
     ends = np.concatenate([x[0] - BEYOND[::-1], x, x[-1] + BEYOND])
     straight = expit(intercept + slope * ends)
     outside = len(BEYOND)
@@ -194,11 +227,6 @@ def _wanted(rows: int) -> list[int]:
 def _folds(rows: int, seed: int) -> list[Part]:
     fold = np.random.default_rng(seed).integers(0, 5, rows)
     return [(np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(5) if (fold == each).any()]
-
-
-def _window(log_odds: Floats, y: Floats, past: NDArray[np.int64], window: float) -> tuple[Floats, Floats]:
-    kept = past[-max(min(FEWEST_IN_WINDOW, len(past)), round(window * len(past))) :]
-    return log_odds[kept], y[kept]
 
 
 def _losses(p: Floats, y: Floats) -> Floats:

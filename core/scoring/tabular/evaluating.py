@@ -35,10 +35,11 @@ FIGURES = (
 WITH_INTERVALS = ("auc", "pr_auc", "brier", "log_loss", "ece", "precision_at_10")
 REFITS = 6
 """Times the model is learnt anew while rolling forward; in between only its level follows the newest labels."""
-NEWEST = 800
-"""Newest rows, scored before their label was known, on which level and slope are learnt for every window."""
+FOLLOWING = (400, 100, 200, 800, 1600)
+"""Rows, scored before their label was known, after which one counts half in the level and slope of a window; the first until
+labelled windows tell which did best."""
 JUDGED = 3000
-"""Newest rows on which the curves so far must have beaten the raw log-odds to be kept."""
+"""Newest rows on which the curves of every half-life, and the raw log-odds, are compared by what they said at the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +131,8 @@ def evaluate(
     X, y, time: as `train` takes them. With `time` the last `test_share` of the rows is the test (rows of one time stay
     together) and every seed sees the same split; without it every seed draws its own stratified random split, and the
     report says so. `windows` > 0 rolls forward through the test instead: each window is scored by what was known
-    `delay` rows before it began; the model is learnt anew six times, and level and slope follow the newest 800
-    labelled rows, each scored before its label was known; plain boosting is learnt anew as often. Raises Invalid where there is nothing to learn or measure.
+    `delay` rows before it began; the model is learnt anew six times, and level and slope follow the newest
+    labelled rows, each scored before its label was known, as fast as has done best so far; plain boosting is learnt anew as often. Raises Invalid where there is nothing to learn or measure.
     """
     whole = all(isinstance(each, int | np.integer) for each in (seeds, windows, delay))
     if not whole or not 0 < test_share < 1 or seeds < 1 or windows < 0 or delay < 0:
@@ -212,6 +213,7 @@ def _rolled(
     again = {round(each) for each in np.linspace(0, len(starts), REFITS + 1)[:-1]}
     ours: list[Floats] = []
     raw: list[Floats] = []
+    told: list[Floats] = []
     boosted: list[Floats] = []
     spent = spent_by_plain = scoring = 0.0
     model: TabularModel | None = None
@@ -234,12 +236,17 @@ def _rolled(
         began = perf_counter()
         log_odds = model.log_odds(table.part(slice(start, end)).X)
         scored = labelled - starts[0]
-        calibrator = _newest(
+        curves = _followed(
             np.concatenate([held_log_odds, *raw])[: len(held_y) + max(scored, 0)],
             np.concatenate([held_y, table.y[starts[0] : max(labelled, starts[0])]]),
-            np.concatenate([np.empty(0), *ours])[: max(scored, 0)],
         )
+        if scored > 0:
+            said = np.concatenate(told, axis=1)[:, :scored][:, -JUDGED:]
+            calibrator = curves[_best(said, table.y[starts[0] : labelled][-JUDGED:])]
+        else:
+            calibrator = curves[0]
         ours.append(calibrator(log_odds))
+        told.append(np.array([curve(log_odds) for curve in curves]))
         raw.append(log_odds)
         scoring += perf_counter() - began
         boosted.append(member[start - first : end - first])
@@ -257,14 +264,15 @@ def _rolled(
     )
 
 
-def _newest(log_odds: Floats, y: Floats, told: Floats) -> Calibrator:
-    """Level and slope of the newest labelled rows; raw where the curves so far (`told`, of the last rows) did not beat it."""
-    judged = min(len(told), JUDGED)
-    if judged:
-        truth, before, after = y[-judged:], RAW(log_odds[-judged:]), told[-judged:]
-        if metrics.log_loss(truth, after) > metrics.log_loss(truth, before):
-            return RAW
-    return calibrating.fit("platt", log_odds[-NEWEST:], y[-NEWEST:])
+def _followed(log_odds: Floats, y: Floats) -> list[Calibrator]:
+    """Level and slope by the newest labelled rows, one curve a half-life of FOLLOWING, and the raw one."""
+    ages = np.arange(len(y) - 1, -1, -1)
+    return [*(calibrating.fit("platt", log_odds, y, weight=0.5 ** (ages / rows)) for rows in FOLLOWING), RAW]
+
+
+def _best(told: Floats, y: Floats) -> int:
+    """Which row of `told` (curves, labelled rows), probabilities said before the label was known, had the least log-loss."""
+    return int(np.argmin([metrics.log_loss(y, each) for each in told]))
 
 
 def window_starts(table: Table, first: int, windows: int) -> list[int]:
@@ -281,7 +289,7 @@ def _said(table: Table, splits: Sequence[Any], windows: int, delay: int) -> str:
     if windows:
         return (
             f"Rolled forward in time through {windows} windows, labels known {delay} rows later; "
-            f"learnt anew {min(REFITS, windows)} times, level and slope follow the newest {NEWEST} labelled rows."
+            f"learnt anew {min(REFITS, windows)} times, level and slope follow the newest labelled rows."
         )
     if table.time is not None:
         return "Forward in time: the test rows are later than all training rows."

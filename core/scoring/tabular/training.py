@@ -29,6 +29,10 @@ MANY_ROWS = 25_000
 SOME_ROWS = 8_000
 """From here three folds are evidence enough."""
 RESAMPLES = 60
+HALF_LIVES = (0.5, 0.25)
+"""Shares of the training rows after which a row may count half, where rows have a time."""
+JUDGE = "additive"
+"""The kind on which that is decided: quick, and as free in shape as most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +41,12 @@ class Plan:
 
     weights: Mapping[str, float]
     calibrator: Calibrator
-    window: float
     compared: Mapping[str, Mapping[str, float]]
     """Kind -> log_loss, pr_auc on the held-out rows."""
+    half_life: float | None = None
+    """The share of the training rows after which a row counts half; None where all count alike."""
+    curve_half_life: float | None = None
+    """Likewise of the held-out rows the curve was learnt from."""
     held_log_odds: Floats = field(default_factory=lambda: np.empty(0))
     held_y: Floats = field(default_factory=lambda: np.empty(0))
     """(rows held out,), oldest first where time is known: scored by models that had not seen them."""
@@ -65,9 +72,10 @@ def train_table(table: Table, *, seed: int, plan: Plan | None = None) -> Tabular
     """Fit on all rows as planned (or plan first)."""
     plan = plan or make_plan(table, seed=seed)
     encoder, matrix = encoding.learn(table.X, table.y, seed=seed)
+    weight = calibrating.fading(len(table.y), plan.half_life)
     fitted = [
-        (weight, candidates.fit(kind, matrix, table.y, encoder.names, seed=seed))
-        for kind, weight in plan.weights.items()
+        (share, candidates.fit(kind, matrix, table.y, encoder.names, weight=weight, seed=seed))
+        for kind, share in plan.weights.items()
     ]
     own = fitted[0][1] if len(fitted) == 1 else _blended(fitted, table.y)
     curve = plan.calibrator.as_json()
@@ -87,7 +95,8 @@ def train_table(table: Table, *, seed: int, plan: Plan | None = None) -> Tabular
                 "unlabelled": table.unlabelled,
                 "chosen": "forward in time" if table.time is not None else "on random folds",
                 "compared": {kind: dict(figures) for kind, figures in plan.compared.items()},
-                "calibration_window": plan.window,
+                "half_life": plan.half_life,
+                "calibration_half_life": plan.curve_half_life,
             },
         }
     )
@@ -97,10 +106,12 @@ def make_plan(table: Table, *, seed: int, kinds: Sequence[str] = tuple(candidate
     """Compare the candidates on rows they have not seen, and learn the curve there."""
     parts = held_out(table, seed=seed)
     if not parts:
-        return Plan(weights={"logistic": 1.0}, calibrator=calibrating.RAW, window=1.0, compared={})
+        return Plan(weights={"logistic": 1.0}, calibrator=calibrating.RAW, compared={})
+    half_life = _half_life(table, parts, seed=seed) if table.time is not None else None
     scored = {kind: np.empty(0) for kind in kinds}
     for earlier, later in parts:
-        for kind, log_odds in _scores(table.part(earlier), table.part(later), kinds, seed=seed).items():
+        part = _scores(table.part(earlier), table.part(later), kinds, half_life=half_life, seed=seed)
+        for kind, log_odds in part.items():
             scored[kind] = np.append(scored[kind], log_odds)
     rows = np.concatenate([later for _, later in parts])
     block = np.repeat(np.arange(len(parts)), [len(later) for _, later in parts])
@@ -111,8 +122,9 @@ def make_plan(table: Table, *, seed: int, kinds: Sequence[str] = tuple(candidate
     return Plan(
         weights=weights,
         calibrator=choice.calibrator,
-        window=choice.window,
         compared=compared,
+        half_life=half_life,
+        curve_half_life=choice.half_life,
         held_log_odds=log_odds,
         held_y=y,
     )
@@ -154,13 +166,34 @@ def folds(y: Floats, count: int, *, seed: int) -> list[Part]:
     return [(np.flatnonzero(fold != each), np.flatnonzero(fold == each)) for each in range(count)]
 
 
-def _scores(earlier: Table, later: Table, kinds: Sequence[str], *, seed: int) -> dict[str, Floats]:
+def _half_life(table: Table, parts: Sequence[Part], *, seed: int) -> float | None:
+    """How fast rows lose their say: as fast as the newest blocks ask for beyond two standard errors, or not at all.
+
+    Every block's level and slope are set first: a level that moved is the curve's work, and no reason to forget rows.
+    """
+    newest = parts[-2:]
+    y = np.concatenate([table.y[later] for _, later in newest])
+    losses = {}
+    for half_life in (None, *HALF_LIVES):
+        found = []
+        for earlier, later in newest:
+            truth = table.y[later]
+            own = _scores(table.part(earlier), table.part(later), [JUDGE], half_life=half_life, seed=seed)[JUDGE]
+            found.append(_straightened(own, truth, np.zeros(len(truth), dtype=np.int64)))
+        log_odds = np.concatenate(found)
+        losses[half_life] = np.logaddexp(0, log_odds) - y * log_odds
+    best = min(losses, key=lambda half_life: float(losses[half_life].mean()))
+    ahead = losses[None] - losses[best]
+    return best if ahead.mean() > calibrating.BEYOND_DOUBT * ahead.std() / np.sqrt(len(ahead)) else None
+
+
+def _scores(
+    earlier: Table, later: Table, kinds: Sequence[str], *, half_life: float | None, seed: int
+) -> dict[str, Floats]:
     encoder, matrix = encoding.learn(earlier.X, earlier.y, seed=seed)
-    new = encoder.matrix(later.X)
-    return {
-        kind: Sum.parse(candidates.fit(kind, matrix, earlier.y, encoder.names, seed=seed), encoder.names).log_odds(new)
-        for kind in kinds
-    }
+    new, weight = encoder.matrix(later.X), calibrating.fading(len(earlier.y), half_life)
+    fitted = {kind: candidates.fit(kind, matrix, earlier.y, encoder.names, weight=weight, seed=seed) for kind in kinds}
+    return {kind: Sum.parse(parameters, encoder.names).log_odds(new) for kind, parameters in fitted.items()}
 
 
 def _chosen(
@@ -220,7 +253,7 @@ def _straightened(log_odds: Floats, y: Floats, block: NDArray[np.int64]) -> Floa
     found = log_odds.copy()
     for each in np.unique(block):
         inside = block == each
-        slope, level = calibrating.line(found[inside], y[inside])
+        slope, level = calibrating.line(found[inside], y[inside], above=calibrating.SHRUNK)
         found[inside] = level + slope * found[inside]
     return found
 

@@ -51,8 +51,34 @@ def test_a_base_rate_that_moved_lately_is_followed() -> None:
     log_odds, y = np.concatenate([before, after]), np.concatenate([calm, risen])
     found = calibrating.choose(log_odds, y, time=np.arange(4500.0), seed=0)
     new, truth = stream(2000, level=1.5, seed=2)
-    assert found.window < 1.0
+    assert found.half_life == calibrating.HALF_LIVES[1]
     assert metrics.ece(truth, found.calibrator(new)) < 0.05
+
+
+def test_a_slope_that_would_steepen_is_held_back_more_than_one_that_flattens() -> None:
+    flat, of_flat = stream(3000, slope=1 / 1.5)
+    steep, of_steep = stream(3000, slope=1.5)
+    falls = calibrating.fit("platt", flat, of_flat).slope
+    rises = calibrating.fit("platt", steep, of_steep).slope
+    assert falls < 0.75
+    assert 1.0 < rises < calibrating.line(steep, of_steep, above=calibrating.SHRUNK)[0] - 0.05
+
+
+def test_newer_rows_count_more_in_every_curve_but_not_without_time() -> None:
+    before, calm = stream(1000)
+    after, risen = stream(1000, level=1.5, seed=1)
+    log_odds, y = np.concatenate([before, after]), np.concatenate([calm, risen])
+    for kind in ("intercept", "platt", "isotonic"):
+        even = calibrating.fit(kind, log_odds, y)(after).mean()
+        assert even + 0.02 < calibrating.fit(kind, log_odds, y, weight=calibrating.fading(2000, 0.25))(after).mean()
+    assert calibrating.choose(log_odds, y, time=None, seed=0).half_life is None
+    assert calibrating.fading(4, None).tolist() == [1, 1, 1, 1]
+    assert calibrating.fading(4, 0.5).tolist() == pytest.approx([0.5**1.5, 0.5, 0.5**0.5, 1])
+
+
+def test_fifty_positives_that_hardly_count_teach_no_slope() -> None:
+    log_odds, y = stream(2000, slope=0.4, level=-1.0)
+    assert calibrating.fit("platt", log_odds, y, weight=calibrating.fading(2000, 0.02)).slope == 1.0
 
 
 @pytest.mark.parametrize("early", [0, 100])

@@ -79,6 +79,18 @@ def test_rolling_forward_knows_labels_only_after_the_delay(monkeypatch: pytest.M
     assert found.test_rows == 60
 
 
+def test_the_curve_that_foretold_best_is_followed() -> None:
+    y = np.array([0.0, 1.0, 1.0, 0.0])
+    told = np.array([[0.5, 0.5, 0.5, 0.5], [0.2, 0.8, 0.7, 0.3], [0.9, 0.2, 0.3, 0.6]])
+    assert evaluating._best(told, y) == 1
+    log_odds = np.random.default_rng(0).normal(0, 1, 1500)
+    risen = (np.random.default_rng(1).random(1500) < np.where(np.arange(1500) < 1200, 0.2, 0.7)).astype(float)
+    *following, raw = evaluating._followed(log_odds, risen)
+    levels = dict(zip(evaluating.FOLLOWING, (float(curve(np.zeros(1))[0]) for curve in following), strict=True))
+    assert levels[100] > levels[400] > levels[1600]
+    assert raw.kind == "none"
+
+
 def test_drift_and_a_moved_base_rate_are_told() -> None:
     X, y, _ = make(400)
     X = X[["visits"]].assign(price=np.arange(400) // 100)

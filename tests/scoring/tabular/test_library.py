@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import errors, scoring
-from core.scoring.tabular import reading
+from core.scoring.tabular import reading, training
 from core.scoring.tabular.calibrating import Calibrator
 from core.scoring.tabular.training import Plan, train_table
 from tests.scoring.tabular.conftest import make
@@ -304,3 +304,14 @@ def test_a_file_that_is_no_model_is_refused_even_with_its_digest(change: Any, tm
     path.write_text("[" * 100_000)
     with pytest.raises(errors.Invalid):
         scoring.TabularModel.load(path)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_of_another_regime_lose_their_say_only_where_it_changed(turned: bool) -> None:
+    random = np.random.default_rng(0)
+    visits, minutes = random.normal(size=(2, 1600))
+    says = np.where(np.arange(1600) >= 900, -1.5, 1.5) if turned else np.full(1600, 1.5)
+    y = random.random(1600) < 1 / (1 + np.exp(-says * visits))
+    table = reading.table(pd.DataFrame({"visits": visits, "minutes": minutes}), y, np.arange(1600))
+    found = training._half_life(table, training.held_out(table, seed=0), seed=0)
+    assert (found in training.HALF_LIVES) == turned
