@@ -132,7 +132,13 @@ def single(train: Table, test: Table) -> dict[str, float]:
     found: dict[str, float] = {}
     for at, column in enumerate(encoder.columns):
         known = matrix[~np.isnan(matrix[:, at]), at]
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1], method="higher"))
+        edges = np.unique(
+            [
+                np.quantile(each, np.linspace(0, 1, BINS + 1)[1:-1], method="higher")
+                for each in (known, matrix[(train.y == 1) & ~np.isnan(matrix[:, at]), at])  # what is rare tells, too
+                if len(each)
+            ]
+        )
         before, after = (_coded(each[:, at], edges) for each in (matrix, new))
         rows = np.bincount(before, minlength=len(edges) + 2)
         shares = (np.bincount(before, weights=train.y, minlength=len(rows)) + 5 * train.y.mean()) / (rows + 5)
