@@ -8,7 +8,7 @@ shrunk to the prior and is for the others. Unlike there, what says nothing of th
 mere presence) may lower it: much data tells who is here for something else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from math import log
 from typing import Any
@@ -39,8 +39,6 @@ SETTINGS: dict[str, Any] = {
     "early_stopping": False,
 }
 PAIRS = 24
-ROUNDS_TO_CHOOSE, BEYOND_CHANCE = 80, 2.5
-"""A column that is undocumented noise has a chance of half a percent to be kept."""
 UNTOLD_MOST = log(2.0)
 """In the made-up worlds a home nobody told us of is one nobody has. With a team it may as well not have been imported:
 it may halve or double the odds, and no more."""
@@ -115,10 +113,12 @@ def _boosted(
     pairs: int,
     seed: int,
 ) -> Parts:
-    settings = {**SETTINGS, "max_iter": rounds, "random_state": seed % 2**31}
-    telling = _telling(matrix, y, names, settings, weight=weight)
-    matrix, names = matrix[:, telling], [names[at] for at in telling]
-    settings["monotonic_cst"] = [int(name in staircase.NEVER_LOWERS[intent]) for name in names]
+    settings = {
+        **SETTINGS,
+        "max_iter": rounds,
+        "monotonic_cst": [int(name in staircase.NEVER_LOWERS[intent]) for name in names],
+        "random_state": seed % 2**31,
+    }
     alone = HistGradientBoostingClassifier(**settings, interaction_cst="no_interactions")
     base, trees = of_boosting(alone.fit(matrix, y, sample_weight=weight), names)
     parts = as_tables(trees)
@@ -134,33 +134,6 @@ def _boosted(
     parts.base += base
     purified(parts, matrix, names, weight)
     return parts
-
-
-def _telling(
-    matrix: Floats, y: Floats, names: Sequence[str], settings: Mapping[str, Any], *, weight: Floats
-) -> list[int]:
-    """The columns the prior speaks of for any intent, and those whose staircase, learned on one half of the rows, helps on
-    the other beyond chance: nobody is to be told noise as a reason. It is the score test (Rao 1948) of adding the
-    staircase to all the others."""
-    documented = {name for weights in prior.WEIGHTS.values() for name in weights}
-    first = np.random.default_rng(settings["random_state"]).random(len(y)) < 0.5
-    model = HistGradientBoostingClassifier(
-        **{**settings, "max_iter": ROUNDS_TO_CHOOSE}, interaction_cst="no_interactions"
-    ).fit(matrix[first], y[first], sample_weight=weight[first])
-    base, trees = of_boosting(model, names)
-    parts = as_tables(trees)
-    parts.base += base
-    learned = Sum.parse(stored(parts, base_rate=0.5, base_variance=0.0), names)
-    own, _ = learned.contributions(matrix[~first])
-    log_odds, told = learned.base + own.sum(axis=1), np.minimum(weight[~first], 1.0)
-    found = []
-    for at in range(len(names)):
-        p = expit(log_odds - own[:, at])
-        centred = own[:, at] - np.average(own[:, at], weights=told * p * (1 - p))
-        gain, spread_of = told @ (centred * (y[~first] - p)), told @ (centred**2 * p * (1 - p))
-        if names[at] in documented or gain > BEYOND_CHANCE * np.sqrt(max(spread_of, 1e-9)):
-            found.append(at)
-    return found
 
 
 def _best_pairs(matrix: Floats, y: Floats, names: Sequence[str], own: Sum, *, weight: Floats) -> list[tuple[int, int]]:
