@@ -11,7 +11,7 @@ _TOLD, _GOOD, _BAD = "#0f8a78", "#0f8a78", "#c9581a"
 
 
 def reliability(rows: Sequence[Mapping[str, Any]], *, what: str) -> go.Figure:
-    """Predicted against observed share, a point a tenth of the scores; on the line the numbers keep their word."""
+    """Predicted against observed share, a point for scores of about the same number; on the line the numbers keep their word."""
     most = max(max(row["observedHigh"], row["predicted"]) for row in rows) * 100
     figure = go.Figure()
     figure.add_scatter(
@@ -37,7 +37,7 @@ def reliability(rows: Sequence[Mapping[str, Any]], *, what: str) -> go.Figure:
         },
         customdata=[[int(row["rows"]), words.percent_range(row["observedLow"], row["observedHigh"])] for row in rows],
         hovertemplate="said %{x:.1f}%, true %{y:.1f}% (%{customdata[1]})<br>%{customdata[0]} scores<extra></extra>",
-        name="A tenth of the scores",
+        name="Scores that said about this",
     )
     figure.update_xaxes(title=f"Said: {what} (%)", range=[-most * 0.03, most * 1.05], fixedrange=True, automargin=True)
     figure.update_yaxes(title="Came true (%)", range=[-most * 0.03, most * 1.05], fixedrange=True, automargin=True)

@@ -78,6 +78,9 @@ def _versions(viewer: Viewer) -> None:
         st.info("No version of this type is in use. It is scored by its rule, or not yet.")
     else:
         _deployed(viewer, deployed, shown)
+    night = next((one for one in shown.progress.nights if one.intent == intent), None)
+    if night is not None:
+        st.markdown(f"**Last learnt:** {layout.plain(night.sentence)}")
     for row in of_intent:
         if row.status in ("shadow", "validating"):
             _challenger(viewer, row, deployed)

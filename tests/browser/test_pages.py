@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 AXE = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 STEERING = {
     "/models": "Models",
-    "/models?view=thresholds": "Models",
-    "/models?view=drift": "Models",
-    "/models?view=fair": "Models",
+    "/models?view=Thresholds": "Models",
+    "/models?view=Drift": "Models",
+    "/models?view=Fair+housing": "Models",
     "/experiments": "Experiments",
     "/alert_types": "Alert types",
 }
@@ -98,6 +98,9 @@ def test_the_pages_of_managers_and_admins_read_well(scheme: str, width: int, hou
     for path, title in STEERING.items():
         page.goto(house.url + path)
         settled(page, title)
+        if "view=" in path:
+            name = path.partition("view=")[2].replace("+", " ")
+            expect(page.get_by_role("radio", name=name)).to_be_checked()
         found[path] = grave(page) + (over_the_edge(page) if width == 390 else [])
     assert not any(found.values()), found
 
