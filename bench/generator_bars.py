@@ -71,11 +71,11 @@ def run(console: Console, *, quick: bool = False) -> dict[str, Any]:
         for name, told in drivers(world, parts[0][0]).items():
             found["intents"][name]["drivers"] = told
     with console.status("the generator: noise, shuffled labels, a leak, a small tenant ..."):
-        early = train.watched(SEEDS[-1] + 1, 1_500 if quick else 8_000)
+        early = train.watched(SEEDS[-1] + 1, 1_500 if quick else 4_000)
         found["noise"] = noise(early, Intent.LIKELY_TO_SELL)
         found["shuffled"] = shuffled(early, Intent.LIKELY_TO_SELL, times=3 if quick else 8)
         found["leak"] = leak(early, Intent.LIKELY_TO_SELL)
-        found["tenant"] = tenant(Intent.LIKELY_TO_SELL, draws=4 if quick else 12, contacts=2_500 if quick else 6_000)
+        found["tenant"] = tenant(Intent.LIKELY_TO_SELL, draws=4 if quick else 40, contacts=2_500 if quick else 4_000)
     return found
 
 
@@ -152,6 +152,8 @@ def _closed(y: Ints, said: Floats, observing: Floats) -> float:
     return round((base - metrics.log_loss(y, said)) / (base - metrics.log_loss(y, observing)), 3)
 
 
+ASKED = 200
+"""Contacts of whom the drivers are asked."""
 DRIVERS: Mapping[str, tuple[int, ...]] = {
     **{name: (kind,) for kind, name in enumerate(KINDS)},
     "mail_opened": (EMAIL_OPEN, EMAIL_CLICK),
@@ -167,7 +169,7 @@ def drivers(world: World, rows: train.Watched) -> dict[str, dict[str, Any]]:
     Features that are made of the same clicks (a count, a signal, a recency) fall together, so no share of credit among
     them has to be settled.
     """
-    people = np.unique(rows.contact[(rows.latent_right > CANDID).any(axis=1)])
+    people = np.unique(rows.contact[(rows.latent_right > CANDID).any(axis=1)])[:ASKED]
     some = np.isin(rows.contact, people)
     who, at, inside = rows.contact[some] % 1_000_000, rows.at[some], rows.latent_right[some] > CANDID
     models = [Sum.parse(deployed.shipped_model(each)["parameters"], list(features.NAMES)) for each in INTENTS]
