@@ -4,9 +4,7 @@ Apart from the jobs process, because playing a year of history is a lot of compu
 live work wait for it; nicer than it, because the machine should serve people first.
 """
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,12 +15,12 @@ from core import demo, log, settings
 from core.clock import Clock, SystemClock
 from core.db import Database
 from core.settings import Settings
+from jobs import child
 
 _EVERY = 5.0
 """Seconds between trickles."""
 _PAUSE = 5.0
 """Seconds before a demo that ended in an error is started again."""
-_PR_SET_PDEATHSIG = 1
 _log = log.get(__name__)
 
 
@@ -69,14 +67,9 @@ def run(database: Database, configured: Settings, clock: Clock, stop: threading.
 
 def main() -> int:
     parent = int(sys.argv[1])
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return 0  # it died before we could ask to be told
-    os.nice(10)
+    stop = child.begin(parent)
+    if stop.is_set():
+        return 0
     configured = settings.load()
     log.configure(level=configured.log_level, json=configured.log_format == "json")
     database = Database(configured.database)

@@ -4,11 +4,7 @@ Apart from the jobs process and nicer than it, because training is a lot of comp
 It may be killed at any instant: what it had begun is put away by the next run, and nothing of it ever scores.
 """
 
-import ctypes
-import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -21,10 +17,9 @@ from core.learning import acting, examples, fit, loop, memory, registry, retunin
 from core.learning.examples import Examples
 from core.learning.targets import Target
 from core.settings import Settings
-from jobs import runs, workers
+from jobs import child, runs, workers
 
 NAME = "retrain"
-_PR_SET_PDEATHSIG = 1
 _log = log.get(__name__)
 
 
@@ -142,14 +137,9 @@ class Passing:
 
 def main() -> int:
     parent, since = int(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return 0  # it died before we could ask to be told
-    os.nice(10)
+    stop = child.begin(parent)
+    if stop.is_set():
+        return 0
     configured = settings.load()
     log.configure(level=configured.log_level, json=configured.log_format == "json")
     database = Database(configured.database)
