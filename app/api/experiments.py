@@ -1,4 +1,4 @@
-"""Experiments over HTTP: plan, draft, start, read by the stated method, stop. Managers read, admins change."""
+"""Experiments over HTTP: plan, draft, start, read by the stated method, stop, adopt. Managers read, admins change."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -10,6 +10,7 @@ from app.api.deps import Admin, Camel, Db, Manager, Now
 from core.experiments import lifecycle
 from core.experiments.definition import Experiment
 from core.experiments.outlook import Outlook, outlook
+from core.thresholds import adopting
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
@@ -70,6 +71,11 @@ class ExperimentChange(Camel):
 
 class StopIn(Camel):
     reason: Annotated[str, StringConstraints(max_length=1000, pattern=_PLAIN)] = ""
+
+
+class AdoptIn(Camel):
+    variant: Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=_PLAIN)]
+    """The key of the variant that won."""
 
 
 class VariantOut(Camel):
@@ -173,6 +179,12 @@ def stop(experiment_id: PathId, viewer: Admin, db: Db, now: Now, body: StopIn | 
     with db.write() as session:
         stopped = lifecycle.stop(session, experiment_id, reason=reason, actor_id=viewer.user_id or None, now=now)
     return ExperimentOut(**_told(stopped))
+
+
+@router.post("/{experiment_id}/adopt", summary="Make a variant that won a stopped experiment what everybody gets")
+def adopt(experiment_id: PathId, body: AdoptIn, viewer: Admin, db: Db, now: Now) -> ExperimentOut:
+    with db.write() as session:
+        return ExperimentOut(**_told(adopting.adopt(session, experiment_id, body.variant, viewer=viewer, now=now)))
 
 
 @router.delete("/{experiment_id}", status_code=204, summary="Delete a draft")

@@ -15,11 +15,10 @@ from app.ui.commands import Done
 from core.db.tables import ModelVersion
 from core.errors import DoorbellError, Invalid, NotFound
 from core.experiments import lifecycle
-from core.experiments.definition import Experiment, Kind, Variant
+from core.experiments.definition import Experiment
 from core.experiments.outlook import Outlook, outlook
 from core.experiments.prospects import Prospect, prospects
-from core.learning import registry
-from core.thresholds import setting
+from core.thresholds import adopting
 from core.viewer import Viewer
 from core.words import ModelStatus, Role
 
@@ -96,22 +95,9 @@ def remove(viewer: Viewer, experiment_id: str) -> Done:
     return _do(viewer, lambda session, now: lifecycle.remove(session, experiment_id, actor_id=viewer.user_id, now=now))
 
 
-def adopt(viewer: Viewer, experiment: Experiment, variant: Variant) -> Done:
-    """Make a variant of a stopped experiment the rule: the team's threshold, or the model in service."""
-
-    def step(session: Session, now: datetime) -> None:
-        if experiment.kind is Kind.THRESHOLD:
-            confidence = variant.config["threshold"]
-            own = setting.stored(session).get("types") or {}
-            named = {"types": {**own, **dict.fromkeys(experiment.alert_types, confidence)}}
-            setting.save(
-                session, named if experiment.alert_types else {"confidence": confidence}, viewer=viewer, now=now
-            )
-        elif experiment.kind is Kind.MODEL:
-            note = f"Adopted from the experiment “{experiment.name}”."
-            registry.promote(session, variant.config["model"], actor_id=viewer.user_id, note=note, now=now)
-
-    return _do(viewer, step)
+def adopt(viewer: Viewer, experiment_id: str, variant_key: str) -> Done:
+    """Make a variant that won the rule."""
+    return _do(viewer, lambda session, now: adopting.adopt(session, experiment_id, variant_key, viewer=viewer, now=now))
 
 
 def _do(viewer: Viewer, step: Callable[[Session, datetime], Experiment | None]) -> Done:

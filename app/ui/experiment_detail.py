@@ -1,6 +1,7 @@
 """One experiment on the page: what was written down, who is in it, and what it may say by now."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ import streamlit as st
 
 from app.ui import charts, experiment_charts, experiment_desk, layout, words
 from app.ui import experiment_words as speak
+from core.experiments import lifecycle
 from core.experiments.definition import Experiment, Kind, Metric, State
 from core.experiments.planning import Weeks
 from core.viewer import Viewer
@@ -198,17 +200,22 @@ def _next(viewer: Viewer, experiment: Experiment, standing: Mapping[str, Any]) -
     if experiment.status is State.RUNNING:
         st.success("The planned end is reached. Next step: stop it, so that everybody is treated the same way again.")
         return
-    better = "lower" if experiment.metric is Metric.RESPONSE_SECONDS else "higher"
-    won = [one["variant"] for one in standing["results"] if one["verdict"] == better]
-    for key in won:
+    if adopted := (experiment.conclusion or {}).get("adopted"):
+        variant, when = experiment.variant(adopted["variant"]), datetime.fromisoformat(adopted["at"])
+        name = layout.plain(variant.name) if variant else "A variant"
+        st.success(f"“{name}” was adopted on {words.exact(when, viewer.timezone)}.", icon=":material/check:")
+        return
+    for key in lifecycle.winners(experiment):
         variant = experiment.variant(key)
-        if variant is not None and variant.config and viewer.role is Role.ADMIN:
-            with st.popover(f"Adopt “{layout.plain(variant.name)}” …", icon=":material/check:", width="content"):
-                st.write(layout.plain(speak.adopting(experiment, variant)))
-                if experiment.kind is not Kind.ROUTING and st.button(
-                    "Adopt it now", key=f"adopt-{experiment.id}-{key}", type="primary"
-                ):
-                    _tell(experiment_desk.adopt(viewer, experiment, variant), "Adopted")
+        if variant is None or viewer.role is not Role.ADMIN:
+            continue
+        if experiment.kind is Kind.ROUTING and experiment.alert_types:
+            st.info(layout.plain(speak.adopting(experiment, variant)))
+            continue
+        with st.popover(f"Adopt “{layout.plain(variant.name)}” …", icon=":material/check:", width="content"):
+            st.write(layout.plain(speak.adopting(experiment, variant)))
+            if st.button("Adopt it now", key=f"adopt-{experiment.id}-{key}", type="primary"):
+                _tell(experiment_desk.adopt(viewer, experiment.id, key), "Adopted")
 
 
 def _draft_actions(viewer: Viewer, experiment: Experiment) -> None:

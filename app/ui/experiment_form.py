@@ -69,7 +69,7 @@ def _preview(viewer: Viewer, body: dict[str, Any], metric: Metric, variants: lis
         st.markdown("**What it would take**")
         if found is None:
             for field, why in wrong.items():
-                st.warning(f"{_FIELD.get(field, words.sentence(field.split('.')[-1]))}: {why}")
+                st.warning(f"{_FIELD.get(field, words.sentence(field.split('.')[-1]))}: {words.plain(why)}")
         else:
             experiment_detail.plan(metric, found, {one["key"]: one["name"] for one in variants})
     ready = found is not None and bool(body["name"].strip())
@@ -91,7 +91,7 @@ def _tried(kind: Kind, reach: Reach) -> tuple[list[dict[str, Any]], list[str], d
     if kind is Kind.MODEL:
         version = st.selectbox("The other model", sorted(reach.models), key="new-model")
         types, config, other = [reach.models[version]], {"model": version}, "Other model"
-        st.caption(f"It scores {words.type_words(types[0])}.")
+        st.caption(f"It scores {words.plain(words.type_words(types[0]))}.")
     else:
         types = st.multiselect(
             "Alert types (none: every type)", reach.alert_types, format_func=words.type_words, key="new-types"
@@ -99,6 +99,8 @@ def _tried(kind: Kind, reach: Reach) -> tuple[list[dict[str, Any]], list[str], d
         if kind is Kind.THRESHOLD:
             percent = st.slider("The other threshold (% confidence)", 20, 90, 60, key="new-threshold")
             config, other = {"threshold": percent / 100}, f"From {percent}%"
+            if not types:
+                st.caption("Types with a threshold of their own are left as they are, here and when it is adopted.")
         elif kind is Kind.ROUTING:
             strategy = st.selectbox("The other way", list(STRATEGIES), format_func=speak.strategy, key="new-strategy")
             config, other = {"strategy": strategy}, speak.strategy(strategy)

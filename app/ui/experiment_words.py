@@ -108,7 +108,10 @@ def said(metric: Metric, result: Mapping[str, Any], names: Mapping[str, str]) ->
 def adopting(experiment: Experiment, variant: Variant) -> str:
     """What adopting a variant changes."""
     if experiment.kind is Kind.ROUTING:
-        return f"Make it each team's usual way of handing out: {strategy(variant.config['strategy'])}."
+        way = strategy(variant.config["strategy"])
+        if experiment.alert_types:
+            return f"It won, for some alert types alone; a team hands out every type in the same way, so {way} stays a finding."
+        return f"Every team's usual way of handing out becomes: {way}. Rules go before it, as always."
     if experiment.kind is Kind.MODEL:
         return f"{variant.config['model']} takes the place of the model in service; the Models page can take it back."
     types = ", ".join(words.type_words(one) for one in experiment.alert_types) or "every type without one of its own"

@@ -1,6 +1,7 @@
 """Charts of the Models page: what was said against what came true, each point with its interval."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -49,7 +50,7 @@ def ratios(rows: Sequence[tuple[str, float, float, float, bool]]) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=[value for _, value, *_ in rows],
-        y=[name for name, *_ in rows],
+        y=[escape(name) for name, *_ in rows],
         mode="markers",
         marker={"size": 11, "color": [_BAD if alarmed else _GOOD for *_, alarmed in rows]},
         error_x={

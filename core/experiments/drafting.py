@@ -242,8 +242,8 @@ def _configs(
 
 def _refused(kind: Kind, value: object, types: Sequence[str], known: Known) -> str:
     if kind is Kind.THRESHOLD:
-        ok = isinstance(value, int | float) and not isinstance(value, bool) and 0.05 <= value <= 0.95
-        return "" if ok else "a threshold between 0.05 and 0.95"
+        ok = isinstance(value, int | float) and not isinstance(value, bool) and 0.2 <= value <= 0.95
+        return "" if ok else "a threshold between 0.2 and 0.95: what the team may set"
     if kind is Kind.ROUTING:
         return "" if value in STRATEGIES else f"one of {', '.join(STRATEGIES)}"
     if kind is Kind.HOLDOUT:

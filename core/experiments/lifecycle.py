@@ -14,7 +14,7 @@ from core.db.tables import AlertType, ModelVersion
 from core.db.tables import Experiment as Row
 from core.errors import Conflict, Invalid, NotFound
 from core.experiments import analysing, drafting
-from core.experiments.definition import Experiment, Kind, State, Variant, of_row
+from core.experiments.definition import Experiment, Kind, Metric, State, Variant, of_row
 from core.experiments.outlook import above, outlook
 from core.experiments.running import VERSION
 from core.experiments.units import units
@@ -183,6 +183,16 @@ def standing(session: Session, experiment: Experiment, *, now: datetime) -> dict
             0, "A model it tries is no longer in shadow: since then its variant gets the usual scores. Stop it."
         )
     return told
+
+
+def winners(experiment: Experiment) -> tuple[str, ...]:
+    """The variants that do something else and were better at the planned end of a stopped experiment."""
+    told = experiment.conclusion or {}
+    if experiment.status is not State.STOPPED or told.get("state") != "final":
+        return ()
+    better = "lower" if experiment.metric is Metric.RESPONSE_SECONDS else "higher"
+    won = {one["variant"] for one in told["results"] if one["verdict"] == better}
+    return tuple(one.key for one in experiment.variants if one.key in won and one.config)
 
 
 def written(experiment: Experiment) -> dict[str, Any]:

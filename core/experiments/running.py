@@ -118,7 +118,7 @@ class Running:
         meeting = {
             one.contact_id
             for one in candidates
-            if any(each.covers(one.scored.intent) and look.over(each, one) for each in self.experiments)
+            if any(look.covers(each, one) and look.over(each, one) for each in self.experiments)
         }
         if not meeting:
             return Met(candidates=candidates)
@@ -127,7 +127,7 @@ class Running:
         for place, candidate in enumerate(candidates):
             if candidate.contact_id in meeting:
                 for experiment in self.experiments:
-                    if experiment.covers(candidate.scored.intent) and look.over(experiment, found[place]):
+                    if look.covers(experiment, candidate) and look.over(experiment, found[place]):
                         found[place] = _met(experiment, found[place], look, log)
         log.write(session)
         return Met(candidates=found, given=log.given)
@@ -147,6 +147,13 @@ class _Look:
 
     thresholds: Thresholds
     another: Another | None
+
+    def covers(self, experiment: Experiment, candidate: Candidate) -> bool:
+        """Whether it tries anything on this type: a threshold for every type leaves those with one of their own alone,
+        because adopting it would too."""
+        intent = candidate.scored.intent
+        own = experiment.kind is Kind.THRESHOLD and not experiment.alert_types and intent in self.thresholds.types
+        return experiment.covers(intent) and not own
 
     def over(self, experiment: Experiment, candidate: Candidate) -> bool:
         """Whether it is worth an alert under any variant."""

@@ -63,6 +63,18 @@ def running(session: Session, kind: str = "holdout", *, now: datetime, **values:
     return lifecycle.start(session, made.id, actor_id=None, now=now)
 
 
+def won(
+    session: Session, kind: str, *, verdict: str = "higher", state: str = "final", now: datetime, **values: Any
+) -> str:
+    """The id of a stopped experiment whose second variant came out like that."""
+    made = running(session, kind, now=now, **values)
+    lifecycle.stop(session, made.id, actor_id=None, now=now)
+    key = made.variants[1].key
+    told = {"state": state, "results": [{"variant": key, "against": made.variants[0].key, "verdict": verdict}]}
+    session.execute(update(Row).where(Row.id == made.id).values(conclusion=told))
+    return made.id
+
+
 def contacts(session: Session, number: int, *, now: datetime) -> list[str]:
     ids = [f"c{one:04d}" for one in range(number)]
     rows = [

@@ -20,7 +20,7 @@ from core.experiments.planning import Weeks
 from core.settings import Settings
 from core.viewer import Viewer
 from tests import factories
-from tests.experiments.making import SELL, a_body
+from tests.experiments.making import SELL, a_body, won
 
 
 @pytest.fixture
@@ -33,14 +33,9 @@ def ada(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, n
 
 
 def test_a_winning_threshold_is_adopted_for_its_types_alone(database: Database, ada: Viewer, now: datetime) -> None:
-    done = experiment_desk.create(ada, a_body("threshold"))
-    assert done.ok, done.text
-    assert experiment_desk.start(ada, done.alert_id).ok
-    assert experiment_desk.stop(ada, done.alert_id, "Clear").ok
-    found = experiment_desk.one(done.alert_id)
-    assert found is not None
-    experiment, _ = found
-    assert experiment_desk.adopt(ada, experiment, experiment.variants[1]).ok
+    with database.write() as session:
+        stopped = won(session, "threshold", now=now)
+    assert experiment_desk.adopt(ada, stopped, "b").ok
     with database.read() as session:
         thresholds = in_force(session, now=now)
     assert (thresholds.set_for(SELL), thresholds.set_for("LIKELY_TO_BUY")) == (0.7, 0.5)
@@ -64,7 +59,7 @@ def test_a_model_that_left_the_shadow_is_refused_in_words(database: Database, ad
         experiment = lifecycle.create(session, a_body("model"), actor_id="ada", now=now)
         lifecycle.start(session, experiment.id, actor_id="ada", now=now)
         session.get_one(ModelVersion, "challenger").status = "retired"
-    refused = experiment_desk.adopt(ada, experiment, experiment.variants[1])
+    refused = experiment_desk.adopt(ada, experiment.id, "b")
     assert not refused.ok
     assert refused.text
     found = experiment_desk.one(experiment.id)

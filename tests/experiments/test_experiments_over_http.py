@@ -12,10 +12,12 @@ from starlette.testclient import TestClient
 from app.api import application, deps, experiments
 from app.runtime import Runtime
 from app.security.limits import Limits
+from core.alerts.priority import in_force
 from core.clock import FakeClock
 from core.db import Database
 from core.settings import Settings
 from core.viewer import Viewer, load
+from tests.experiments.making import won
 from tests.views.brokerage import open_brokerage
 
 HALVES = [
@@ -92,6 +94,18 @@ def test_from_plan_to_conclusion(call: Client) -> None:
     assert (stopped["status"], stopped["conclusion"]["state"]) == ("stopped", "stopped_early")
     assert stopped["conclusion"]["reason"] == "Too slow."
     assert call("mia", "GET").json()["items"][0]["id"] == made["id"]
+
+
+def test_a_winner_is_adopted_over_http_by_an_admin(call: Client, database: Database, now: datetime) -> None:
+    with database.write() as session:
+        path = f"/{won(session, 'threshold', now=now)}/adopt"
+    assert call("mia", "POST", path, {"variant": "b"}).status_code == 403
+    assert call("ada", "POST", path, {"variant": "control"}).status_code == 409
+    assert call("ada", "POST", "/none/adopt", {"variant": "b"}).status_code == 404
+    adopted = call("ada", "POST", path, {"variant": "b"})
+    assert adopted.json()["conclusion"]["adopted"]["variant"] == "b"
+    with database.read() as session:
+        assert in_force(session, now=now).set_for("LIKELY_TO_SELL") == 0.7
 
 
 def test_managers_read_admins_change_and_agents_do_neither(call: Client) -> None:
