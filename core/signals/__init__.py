@@ -7,7 +7,7 @@ from core.signals.detect import detect
 from core.signals.found import Found, OpenSignal, PostedSignal, as_open
 from core.signals.posting import post
 from core.signals.registry import definitions
-from core.signals.store import close_lapsed, open_signals, refresh
+from core.signals.store import close_lapsed, open_signals, posted_then, refresh
 
 __all__ = [
     "Found",
@@ -19,5 +19,6 @@ __all__ = [
     "detect",
     "open_signals",
     "post",
+    "posted_then",
     "refresh",
 ]

@@ -33,9 +33,8 @@ _COLUMNS = (
     Signal.evidence,
     Signal.first_seen_at,
     Signal.last_seen_at,
-    Signal.source,
-    Signal.window_end,
 )
+"""In the order of `OpenSignal`."""
 
 
 def refresh(
@@ -49,7 +48,7 @@ def refresh(
     for contact_id, signals in result.items():
         fitting = {each.type: each for each in found.get(contact_id, ())}
         for row in stored.get(contact_id, ()):
-            signal = OpenSignal(*row[:11])
+            signal = OpenSignal(*row[: len(_COLUMNS)])
             if row.source != FROM_EVENTS:
                 if row.window_end <= now:
                     lapsed.append(signal.id)
@@ -84,7 +83,7 @@ def open_signals(session: Session, contact_ids: Sequence[str], *, now: datetime)
     stored = _open(session, contact_ids)
     return {
         contact_id: [
-            OpenSignal(*row[:11])
+            OpenSignal(*row[: len(_COLUMNS)])
             for row in stored.get(contact_id, ())
             if row.source == FROM_EVENTS or row.first_seen_at <= now < row.window_end
         ]
@@ -92,11 +91,25 @@ def open_signals(session: Session, contact_ids: Sequence[str], *, now: datetime)
     }
 
 
+def posted_then(session: Session, contact_id: str, *, at: datetime) -> list[OpenSignal]:
+    """The signals of other systems that counted at an instant of the past."""
+    rows = session.execute(
+        select(*_COLUMNS).where(
+            Signal.contact_id == contact_id,
+            Signal.source != FROM_EVENTS,
+            Signal.first_seen_at <= at,
+            Signal.window_end > at,
+            or_(Signal.closed_at.is_(None), Signal.closed_at > at),
+        )
+    )
+    return [OpenSignal(*row) for row in rows]
+
+
 def _open(session: Session, contact_ids: Sequence[str]) -> dict[str, list[Any]]:
     rows: dict[str, list[Any]] = defaultdict(list)
     if contact_ids:
         for row in session.connection().execute(
-            select(*_COLUMNS)
+            select(*_COLUMNS, Signal.source, Signal.window_end)
             .where(Signal.contact_id.in_(contact_ids), Signal.closed_at.is_(None))
             .order_by(Signal.type, Signal.subtype)
         ):

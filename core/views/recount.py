@@ -10,13 +10,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core import history as histories
-from core.db.tables import Event, Signal
+from core.db.tables import Event
 from core.history import History
 from core.scoring import features
 from core.scoring.deployed import one_version
 from core.scoring.lowering import Lowering, scored, what_lowers
 from core.scoring.model import Compiled
-from core.signals import OpenSignal
+from core.signals import posted_then
 from core.traffic import DOUBTFUL_BELOW
 from core.words import EventType
 
@@ -61,7 +61,7 @@ def recount(session: Session, contact_id: str, model_version: str, *, first_seen
     if model is None:
         return found
     known = histories.load(session, [contact_id], now=at)[contact_id]
-    posted = _posted(session, contact_id, at=at)
+    posted = posted_then(session, contact_id, at=at)
 
     def without(left_out: set[int]) -> History:
         return histories.of(
@@ -115,29 +115,3 @@ def _events(session: Session, contact_id: str, *, at: datetime) -> Sequence[Any]
         .limit(_MOST_EVENTS)
     ).all()
     return rows[::-1]
-
-
-def _posted(session: Session, contact_id: str, *, at: datetime) -> list[OpenSignal]:
-    """The signals of other systems that counted then."""
-    rows = session.execute(
-        select(
-            Signal.id,
-            Signal.contact_id,
-            Signal.type,
-            Signal.subtype,
-            Signal.category,
-            Signal.strength,
-            Signal.confidence,
-            Signal.event_count,
-            Signal.evidence,
-            Signal.first_seen_at,
-            Signal.last_seen_at,
-        ).where(
-            Signal.contact_id == contact_id,
-            Signal.source != "events",
-            Signal.first_seen_at <= at,
-            Signal.window_end > at,
-            or_(Signal.closed_at.is_(None), Signal.closed_at > at),
-        )
-    )
-    return [OpenSignal(*row) for row in rows]
