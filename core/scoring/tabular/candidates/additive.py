@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.ensemble import HistGradientBoostingClassifier
 
-from core.scoring.tabular.candidates.boosting import rounds_for
+from core.scoring.tabular.candidates.boosting import Booster, rounds_for
 from core.scoring.tabular.candidates.numbers import base_rate, spread
 from core.scoring.tabular.tables import Parameters, as_tables, of_boosting, stored
 
@@ -27,7 +26,7 @@ SETTINGS: dict[str, Any] = {
 
 def fit(matrix: Floats, y: Floats, names: Sequence[str], *, weight: Floats, seed: int) -> Parameters:
     rounds = rounds_for(matrix, y, weight=weight, seed=seed, settings=SETTINGS)
-    model = HistGradientBoostingClassifier(**SETTINGS, max_iter=rounds, early_stopping=False, random_state=seed).fit(
+    model = Booster(**SETTINGS, max_iter=rounds, early_stopping=False, random_state=seed).fit(
         matrix, y, sample_weight=weight
     )
     base, trees = of_boosting(model, names)

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from core.scoring.tabular.candidates import additive
-from core.scoring.tabular.candidates.boosting import rounds_for
+from core.scoring.tabular.candidates.boosting import Booster, rounds_for
 from core.scoring.tabular.candidates.numbers import base_rate, spread
 from core.scoring.tabular.tables import Parameters, Parts, Stairs, Sum, as_tables, of_boosting, stored
 
@@ -41,7 +40,7 @@ def fit(matrix: Floats, y: Floats, names: Sequence[str], *, weight: Floats, seed
         return alone
     settings = {**SETTINGS, "interaction_cst": [*({a, b} for a, b in pairs), *({at} for at in range(len(names)))]}
     rounds = rounds_for(matrix, y, weight=weight, seed=seed, settings=settings)
-    model = HistGradientBoostingClassifier(**settings, max_iter=rounds, early_stopping=False, random_state=seed).fit(
+    model = Booster(**settings, max_iter=rounds, early_stopping=False, random_state=seed).fit(
         matrix, y, sample_weight=weight
     )
     base, trees = of_boosting(model, names)
