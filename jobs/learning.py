@@ -66,18 +66,24 @@ def _one(
     now = clock.now()
     seed = int(now.timestamp()) // 86_400
 
-    with database.read() as session:
-        suited = retuning.suited(session, target, collected, now=now)
-
-    def study() -> loop.Material:
+    def study(of: Examples) -> loop.Material:
         with database.read() as session:
-            return loop.study(session, target, suited, delay=delay, now=now)
+            return loop.study(session, target, of, delay=delay, now=now)
 
-    material, said = study(), []
+    suited, said = collected, []
+    if target.generic or target.whatever_is_there:
+        # Counting a team's own events again for every score takes minutes: not before there is something to learn.
+        bare = study(collected)
+        idle = loop.why_not_train(bare, asked=asked, now=now)
+        if bare.champion is None and bare.challenger is None and idle is not None:
+            return _act(database, bare, loop.Verdict(action="nothing", sentence=idle), now=clock.now())
+        with database.read() as session:
+            suited = retuning.suited(session, target, collected, now=now)
+    material = study(suited)
     calibration = loop.judge_calibration(material)
     if calibration.action == "recalibrate":
         said.append(_act(database, material, calibration, now=clock.now()))
-        material = study()
+        material = study(suited)
     if material.challenger is not None:
         verdict = loop.judge_shadow(material, seed=seed, now=now)
     elif (idle := loop.why_not_train(material, asked=asked, now=now)) is not None:

@@ -4,19 +4,23 @@ Static paths come before {id}; `PUT` replaces the whole text, `PATCH` the fields
 """
 
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field, StringConstraints
 from sqlalchemy.orm import Session
 
+from app.api import deps
 from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
+from app.runtime import Runtime
 from core import scoring
 from core.alert_types import book, fields
-from core.alert_types.definition import NewType, validate
+from core.alert_types.definition import TRAINED, NewType, validate
 from core.alert_types.preview import preview as try_out
 from core.alert_types.rules import OPERATORS
 from core.alert_types.templates import TEMPLATES
+from core.learning import readiness, targets
 from core.viewer import Viewer
 from core.views import alert_types as views
 
@@ -102,6 +106,19 @@ class FieldList(Camel):
     templates: list[dict[str, Any]]
 
 
+class LearningOut(Camel):
+    """How far a trained type is from being learnt (core.learning.readiness)."""
+
+    positives: int
+    waiting: int
+    negatives: int | None
+    needed: int
+    since: datetime | None
+    first_try: datetime | None
+    begins: datetime | None
+    shadow_days: int
+
+
 class PreviewOut(Camel):
     now: int
     past: int
@@ -111,6 +128,10 @@ class PreviewOut(Camel):
     sampled: bool
     threshold: float
     confidence: float | None
+    scored_by: str
+    """rule, model or nothing."""
+    learning: LearningOut | None
+    """Of a trained type."""
     warnings: list[str]
 
 
@@ -131,15 +152,19 @@ def list_fields(_viewer: Caller) -> FieldList:
 
 
 @router.post("/preview", summary="What a definition would do: alerts now, and in the last days")
-def preview(body: PreviewIn, viewer: Manager, db: Db, now: Now) -> PreviewOut:
+def preview(
+    body: PreviewIn, viewer: Manager, db: Db, now: Now, runtime: Annotated[Runtime, Depends(deps.runtime)]
+) -> PreviewOut:
     new = validate(_written(body))
     with db.read() as session:
         if body.id is not None:
             book.get_type(session, body.id)
         models = scoring.Models.load(session)
         found = try_out(session, new, type_id=body.id, models=models, viewer=viewer, days=body.days, now=now)
+        delay = timedelta(days=runtime.settings.transaction_delay_days)
+        learning = _learning(session, new, body.id, delay=delay, now=now) if new.kind == TRAINED else None
     values = {name: value for name, value in asdict(found).items() if name != "examples"}
-    return PreviewOut(**values, sampled=found.sampled, warnings=list(new.warnings))
+    return PreviewOut(**values, sampled=found.sampled, learning=learning, warnings=list(new.warnings))
 
 
 @router.post("", status_code=201, summary="Add an alert type: it starts as a draft")
@@ -182,6 +207,21 @@ def retire(type_id: PathId, viewer: Admin, db: Db, now: Now) -> TypeOut:
     with db.write() as session:
         book.retire(session, type_id, actor_id=viewer.user_id, now=now)
         return _one(session, viewer, type_id, None, now=now)
+
+
+def _learning(session: Session, new: NewType, type_id: str | None, *, delay: timedelta, now: datetime) -> LearningOut:
+    target = targets.own(type_id or "", new.stored, days=new.horizon_days)
+    ready = readiness.look(session, target, delay=delay, now=now)
+    return LearningOut(
+        positives=ready.positives,
+        waiting=ready.waiting,
+        negatives=ready.negatives,
+        needed=readiness.NEEDED,
+        since=ready.since,
+        first_try=ready.first_try,
+        begins=ready.begins(now=now),
+        shadow_days=readiness.SHADOW_DAYS,
+    )
 
 
 def _written(body: TypeIn) -> dict[str, Any]:

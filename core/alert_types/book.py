@@ -94,6 +94,7 @@ def replace(
     if new.kind != before.kind:
         raise Invalid("The alert type is not valid.", fields={"kind": f"it stays a {before.kind} type; add another"})
     _check_name(new.name, [one for one in list_types(session) if one.id != type_id])
+    _check_same_question(session, before, new)
     if before.status == ACTIVE:
         _check_may_score(session, type_id, new.definition)
     seen = before.version if version is None else version
@@ -174,6 +175,18 @@ def _check_may_score(session: Session, type_id: str, definition: definitions.Def
         raise Conflict("No model of it is deployed yet, and it has no rule to start with: it stays a draft.")
     if why := blocking(definition):
         raise Conflict(f"It cannot be active: {why}.")
+
+
+def _check_same_question(session: Session, before: StoredType, new: NewType) -> None:
+    """A model goes on answering what it learnt: another question is another type."""
+    asked = (before.definition.get("label"), before.horizon_days)
+    if before.kind != definitions.TRAINED or asked == (new.stored.get("label"), new.horizon_days):
+        return
+    taught = (ModelStatus.DEPLOYED, ModelStatus.SHADOW, ModelStatus.VALIDATING, ModelStatus.TRAINING)
+    if session.scalar(select(ModelVersion.id).where(ModelVersion.intent == before.id, ModelVersion.status.in_(taught))):
+        raise Conflict(
+            "A model of it has learnt this answer within these days already; add another type for another question."
+        )
 
 
 def _check_name(name: str, others: list[StoredType]) -> None:

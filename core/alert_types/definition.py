@@ -149,6 +149,8 @@ def warnings(definition: Definition, *, name: str = "", threshold: float = 0.5) 
     for place, point in enumerate(definition.points, start=1):
         if logic.never(point.when):
             found.append(f"Point {place} can never hold.")
+    if definition.label is not None and definition.label["kind"] == "outcome" and not definition.has_rule:
+        found.append("It learns from its own alerts and has no rule to open the first ones with: it would never learn.")
     highest = definition.belief
     if highest is None and definition.points:
         highest = _sigmoid(definition.base + sum(max(point.add, 0.0) for point in definition.points))

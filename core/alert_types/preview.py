@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -55,6 +55,9 @@ class Preview:
     """The mean of those that would alert now; None when none would."""
     examples: tuple[tuple[str, str], ...] = ()
     """(contact's name or id, why), the surest first."""
+    scored_by: Literal["rule", "model", "nothing"] = "rule"
+    """A trained type's model in use goes before its rule, and is looked at for now alone: what it looks at is not kept with
+    every past score. Without either nothing scores it yet."""
 
     @property
     def sampled(self) -> bool:
@@ -80,7 +83,7 @@ def preview(
         most: contacts to look at.
     """
     seen = evidence(session, [type_id]).get(type_id, Evidence()) if type_id else Evidence()
-    tried = OwnType(
+    ruled = OwnType(
         id=type_id or "PREVIEW",
         name=new.name,
         horizon_days=new.horizon_days,
@@ -88,15 +91,18 @@ def preview(
         definition=new.definition,
         evidence=seen,
     )
+    tried = _Tried(ruled, models if any(one.intent == type_id for one in models.compiled.models) else None)
     thresholds = priority.in_force(session, now=now)
     everybody = _contacts(session, now=now)
     chosen = everybody
     if len(everybody) > most:
         chosen = sorted(random.Random(_SEED).sample(everybody, most))
     scale = len(everybody) / len(chosen) if chosen else 1.0
-    states = _present(session, chosen, models=models, now=now)
+    states = _present(session, chosen, models=models, now=now) if tried.by != "nothing" else {}
     fitting = _alerting(session, tried, states, thresholds, type_id=type_id)
-    past, reach = _past(session, tried, chosen, states, thresholds, days=days, now=now)
+    past, reach = 0, 0
+    if tried.by == "rule":
+        past, reach = _past(session, ruled, chosen, states, thresholds, days=days, now=now)
     least = thresholds.opening(tried.id)
     return Preview(
         now=round(len(fitting) * scale),
@@ -107,7 +113,32 @@ def preview(
         threshold=least,
         confidence=sum(one.confidence for _, one in fitting) / len(fitting) if fitting else None,
         examples=_examples(session, tried, fitting, states, viewer=viewer),
+        scored_by=tried.by,
     )
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What would score: the type's model in use, else its rule."""
+
+    rule: OwnType
+    models: scoring.Models | None
+
+    @property
+    def id(self) -> str:
+        return self.rule.id
+
+    @property
+    def by(self) -> Literal["rule", "model", "nothing"]:
+        return "model" if self.models else "rule" if self.rule.definition.has_rule else "nothing"
+
+    def score(self, facts: Facts) -> Scored:
+        return facts.scores[self.id] if self.models else self.rule.score(facts)
+
+    def explain(self, facts: Facts) -> str:
+        if self.models is None:
+            return self.rule.explain(facts).text
+        return scoring.why(self.models, self.id, facts.vector, history=facts.history).text
 
 
 def _contacts(session: Session, *, now: datetime) -> list[str]:
@@ -143,7 +174,7 @@ def _present(
 
 def _alerting(
     session: Session,
-    tried: OwnType,
+    tried: _Tried,
     states: dict[str, Facts],
     thresholds: priority.Thresholds,
     *,
@@ -163,7 +194,7 @@ def _alerting(
     return sorted(found, key=lambda each: (-each[1].confidence, each[0]))
 
 
-def _opens(tried: OwnType, scored: Scored, facts: Facts, thresholds: priority.Thresholds) -> bool:
+def _opens(tried: OwnType | _Tried, scored: Scored, facts: Facts, thresholds: priority.Thresholds) -> bool:
     return thresholds.tier(tried.id, scored.confidence, scoring.strength(facts.signals)) is not None
 
 
@@ -274,10 +305,10 @@ def _with(scored: Scored, probability: float, confidence: float) -> Scored:
 
 
 def _examples(
-    session: Session, tried: OwnType, fitting: Sequence[tuple[str, Scored]], states: dict[str, Facts], *, viewer: Viewer
+    session: Session, tried: _Tried, fitting: Sequence[tuple[str, Scored]], states: dict[str, Facts], *, viewer: Viewer
 ) -> tuple[tuple[str, str], ...]:
     ids = [contact_id for contact_id, _ in fitting[:_LOOKED_FOR_EXAMPLES]]
     rows = session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(ids), contact_scope(viewer)))
     names = {row.id: row.name or row.id for row in rows}
     shown = [one for one in ids if one in names][:EXAMPLES]
-    return tuple((names[one], tried.explain(states[one]).text) for one in shown)
+    return tuple((names[one], tried.explain(states[one])) for one in shown)

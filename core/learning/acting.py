@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from core.db.tables import ModelVersion
+from core.db.tables import AlertType, ModelVersion
 from core.learning import memory, registry, telling
 
 if TYPE_CHECKING:  # what decides and learns brings SciPy and scikit-learn along, which the web process does without
@@ -87,10 +87,14 @@ def keep(session: Session, material: "Material", verdict: "Verdict", *, now: dat
 
 
 def _tell(session: Session, intent: str, version_id: str, sentence: str, *, now: datetime) -> None:
-    words = intent.replace("_", " ").capitalize()
+    own = session.get(AlertType, intent)
+    name = own.name if own else intent.replace("_", " ").capitalize()
+    done = f"scores are now made by {version_id}."
+    if own is not None and own.status != "active":
+        done = f"{version_id} is ready to score it. Activate the type on the Alert types page to have it open alerts."
     telling.admins(
         session,
-        f"{words}: scores are now made by {version_id}. {sentence}",
+        f"{name}: {done} {sentence}",
         occasion=f"deployed-{version_id}",
         now=now,
     )

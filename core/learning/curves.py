@@ -81,16 +81,16 @@ def shift(curve: Mapping[str, Any], log_odds: Floats, y: Floats, *, share: float
     return float(brentq(too_many, low, high, xtol=1e-7))
 
 
-def confidence(log_odds: Floats, right: Floats) -> Curve:
-    """A logistic curve on the worked alerts (`right` without NaN), shrunk to the documented one."""
-    slope, intercept = prior.CONFIDENCE["slope"], prior.CONFIDENCE["intercept"]
+def confidence(log_odds: Floats, right: Floats, *, believed: Curve = prior.CONFIDENCE) -> Curve:
+    """A logistic curve on the worked alerts (`right` without NaN), shrunk to the believed one."""
+    slope, intercept = believed.get("slope", 1.0), believed.get("intercept", 0.0)
     grid = np.linspace(-4.5, 0.0, 10)
-    believed, each = expit(intercept + slope * grid), _SHRUNK / 10
+    told, each = at(believed, grid), _SHRUNK / 10
 
     def loss(free: Floats) -> float:
         z, of_grid = free[1] + np.exp(free[0]) * log_odds, free[1] + np.exp(free[0]) * grid
         own = np.sum(np.logaddexp(0, z) - right * z)
-        return float(own + each * np.sum(np.logaddexp(0, of_grid) - believed * of_grid))
+        return float(own + each * np.sum(np.logaddexp(0, of_grid) - told * of_grid))
 
     found = minimize(loss, np.array([np.log(slope), intercept]), method="Nelder-Mead", options={"maxiter": 2000}).x
     return {"slope": round(float(np.exp(found[0])), 6), "intercept": round(float(found[1]), 6), "ceiling": 1.0}

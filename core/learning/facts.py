@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.db.tables import Alert, AlertOutcome, Event, Transaction
+from core.history import normal
 from core.learning.examples import Examples, milliseconds
 from core.learning.labels import Facts, Happenings
 from core.learning.targets import Target
@@ -16,12 +17,21 @@ from core.words import DismissReason, Outcome
 NO_LABEL = (DismissReason.DUPLICATE, DismissReason.UNREACHABLE, DismissReason.WRONG_PERSON)
 """An alert closed for these reasons says nothing about whether it was right, whatever outcome stands beside it."""
 
+LABELLED = or_(
+    AlertOutcome.outcome == Outcome.TRUE_POSITIVE,
+    AlertOutcome.reason.is_(None),
+    AlertOutcome.reason.not_in(NO_LABEL),
+)
+
 
 def known(session: Session, target: Target, examples: Examples, *, now: datetime) -> Facts:
     """The facts of these contacts that were recorded by `now`."""
     number = {contact_id: index for index, contact_id in enumerate(examples.contact_ids)}
     confirmed, refuted = _outcomes(session, target.intent, number, now=now)
-    answers = _events(session, target.subjects, number, now=now) if target.answer == "event" else None
+    answers = None
+    if target.answer == "event":
+        named = events_named(target.subjects, now=now).with_only_columns(Event.contact_id, Event.occurred_at)
+        answers = _happenings(number, session.execute(named))
     return Facts(
         answers=answers if answers is not None else _transactions(session, number, *target.subjects, now=now),
         sales=_transactions(session, number, *(["sale"] if target.needs_a_home else []), now=now),
@@ -45,15 +55,17 @@ def _transactions(session: Session, number: Mapping[str, int], *kinds: str, now:
     )
 
 
-def _events(session: Session, names: Sequence[str], number: Mapping[str, int], *, now: datetime) -> Happenings:
-    return _happenings(
-        number,
-        session.execute(
-            select(Event.contact_id, Event.occurred_at).where(
-                Event.event_name.in_(names), ~Event.is_machine, Event.received_at <= now
-            )
-        ),
-    )
+def events_named(names: Sequence[str], *, now: datetime) -> Select[Any]:
+    """A human's events of these names that had come by `now`, in any spelling that counts as the same."""
+    return select(Event).where(_named(names), ~Event.is_machine, Event.received_at <= now)
+
+
+def _named(names: Sequence[str]) -> ColumnElement[bool]:
+    """Any spelling that counts as the same event (core.history.normal)."""
+    spelled = func.lower(func.trim(Event.event_name))
+    for sign in ("-", " "):
+        spelled = func.replace(spelled, sign, "_")
+    return spelled.in_([normal(name) for name in names])
 
 
 def _outcomes(
@@ -67,11 +79,7 @@ def _outcomes(
             Alert.alert_type == intent,
             AlertOutcome.recorded_at <= now,
             AlertOutcome.outcome.in_((Outcome.TRUE_POSITIVE, Outcome.FALSE_POSITIVE)),
-            or_(
-                AlertOutcome.outcome == Outcome.TRUE_POSITIVE,
-                AlertOutcome.reason.is_(None),
-                AlertOutcome.reason.not_in(NO_LABEL),
-            ),
+            LABELLED,
         )
     ).all()
     return (
@@ -81,24 +89,30 @@ def _outcomes(
 
 
 def _reported(session: Session, target: Target, *, now: datetime) -> tuple[int, int] | None:
-    """From the first thing reported to the newest report: outside of it, absence is not known.
+    """From the first thing reported to the newest report: outside of it, absence is not known."""
+    first = known_since(session, target, now=now)
+    if first is None:
+        return None
+    if target.answer == "event":
+        return milliseconds(first), milliseconds(now)
+    last = select(func.max(Transaction.recorded_at)).where(Transaction.recorded_at <= now)
+    return milliseconds(first), milliseconds(session.scalars(last).one())
+
+
+def known_since(session: Session, target: Target, *, now: datetime) -> datetime | None:
+    """The first thing reported, None where nothing of the kind asked for ever was.
 
     Reports of any kind count as long as there is one of the kind asked for: a feed that brings sales brings them all.
+    An event of a team's own is known to be absent from the first one on: before it, nobody may have sent any.
     """
     if target.answer == "event":
-        row = session.execute(select(func.min(Event.occurred_at), func.max(Event.received_at))).one()
-        return None if row[0] is None else (milliseconds(row[0]), milliseconds(now))
+        return session.scalar(events_named(target.subjects, now=now).with_only_columns(func.min(Event.occurred_at)))
     of_kind = (
         select(Transaction.id).where(Transaction.kind.in_(target.subjects), Transaction.recorded_at <= now).limit(1)
     )
     if session.scalar(of_kind) is None:
         return None
-    row = session.execute(
-        select(func.min(Transaction.occurred_at), func.max(Transaction.recorded_at)).where(
-            Transaction.recorded_at <= now
-        )
-    ).one()
-    return milliseconds(row[0]), milliseconds(row[1])
+    return session.scalar(select(func.min(Transaction.occurred_at)).where(Transaction.recorded_at <= now))
 
 
 def _happenings(number: Mapping[str, int], rows: Iterable[Any]) -> Happenings:

@@ -142,7 +142,7 @@ def judge_shadow(material: Material, *, seed: int, now: datetime) -> Verdict:
         )
     difference = _difference(material, rows, challenger.parameters, seed=seed, level=LOOK_LEVEL)
     look = {"days": days, "rows": int(rows.sum()), "positives": found, "difference": _rounded(difference)}
-    said = f"{_said(difference, LOOK_LEVEL)} on {int(rows.sum())} later scores ({found} came true)"
+    said = f"{_said(difference, LOOK_LEVEL, champion)} on {int(rows.sum())} later scores ({found} came true)"
     common: dict[str, Any] = {
         "version_id": challenger.id,
         "replaces": champion.id if champion else None,
@@ -190,7 +190,7 @@ def judge_challenger(material: Material, trained: Trained, *, seed: int) -> Verd
             ),
         )
     difference = _difference(material, rows, trained.parameters, seed=seed, level=0.95)
-    said = f"{_said(difference, 0.95)} on the newest {int(rows.sum())} scores whose ending is known"
+    said = f"{_said(difference, 0.95, champion)} on the newest {int(rows.sum())} scores whose ending is known"
     if difference.high < 0:
         return Verdict(action="shadow", sentence=f"A better challenger ({trained.kind}): {said}. It scores in shadow.")
     return Verdict(action="retire", sentence=f"The challenger ({trained.kind}) is no better beyond doubt: {said}.")
@@ -311,9 +311,9 @@ def _instant(stored: str | None) -> int:
     return milliseconds(datetime.fromisoformat(stored)) if stored else 0
 
 
-def _said(difference: Interval, level: float) -> str:
+def _said(difference: Interval, level: float, champion: Version | None) -> str:
     return (
-        f"log-loss {difference.value:+.4f} against the deployed version "
+        f"log-loss {difference.value:+.4f} against {'the deployed version' if champion else 'saying the same of everybody'} "
         f"({level:.1%} interval {difference.low:+.4f} to {difference.high:+.4f})"
     )
 

@@ -15,6 +15,8 @@ HELD_OUT = 0.4
 """Of the days that the embargo leaves, the newest: half of them choose, half of them measure."""
 SHORTEST = 56
 """Days that the embargo must leave."""
+FEWEST, FEWEST_HELD_OUT = 50, 20
+"""Contacts of whom it came true, to learn from; and to choose, and to measure on. With fewer only the intercept moves."""
 
 
 @dataclass(frozen=True, kw_only=True)

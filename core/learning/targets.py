@@ -48,17 +48,17 @@ def of(session: Session, intent: str) -> Target:
     row = session.get(AlertType, intent)
     if row is None or row.kind != "trained":
         raise NotFound(f"There is no intent or trained alert type called {intent}.")
-    return _own(row.id, row.definition, row.horizon_days)
+    return own(row.id, row.definition, days=row.horizon_days)
 
 
 def every(session: Session) -> tuple[Target, ...]:
     """The four intents, then the team's own trained alert types by id."""
-    own = session.scalars(
+    rows = session.scalars(
         select(AlertType).where(AlertType.kind == "trained", AlertType.status != "retired").order_by(AlertType.id)
     )
     return (
         *(_built_in(intent) for intent in Intent),
-        *(_own(row.id, row.definition, row.horizon_days) for row in own),
+        *(own(row.id, row.definition, days=row.horizon_days) for row in rows),
     )
 
 
@@ -71,7 +71,8 @@ def _built_in(intent: Intent) -> Target:
     )
 
 
-def _own(type_id: str, definition: Mapping[str, Any], days: int) -> Target:
+def own(type_id: str, definition: Mapping[str, Any], *, days: int) -> Target:
+    """The target of a trained alert type as it is written."""
     label = definition.get("label") or {}
     kind, kinds = str(label.get("kind")), label.get("type", "any")
     subjects: dict[str, tuple[str, ...]] = {

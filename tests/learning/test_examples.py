@@ -10,7 +10,7 @@ from core import errors, events, scoring, viewer
 from core.alerts import lifecycle
 from core.db import Database
 from core.db.tables import Alert, AlertType
-from core.learning import examples, facts, targets
+from core.learning import examples, facts, readiness, targets
 from core.learning.examples import milliseconds
 from core.pipeline import World, decide
 from core.scoring import features
@@ -200,3 +200,49 @@ def test_what_an_own_type_learns_is_read_from_its_definition(database: Database,
             targets.of(session, "NO_SUCH_TYPE")
     assert (target.intent, target.answer, target.subjects) == ("WANTS_A_VISIT", "event", ("visit_booked",))
     assert (target.features, target.generic) == (("value_checks_30d",), ("count:brochure_order:30d",))
+
+
+def test_an_own_event_answers_in_any_spelling_from_the_first_one_on(database: Database, now: datetime) -> None:
+    raw = {"label": {"kind": "event", "name": "Listing-Signed"}}
+    target = targets.own("ABOUT_TO_LIST", raw, days=10)
+    names = ["ann", "ben", "eve"]
+    with database.write() as session:
+        making.contacts(session, names, now=now)
+        for name, scored, after in (("ann", 60, 3), ("ben", 60, 30), ("eve", 8, 2)):
+            at = now - timedelta(days=scored)
+            making.scores(session, [name], [at], making.vectors(1, {}))
+            spelled = "listing signed " if name == "ann" else "listing_signed"
+            factories.event(session, name, event_name=spelled, at=at + timedelta(days=after))
+        factories.event(session, "ben", event_name="listing_signed", is_machine=True, at=now - timedelta(days=59))
+        factories.event(session, "ben", event_name="value_check", at=now - timedelta(days=300))
+        making.scores(session, ["eve"], [now - timedelta(days=58)], making.vectors(1, {}))
+    with database.read() as session:
+        every = examples.collect(session, until=now)
+        known = facts.known(session, target, every, now=now)
+        ready = readiness.look(session, target, delay=timedelta(days=2), now=now)
+    assert [every.contact_ids[who] for who in known.answers.contact] == names
+    assert known.reported == (milliseconds(now - timedelta(days=57)), milliseconds(now))
+    # Ann's score is from before anybody sent such events, Ben did it too late, and Eve's time is not over.
+    assert (ready.positives, ready.waiting, ready.negatives) == (0, 1, None)
+    assert ready.first_try == now - timedelta(days=57) + timedelta(days=2 * 12 + 57)
+    assert ready.begins(now=now) is None
+
+
+def test_a_type_that_learns_from_its_alerts_needs_right_and_wrong_ones(database: Database, now: datetime) -> None:
+    target = targets.own("DOWNSIZING", {"label": {"kind": "outcome"}}, days=30)
+    said = (
+        (100, Outcome.TRUE_POSITIVE),
+        (90, Outcome.FALSE_POSITIVE),
+        (80, Outcome.TRUE_POSITIVE),
+        (5, Outcome.TRUE_POSITIVE),
+    )
+    with database.write() as session:
+        for days, outcome in said:
+            at = now - timedelta(days=days)
+            made = factories.alert(session, alert_type="DOWNSIZING", status=Status.DISMISSED, opened_at=at, now=now)
+            factories.outcome(session, made, outcome, now=now)
+        ready = readiness.look(session, target, delay=timedelta(days=2), now=now)
+    assert (ready.positives, ready.waiting, ready.negatives, ready.missing) == (2, 1, 1, readiness.NEEDED - 1)
+    begins = ready.begins(now=now)
+    assert begins is not None
+    assert begins > now + timedelta(days=365)
