@@ -1,10 +1,10 @@
 """Every refusal as application/problem+json (RFC 9457); what went wrong inside is logged and never sent."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError
@@ -45,9 +45,9 @@ def problem(
         body["detail"] = detail
     if fields:
         body["fields"] = dict(fields)
-    return Response(
-        orjson.dumps(body), status, media_type="application/problem+json", headers=dict(headers) if headers else None
-    )
+    # What we were sent may be named in it, and half a character of that is written as JSON writes it: \ud800.
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return Response(text, status, media_type="application/problem+json", headers=dict(headers) if headers else None)
 
 
 def of(error: DoorbellError) -> Response:

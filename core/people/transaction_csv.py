@@ -7,6 +7,7 @@ semicolon. A row without an id gets one made of what it says, so that the same f
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ _COLUMNS = {
 }
 _NEEDED = ("contactId", "kind", "occurredAt")
 _LONGEST = {"contactId": 128, "id": 64, "source": 64}
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]*)?|[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
+"""Anything else might be another number: 450000,50 is half a million dollars in one country and 45 million in another."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would run when somebody opens an export."""
 
@@ -69,6 +72,10 @@ def read(raw: bytes, *, now: datetime) -> tuple[list[Row], list[Wrong]]:
         raise Invalid(f"A file may have {MOST_ROWS:,} rows; this one has {len(lines) - 1:,}. Please split it.")
     rows, wrong = [], []
     for line, cells in lines[1:]:
+        if any(cell.strip() for cell in cells[len(header) :]):
+            why = "has more cells than the first line; write a number with commas in quotes"
+            wrong.append(Wrong(line=line, field="row", reason=why))
+            continue
         named = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name is not None}
         try:
             rows.append(_row(line, named, now=now))
@@ -155,13 +162,12 @@ def _instant(text: str, *, now: datetime) -> datetime:
 
 
 def _dollars(text: str) -> float | None:
-    plain = text.replace("$", "").replace(",", "").replace(" ", "")
+    plain = text.replace("$", "").replace(" ", "")
     if not plain:
         return None
-    try:
-        value = float(plain)
-    except ValueError as error:
-        raise _Refused("value", "is no number") from error
-    if not 0 <= value <= MOST_VALUE:
-        raise _Refused("value", "US dollars, 0 or more")
+    if not _PLAIN.fullmatch(plain):
+        raise _Refused("value", "is no number of US dollars, as in 450000 or 450,000.50")
+    value = float(plain.replace(",", ""))
+    if value > MOST_VALUE:
+        raise _Refused("value", f"at most {MOST_VALUE:,.0f} US dollars")
     return value

@@ -65,7 +65,9 @@ def record_transaction(
     if inserted is None:
         row = session.execute(select(*_COLUMNS).where(Transaction.id == transaction_id)).one()
         stored = TransactionRow(**row._mapping)
-        if (stored.contact_id, stored.kind, stored.occurred_at) != (contact_id, kind, occurred_at):
+        said_value = stored.value if value is None else value
+        said = (contact_id, kind, occurred_at, said_value)
+        if (stored.contact_id, stored.kind, stored.occurred_at, stored.value) != said:
             raise Conflict(f"transaction {transaction_id} was recorded with other values")
         return stored, False
     audit.record(

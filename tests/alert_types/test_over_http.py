@@ -133,5 +133,11 @@ def test_hostile_names_are_kept_as_text_and_hostile_definitions_refused(client: 
         answer = send(client, "ada", "POST", body=a_type(name="Bad", definition=definition))
         assert answer.status_code == 422, definition
         assert answer.json()["fields"]
+    half = client.post(
+        "/alert-types",
+        content=rb'{"name": "Bad", "definition": {"\ud800": 1}}',
+        headers={"x-test-user": "ada", "content-type": "application/json"},
+    )
+    assert (half.status_code, list(half.json()["fields"])) == (422, ["definition.\ud800"])
     for name in ("zero\x00byte", "right\u202eto left", "x" * 5_000):
         assert send(client, "ada", "POST", body=a_type(name=name)).status_code == 422

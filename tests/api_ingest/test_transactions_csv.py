@@ -67,6 +67,16 @@ def test_the_same_file_twice_is_one_file(manager: TestClient, database: Database
     assert len(stored(database)) == 2
 
 
+def test_a_second_deal_of_a_day_that_brought_another_sum_is_not_dropped_in_silence(
+    manager: TestClient, database: Database, rosa: None
+) -> None:
+    head = "contactId,kind,occurredAt,value\n"
+    told = send(manager, f"{head}rosa,investment,2025-05-01,300000\nrosa,investment,2025-05-01,450000\n")
+    assert (told["accepted"], told["duplicates"], told["refused"]) == (1, 0, 1)
+    assert "with other values" in str(told["errors"])
+    assert send(manager, f"{head}rosa,investment,2025-05-01,\n")["duplicates"] == 1
+
+
 @pytest.mark.parametrize(
     ("row", "field"),
     [
@@ -79,6 +89,9 @@ def test_the_same_file_twice_is_one_file(manager: TestClient, database: Database
         ("rosa,sale,2025-05-01,nan,", "value"),
         ("rosa,sale,2025-05-01,1e99,", "value"),
         ("rosa,sale,2025-05-01,=1+1,", "value"),
+        ('rosa,sale,2025-05-01,"450000,50",', "value"),
+        ("rosa,sale,2025-05-01,1_000,", "value"),
+        ("rosa,sale,2025-05-01,$450,000,county", "row"),
         ('rosa,sale,2025-05-01,,"=HYPERLINK(""http://evil"")"', "source"),
         ("rosa,sale,2025-05-01,,@SUM(A1)", "source"),
         (f"{'r' * 200},sale,2025-05-01,,", "contactId"),
