@@ -63,6 +63,7 @@ def add(session: Session, raw: object, *, actor_id: str | None, now: datetime) -
         Conflict: the name is taken, or there are too many.
     """
     new = validate(raw)
+    _in_turn(session)
     present = list_types(session)
     if len(present) >= MOST_TYPES:
         raise Conflict(f"There are {MOST_TYPES} alert types already.")
@@ -89,6 +90,7 @@ def replace(
         Invalid: naming what is wrong with it.
         Conflict: somebody changed it in between, the name is taken, or an active type could not stay active so.
     """
+    _in_turn(session)
     before = get_type(session, type_id)
     new = validate(raw)
     if new.kind != before.kind:
@@ -114,6 +116,7 @@ def change(
     now: datetime,
 ) -> tuple[StoredType, NewType]:
     """Change the named fields and leave the rest; errors as in `replace`."""
+    _in_turn(session)
     present = as_written(get_type(session, type_id))
     return replace(session, type_id, present | dict(changes), version=version, actor_id=actor_id, now=now)
 
@@ -125,6 +128,7 @@ def activate(session: Session, type_id: str, *, actor_id: str | None, now: datet
         NotFound: there is no such alert type.
         Conflict: it is active already, cannot score, or too many are active.
     """
+    _in_turn(session)
     before = get_type(session, type_id)
     if before.status == ACTIVE:
         raise Conflict("This alert type is active already.")
@@ -143,6 +147,7 @@ def retire(session: Session, type_id: str, *, actor_id: str | None, now: datetim
         NotFound: there is no such alert type.
         Conflict: it is retired already.
     """
+    _in_turn(session)
     before = get_type(session, type_id)
     if before.status == RETIRED:
         raise Conflict("This alert type is retired already.")
@@ -168,6 +173,11 @@ def has_model(session: Session, type_id: str) -> bool:
         ModelVersion.intent == type_id, ModelVersion.status == ModelStatus.DEPLOYED
     )
     return session.scalar(deployed.limit(1)) is not None
+
+
+def _in_turn(session: Session) -> None:
+    """Names are unique and active types are few: whoever changes one waits for the other, and every process hears of it."""
+    versions.bump(session, VERSIONS)
 
 
 def _check_may_score(session: Session, type_id: str, definition: definitions.Definition) -> None:
@@ -249,7 +259,6 @@ def _done(
     session: Session, action: str, type_id: str, *, before: StoredType | None, actor_id: str | None, now: datetime
 ) -> StoredType:
     after = get_type(session, type_id)
-    versions.bump(session, VERSIONS)
     audit.record(
         session,
         action,

@@ -114,7 +114,6 @@ def start(session: Session, experiment_id: str, *, actor_id: str | None, now: da
         Conflict: it was started before, or another of its kind runs for one of its alert types.
         Invalid: something it needs is gone since it was drafted.
     """
-    versions.bump(session, VERSION)  # two starts at once stand in line here
     before = _draft(session, experiment_id, "It was started already")
     there = known(session)
     drafted = drafting.draft(written(before), known=there)
@@ -226,6 +225,7 @@ def _plan(session: Session, drafted: drafting.Draft, there: drafting.Known, *, n
 
 
 def _draft(session: Session, experiment_id: str, otherwise: str) -> Experiment:
+    versions.bump(session, VERSION)  # who starts, changes or deletes at the same moment stands in line here
     found = get(session, experiment_id)
     if found.status is not State.DRAFT:
         raise Conflict(f"{otherwise}: it is {found.status}.")

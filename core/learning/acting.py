@@ -22,9 +22,6 @@ def act(
         Conflict: somebody deployed another version since it was decided; nothing is changed.
     """
     intent, version_id = material.target.intent, verdict.version_id
-    if verdict.version_id is not None and verdict.look is not None:
-        row = session.get_one(ModelVersion, verdict.version_id)
-        row.metrics = {**row.metrics, "looks": [*row.metrics.get("looks", ()), dict(verdict.look)]}
     if verdict.action == "promote" and verdict.version_id is not None:
         registry.promote(session, verdict.version_id, replaces=verdict.replaces, note=verdict.sentence, now=now)
         _tell(session, intent, verdict.version_id, verdict.sentence, now=now)
@@ -44,6 +41,9 @@ def act(
         version_id = row.id
         row.trained_on = {**row.trained_on, "recalibratedUntil": verdict.until}
         _tell(session, intent, row.id, verdict.sentence, now=now)
+    if verdict.version_id is not None and verdict.look is not None:
+        tried = session.get_one(ModelVersion, verdict.version_id)
+        tried.metrics = {**tried.metrics, "looks": [*tried.metrics.get("looks", ()), dict(verdict.look)]}
     keep(session, material, verdict, now=now)
     return version_id
 

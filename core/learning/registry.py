@@ -1,7 +1,7 @@
 """The life of a model version: training -> validating -> shadow -> deployed -> retired, and back by one call.
 
-Each step is one function here, audited, and tells every process that scores. Of an intent one version is deployed, which
-the database guards; who loses a race is told so (Conflict) and nothing changes. A version is verified (its digest, and that
+Each step is one function here, audited, and tells every process that scores. Steps are taken one after the other, and of an
+intent one version is deployed, which the database guards too; who comes too late is told so (Conflict) and nothing changes. A version is verified (its digest, and that
 its parameters are a model) before it may score, also beside another.
 """
 
@@ -51,6 +51,7 @@ def finish(
         Invalid: the parameters are no model.
         Conflict: it is not in training (any more).
     """
+    _in_turn(session)
     row = _locked(session, version_id)
     _check_status(row, ModelStatus.TRAINING, to="validating")
     _parse(version_id, row.intent, kind, parameters)
@@ -61,6 +62,7 @@ def finish(
 
 def give_up(session: Session, version_id: str, *, note: str, now: datetime) -> None:
     """Training came to nothing, or its process is gone: nothing of it may ever score."""
+    _in_turn(session)
     row = _locked(session, version_id)
     _check_status(row, ModelStatus.TRAINING, to="retired")
     row.note, row.retired_at = note, now
@@ -81,6 +83,7 @@ def shadow(
         NotFound, Invalid: no such version, or its parameters are not what was trained.
         Conflict: its status does not allow it, or another of the intent is in shadow.
     """
+    _in_turn(session)
     row = _locked(session, version_id)
     _check_status(row, *_BEFORE_SHADOW, to="shadow")
     verify(row)
@@ -112,6 +115,7 @@ def promote(
         NotFound, Invalid: no such version, or its parameters are not what was trained.
         Conflict: it is not in shadow, or another version was deployed meanwhile.
     """
+    _in_turn(session)
     row = _locked(session, version_id)
     _check_status(row, ModelStatus.SHADOW, to="deployed")
     verify(row)
@@ -131,6 +135,7 @@ def rollback(session: Session, intent: str, *, actor_id: str | None = None, now:
         NotFound: the intent has no deployed version.
         Conflict: there is nothing before it, or that version is not retired.
     """
+    _in_turn(session)
     present = _deployed(session, intent)
     if present is None:
         raise NotFound(f"No version of {intent} is deployed.")
@@ -153,6 +158,7 @@ def retire(
     Raises:
         Conflict: it is deployed (another must take its place), or retired already.
     """
+    _in_turn(session)
     row = _locked(session, version_id)
     _check_status(row, *_NOT_YET_DEPLOYED, to="retired")
     row.retired_at, row.note = now, note or row.note
@@ -179,6 +185,7 @@ def recalibrate(
         NotFound: the intent has no deployed version.
         Conflict: another version was deployed meanwhile.
     """
+    _in_turn(session)
     present = _deployed(session, intent)
     if present is None:
         raise NotFound(f"No version of {intent} is deployed.")
@@ -261,6 +268,14 @@ def _insert(
     return version_id
 
 
+def _in_turn(session: Session) -> None:
+    """Wait for whoever moves a version, and tell every process that scores: the counter's row is held until the commit.
+
+    Before any other lock: rows locked in the order each step needs them would stop two steps for good (a deadlock).
+    """
+    versions.bump(session, VERSIONS)
+
+
 def _locked(session: Session, version_id: str) -> ModelVersion:
     row = session.scalar(
         select(ModelVersion)
@@ -331,4 +346,3 @@ def _move(
         after={"status": to, "intent": row.intent, "note": row.note},
         now=now,
     )
-    versions.bump(session, VERSIONS)

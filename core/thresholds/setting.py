@@ -92,6 +92,7 @@ def save(session: Session, changes: Mapping[str, Any], *, viewer: Viewer, now: d
         Invalid: naming each wrong field.
     """
     _admin_only(viewer)
+    versions.bump(session, SETTING)  # of two changes at once the second one starts from the first
     before = stored(session)
     before.pop("previous", None)
     after = checked(session, changes)
@@ -109,6 +110,7 @@ def undo(session: Session, *, viewer: Viewer, now: datetime) -> Thresholds:
         Conflict: nothing was changed yet, or it was taken back already.
     """
     _admin_only(viewer)
+    versions.bump(session, SETTING)
     row = stored(session)
     if not isinstance(row.get("previous"), Mapping):
         raise Conflict("There is no change of the thresholds to take back.")
@@ -128,7 +130,6 @@ def _write(session: Session, row: Mapping[str, Any], *, now: datetime) -> None:
     session.execute(
         statement.on_conflict_do_update(index_elements=["key"], set_={"value": dict(row), "updated_at": now})
     )
-    versions.bump(session, SETTING)
 
 
 def _record(

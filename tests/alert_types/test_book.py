@@ -11,6 +11,7 @@ from core.db import Database
 from core.db.tables import AuditRow
 from core.errors import Conflict, Invalid, NotFound
 from core.pipeline import World
+from tests import races
 from tests.alert_types.writing import CHECKED, a_type, when
 
 
@@ -62,6 +63,15 @@ def test_a_change_that_somebody_else_overtook_is_refused(database: Database, now
             book.change(session, "NO_SUCH", {"name": "Claims"}, version=None, actor_id="ada", now=now)
         with pytest.raises(Invalid):
             book.change(session, stored.id, {"kind": "trained"}, version=None, actor_id="ada", now=now)
+
+
+def test_two_of_one_name_at_once_are_not_both_added(database: Database, now: datetime) -> None:
+    told = races.at_once(
+        database,
+        lambda session: book.add(session, a_type(), actor_id=None, now=now),
+        lambda session: book.add(session, a_type(), actor_id=None, now=now),
+    )
+    assert told == "Conflict"
 
 
 def test_what_can_never_or_always_hold_may_be_drafted_and_not_activated(database: Database, now: datetime) -> None:

@@ -15,7 +15,7 @@ from core.experiments.definition import Experiment, State
 from core.experiments.outlook import outlook
 from core.experiments.units import units
 from core.words import Intent, Outcome, Status
-from tests import factories
+from tests import factories, races
 from tests.experiments.making import CONFIGS, SELL, a_body, a_candidate, contacts, pass_by, running
 
 KNOWN = drafting.Known(horizons={intent.value: 180 for intent in Intent}, models={"challenger": SELL})
@@ -97,6 +97,24 @@ def test_a_draft_changes_and_goes_and_a_started_one_does_neither(database: Datab
     assert stopped.conclusion is not None
     assert (stopped.conclusion["state"], stopped.conclusion["reason"]) == ("stopped_early", "Enough")
     assert rows == ["experiment.create", "experiment.change", "experiment.start", "experiment.stop"]
+
+
+def test_a_draft_that_is_started_at_the_same_moment_is_neither_changed_nor_deleted(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        drafts = [lifecycle.create(session, a_body(alert_types=[one]), actor_id=None, now=now).id for one in Intent]
+    steps = (
+        lambda session, which: lifecycle.change(session, which, {"name": "Late"}, actor_id=None, now=now),
+        lambda session, which: lifecycle.remove(session, which, actor_id=None, now=now),
+    )
+    for which, step in zip(drafts, steps, strict=False):
+        told = races.at_once(
+            database,
+            lambda session, which=which: lifecycle.start(session, which, actor_id=None, now=now),
+            lambda session, which=which, step=step: step(session, which),
+        )
+        assert told == "Conflict"
 
 
 def test_one_of_a_kind_runs_for_a_type_and_other_kinds_beside_it(database: Database, now: datetime) -> None:

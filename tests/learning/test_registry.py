@@ -12,6 +12,7 @@ from core.db.tables import AuditRow, ModelVersion
 from core.learning import registry
 from core.scoring import prior
 from core.words import Intent, ModelStatus
+from tests import races
 
 SELL = Intent.LIKELY_TO_SELL
 
@@ -145,6 +146,29 @@ def test_of_two_promotions_at_once_one_is_refused(database: Database, now: datet
         thread.join()
     assert sorted(ended) == ["promoted", "refused"]
     assert deployed(database) in (made, other)
+
+
+def test_two_that_enter_the_shadow_at_once_are_not_both_in_it(database: Database, now: datetime) -> None:
+    one, other = (challenger(database, until="validating", now=now) for _ in range(2))
+    told = races.at_once(
+        database,
+        lambda session: registry.shadow(session, one, now=now),
+        lambda session: registry.shadow(session, other, now=now),
+    )
+    assert told == "Conflict"
+
+
+def test_a_rollback_that_waited_for_a_promotion_goes_back_from_it(database: Database, now: datetime) -> None:
+    first, second = deployed(database), challenger(database, now=now)
+    with database.write() as session:
+        registry.promote(session, second, now=now)
+        registry.shadow(session, first, now=now)
+    told = races.at_once(
+        database,
+        lambda session: registry.promote(session, first, now=now),
+        lambda session: registry.rollback(session, SELL, now=now),
+    )
+    assert (told, deployed(database)) == ("", second)
 
 
 def test_recalibrating_moves_the_intercept_and_nothing_else(database: Database, now: datetime) -> None:

@@ -14,6 +14,7 @@ from app.api import thresholds as api_thresholds
 from app.runtime import Runtime
 from app.security.limits import Limits
 from core import scoring, thresholds
+from core.alerts import priority
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import AuditRow, Contact, Score
@@ -22,7 +23,7 @@ from core.pipeline import World
 from core.settings import Settings
 from core.viewer import load
 from core.words import Intent, Outcome, Status
-from tests import factories
+from tests import factories, races
 
 SELL, BUY = str(Intent.LIKELY_TO_SELL), str(Intent.LIKELY_TO_BUY)
 
@@ -98,6 +99,21 @@ def test_a_saved_change_counts_with_the_next_batch_and_is_audited(house: Databas
         assert (world.thresholds.opening(SELL), world.thresholds.opening(BUY)) == (0.7, 0.62)
         row = session.scalars(select(AuditRow).where(AuditRow.action == "thresholds.changed")).one()
         assert (row.actor_id, row.before, row.after) == ("ada", {}, {"confidence": 0.62, "types": {SELL: 0.7}})
+
+
+def test_two_changes_at_once_both_count(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        factories.admin(session, "ada", now=now)
+        ada = load(session, "ada")
+    assert ada is not None
+    told = races.at_once(
+        database,
+        lambda session: thresholds.save(session, {"confidence": 0.6}, viewer=ada, now=now),
+        lambda session: thresholds.save(session, {"callCost": 30.0}, viewer=ada, now=now),
+    )
+    with database.read() as session:
+        found = priority.in_force(session, now=now)
+    assert (told, found.confidence, found.call_cost) == ("", 0.6, 30.0)
 
 
 def test_a_change_is_taken_back_once(house: Database, now: datetime) -> None:
