@@ -23,8 +23,9 @@ from tests.scoring.tabular.conftest import make
 Table = tuple[pd.DataFrame, pd.Series, pd.Series]
 
 
-def test_loading_core_scoring_loads_neither_pandas_nor_sklearn() -> None:
-    code = "import core.scoring, sys; print([m for m in ('pandas', 'sklearn') if m in sys.modules])"
+def test_neither_web_nor_jobs_process_waits_at_its_start_for_what_only_learning_needs() -> None:
+    heavy = ("pandas", "sklearn", "scipy.stats", "scipy.optimize")
+    code = f"import app.server, jobs.__main__, sys; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
