@@ -52,18 +52,42 @@ def claim(session: Session, *, zone: str, now: datetime) -> tuple[bool, bool]:
     if not due(session, zone=zone, now=now):
         return False, False
     asked = "askedAt" in value and value["askedAt"] > value.get("ranAt", "")
-    _write(session, _RUNS, {**value, "ranAt": now.isoformat()}, now=now)
+    _write(session, _RUNS, {**value, "ranAt": now.isoformat(), "before": value.get("ranAt"), "begun": True}, now=now)
     return True, asked
 
 
-def ended(session: Session, sentence: str, *, now: datetime) -> None:
-    """What the run did."""
+def ended(session: Session, sentence: str, *, error: str | None = None, now: datetime) -> None:
+    """What the run did, and what of it failed."""
+    told = {"endedAt": now.isoformat(), "sentence": sentence, "error": error, "begun": False, "again": False}
+    _write(session, _RUNS, {**_locked(session, _RUNS, now=now), **told}, now=now)
+
+
+def broke_off(session: Session, *, is_dead: Callable[[str], bool], now: datetime) -> bool:
+    """Whether a run was begun, did not end, and its process is gone."""
+    value, lease = _read(session, _RUNS), _read(session, LEASE_KEY)
+    if not value.get("begun"):
+        return False
+    if not lease:  # it may be just starting
+        return now > datetime.fromisoformat(value["ranAt"]) + LEASE
+    return datetime.fromisoformat(lease["until"]) <= now or is_dead(lease["by"])
+
+
+def put_away(session: Session, *, is_dead: Callable[[str], bool], now: datetime) -> None:
+    """A run that broke off is not running any more. It is due again, once: what killed it twice may do so each time."""
     value = _locked(session, _RUNS, now=now)
-    _write(session, _RUNS, {**value, "endedAt": now.isoformat(), "sentence": sentence}, now=now)
+    if not broke_off(session, is_dead=is_dead, now=now):
+        return
+    session.execute(delete(Setting).where(Setting.key == LEASE_KEY))
+    again = not value.get("again")
+    if again:
+        value["ranAt"] = value["before"]
+        value = {name: each for name, each in value.items() if each is not None}
+    told = {"begun": False, "again": again, "error": "It broke off before it was done."}
+    _write(session, _RUNS, {**value, **told}, now=now)
 
 
 def of_runs(session: Session) -> Mapping[str, Any]:
-    """{askedAt, askedBy, ranAt, endedAt, sentence}, as far as there is any."""
+    """{askedAt, askedBy, ranAt, endedAt, sentence, error}, as far as there is any."""
     return _read(session, _RUNS)
 
 

@@ -101,6 +101,7 @@ class TrainingProgress:
     total: int
     message: str
     error: str | None
+    """What of the last run failed, until another one ends."""
     asked_at: datetime | None
     began_at: datetime | None
     ended_at: datetime | None
@@ -188,7 +189,7 @@ def training_progress(session: Session, *, now: datetime) -> TrainingProgress:
         done=run.done if run else 0,
         total=run.total if run else 0,
         message=run.message if run else "",
-        error=run.error if run else None,
+        error=of_runs.get("error"),
         asked_at=_time(of_runs.get("askedAt")),
         began_at=_time(of_runs.get("ranAt")),
         ended_at=_time(of_runs.get("endedAt")),

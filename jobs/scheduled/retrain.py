@@ -7,11 +7,21 @@ import threading
 from datetime import datetime, timedelta
 
 from core.learning import memory
+from jobs import workers
 from jobs.schedule import Context, Job
 
 
 def _run(context: Context) -> str:
-    now, zone = context.clock.now(), context.settings.timezone
+    now, zone, me = context.clock.now(), context.settings.timezone, workers.own_name()
+
+    def is_dead(worker: str) -> bool:
+        return workers.is_dead(worker, me=me)
+
+    with context.database.read() as session:
+        broke_off = memory.broke_off(session, is_dead=is_dead, now=now)
+    if broke_off:
+        with context.database.write() as session:
+            memory.put_away(session, is_dead=is_dead, now=now)
     with context.database.read() as session:
         new, due = memory.is_new(session), memory.due(session, zone=zone, now=now)
     if new and not due:

@@ -11,7 +11,7 @@ from core import errors, scoring
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import JobRun, ModelVersion, Notification
-from core.learning import memory, registry
+from core.learning import memory, reading, registry
 from core.settings import Settings
 from core.words import Intent, ModelStatus
 from jobs import learning, runs, schedule
@@ -128,6 +128,32 @@ def test_it_learns_at_night_once_and_when_asked(database: Database, now: datetim
         memory.ask(session, by="admin", now=now + timedelta(hours=19))
     assert claim(now + timedelta(hours=20)) == (True, True)
     assert claim(now + timedelta(hours=20)) == (False, False)
+
+
+def test_a_run_whose_process_is_gone_is_told_and_begun_once_more(database: Database, now: datetime) -> None:
+    def begun() -> tuple[bool, bool]:
+        with database.write() as session:
+            claimed = memory.claim(session, zone="UTC", now=now + timedelta(minutes=1))
+            memory.take_lease(session, "host/1/x", is_dead=lambda _by: False, now=now)
+            return claimed
+
+    def looked(*, dead: bool) -> reading.TrainingProgress:
+        with database.write() as session:
+            memory.put_away(session, is_dead=lambda _by: dead, now=now)
+            return reading.training_progress(session, now=now)
+
+    with database.write() as session:
+        memory.ask(session, by="admin", now=now)
+    assert begun() == (True, True)
+    assert (looked(dead=False).running, looked(dead=False).error) == (True, None)
+    told = looked(dead=True)
+    assert (told.running, told.error) == (False, "It broke off before it was done.")
+    assert begun() == (True, True)
+    assert not looked(dead=True).running
+    assert begun() == (False, False)
+    with database.write() as session:
+        memory.ended(session, "", now=now)
+    assert looked(dead=True).error is None
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what it does is tested above on both
