@@ -49,11 +49,11 @@ def learn(database: Database, configured: Settings, clock: Clock, *, asked: bool
                 failed.append(target.intent)
         _tell(database, clock, me, len(said), wanted, "Done" if len(said) == len(wanted) else "Stopped")
         sentence = " ".join(part for part in said if part)
-        error = f"training failed: {', '.join(failed)}" if failed else None
+        wrong = f"training failed: {', '.join(failed)}" if failed else None
         with database.write() as session:
-            memory.ended(session, sentence, error=error, now=clock.now())
-        if error:
-            raise RuntimeError(error)
+            memory.ended(session, sentence, error=wrong, now=clock.now())
+        if wrong:
+            raise RuntimeError(wrong)
         return sentence
     finally:
         with database.write() as session:
