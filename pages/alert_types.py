@@ -1,11 +1,11 @@
 """Alert types: the four, and the team's own: written here, tried before they ring, activated and retired."""
 
-import pandas as pd
 import streamlit as st
 
 from app.ui import alert_type_commands as commands
 from app.ui import alert_type_draft as drafts
 from app.ui import alert_type_editor as editor
+from app.ui import alert_type_learning as learning
 from app.ui import alert_type_reading as reading
 from app.ui import identity, layout, menu, words
 from core.alert_types.templates import TEMPLATES
@@ -17,6 +17,7 @@ from core.words import Role
 STATES = {"active": "Opens alerts", "draft": "Draft", "retired": "Retired"}
 _COLOURS = {"active": "green", "draft": "blue", "retired": "gray"}
 _EMPTY = "An empty one"
+_LEARNT = "One that learns from what happened"
 
 
 def page() -> None:
@@ -55,7 +56,7 @@ def _own(viewer: Viewer, rows: list[AlertTypeRow]) -> None:
 
 def _new(viewer: Viewer, *, first: bool) -> None:
     label = "Start from" if first else "New alert type, from"
-    names = [_EMPTY, *(template["name"] for template in TEMPLATES)]
+    names = [_EMPTY, *(template["name"] for template in TEMPLATES), _LEARNT]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox(label, names, 1 if first else 0, key="new-from", width=340)
         st.button(
@@ -68,7 +69,10 @@ def _new(viewer: Viewer, *, first: bool) -> None:
 
 def _begin(name: str) -> None:
     template = next((one for one in TEMPLATES if one["name"] == name), None)
-    st.session_state[editor.DRAFT] = drafts.of(template) if template else drafts.Draft()
+    made = drafts.of(template) if template else drafts.Draft()
+    if name == _LEARNT:
+        made.kind, made.ruled = "trained", False
+    st.session_state[editor.DRAFT] = made
 
 
 def _card(viewer: Viewer, row: AlertTypeRow) -> None:
@@ -78,17 +82,20 @@ def _card(viewer: Viewer, row: AlertTypeRow) -> None:
             st.badge(STATES[row.status], color=_COLOURS[row.status])  # type: ignore[arg-type]
         if row.description:
             st.markdown(layout.plain(row.description))
-        st.markdown(layout.plain(reading.rule_in_words(row)))
-        st.markdown(
-            f"**{words.plural(row.opened, 'alert')}** in 30 days, {row.open_now:,} open now · {_right(row.right)} · "
-            f"within {words.plural(row.horizon_days, 'day')}"
-        )
         if row.kind == "trained":
-            st.caption(
-                "A model of its own scores it."
-                if row.has_model
-                else "It learns; until a model is deployed its rule scores."
-            )
+            within = f"within {words.plural(row.horizon_days, 'day')}"
+            said = f"{learning.answer_in_words(row.definition)} {within}, {learning.looks_at(row.definition)}."
+            st.markdown(layout.plain(said))
+        if rule := reading.rule_in_words(row):
+            ahead = ""
+            if row.kind == "trained":
+                ahead = "Not used while a model is: " if row.has_model else "Until a model serves: "
+            st.markdown(layout.plain(f"{ahead}{rule[0].lower() if ahead else rule[0]}{rule[1:]}"))
+        if row.status != "draft" or row.opened:
+            st.markdown(f"{_doing(row)} · within {words.plural(row.horizon_days, 'day')}")
+        if row.kind == "trained" and row.status != "retired":
+            known = reading.learning(row.definition, row.horizon_days, row.id)
+            learning.standing(viewer, known, ruled=bool(rule), status=row.status)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
                 "Change" if viewer.role is Role.ADMIN else "Look and try",
@@ -98,7 +105,7 @@ def _card(viewer: Viewer, row: AlertTypeRow) -> None:
             )
             if row.opened:
                 st.page_link(menu.file("feed"), label="Its alerts", query_params={"type": words.type_words(row.id)})
-            if viewer.role is Role.ADMIN:
+            if viewer.role is Role.ADMIN and (rule or row.has_model or row.status == "active"):
                 _switch(viewer, row)
 
 
@@ -142,6 +149,10 @@ def _told(done: commands.Done) -> None:
     st.error(layout.plain(done.text))
 
 
+def _doing(row: AlertTypeRow) -> str:
+    return f"**{words.plural(row.opened, 'alert')}** in 30 days, {row.open_now:,} open now · {_right(row.right)}"
+
+
 def _right(right: Share) -> str:
     if right.rate is None:
         return "no outcome known yet"
@@ -151,25 +162,10 @@ def _right(right: Share) -> str:
 
 def _four(rows: list[AlertTypeRow]) -> None:
     st.subheader("Built in", anchor=False)
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "Type": row.name,
-                    "Means": row.description,
-                    "Within": words.plural(row.horizon_days, "day"),
-                    "In 30 days": row.opened,
-                    "Open now": row.open_now,
-                    "Right": "–"
-                    if row.right.rate is None
-                    else f"{words.percent(row.right.rate)} ({words.percent_range(row.right.low, row.right.high)})",
-                }
-                for row in rows
-            ]
-        ),
-        hide_index=True,
-        key="four-types",
-    )
+    for row in rows:
+        st.markdown(
+            f"**{row.name}** within {words.plural(row.horizon_days, 'day')}: {row.description}  \n{_doing(row)}"
+        )
     st.caption("Scored by models: see Models for how they do. Their thresholds are set there too.")
 
 

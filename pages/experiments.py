@@ -22,7 +22,7 @@ def page() -> None:
     every = experiment_desk.every()
     _list(viewer, every)
     if viewer.role is Role.ADMIN:
-        with st.expander("Plan a new experiment", expanded=not every, icon=":material/add:"):
+        with st.expander("Plan a new experiment", expanded=not every and reach.own.weeks > 0, icon=":material/add:"):
             _form(viewer, reach)
     elif not every:
         st.info("No experiment yet. An admin plans the first one.")

@@ -51,6 +51,11 @@ class Draft:
     signs: list[Row] = held(default_factory=list)
     """Empty: one belief."""
     label: Mapping[str, Any] | None = None
+    """Of a trained type: what it learns."""
+    features: list[str] | None = None
+    """Of a trained type: what it may look at; None: everything."""
+    ruled: bool = True
+    """Of a trained type: whether a rule serves until a model does."""
     fixed: Mapping[str, Any] | None = None
     """A definition of another shape, kept as it is."""
     uid: int = held(default_factory=lambda: next(_numbers))
@@ -66,12 +71,15 @@ class Draft:
         }
 
     def _definition(self) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        if self.kind == "trained":
+            made = {"label": dict(self.label or {"kind": "outcome"}), "features": self.features or "all"}
+            if not self.ruled:
+                return made
+        made["confidence"] = self._confidence()
         groups = [_group(group) for group in self.groups if group.rows]
-        made: dict[str, Any] = {"confidence": self._confidence()}
         if groups:
             made["rule"] = groups[0] if len(groups) == 1 else {"all": groups}
-        if self.kind == "trained":
-            made["label"] = dict(self.label or {"kind": "outcome"})
         return made
 
     def _confidence(self) -> dict[str, Any]:
@@ -96,9 +104,14 @@ def of(
         horizon_days=raw.get("horizonDays", 90),
         label=definition.get("label"),
     )
+    if isinstance(definition.get("features"), list | tuple):
+        draft.features = list(definition["features"])
+    if draft.kind == "trained" and not definition.get("rule") and not definition.get("confidence"):
+        draft.ruled = False
+        return draft
     groups, confidence = _groups(definition.get("rule")), definition.get("confidence") or {}
     signs = [_row(point["when"], add=point["add"]) for point in confidence.get("points", ())]
-    if groups is None or None in signs or definition.get("features", "all") != "all" or not confidence:
+    if groups is None or None in signs or not confidence:
         draft.fixed = definition
         return draft
     draft.groups, draft.signs = groups, [sign for sign in signs if sign is not None]

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alert_type_commands as commands
+from app.ui import alert_type_learning as teaching
 from app.ui import alert_type_reading as reading
 from app.ui import words
 from app.ui.alert_type_draft import GROUPS, Draft, Group, Row
@@ -48,11 +49,24 @@ def show(viewer: Viewer, draft: Draft) -> None:
     """The whole editor; what is typed goes into the draft at each run."""
     may = viewer.role is Role.ADMIN
     st.subheader(f"Change “{plain(draft.name)}”" if draft.type_id else "A new alert type", anchor=False)
-    _naming(draft)
+    learning = None
+    if draft.type_id is None:
+        _kind(draft)
+    if draft.kind == "trained":
+        written = draft.written()
+        learning = reading.learning(written["definition"], draft.horizon_days, draft.type_id)
+    _naming(draft, taught=learning is not None and learning.taught)
+    if learning is not None and draft.fixed is None:
+        teaching.question(draft, learning)
+        learning = reading.learning(draft.written()["definition"], draft.horizon_days, draft.type_id)
+    if learning is not None:
+        teaching.standing(viewer, learning, ruled=draft.ruled, status=draft.status)
+    if draft.kind == "trained" and draft.fixed is None:
+        teaching.until_then(viewer, draft)
     if draft.fixed is not None:
         st.info("Its conditions were written in a form this page does not take apart; change them through the API.")
         st.code(str(dict(draft.fixed)), language=None, wrap_lines=True)
-    else:
+    elif draft.kind == "rule" or draft.ruled:
         _conditions(draft)
         _sureness(draft)
     tried = reading.try_out(viewer, draft.written(), type_id=draft.type_id)
@@ -82,7 +96,21 @@ def _save(viewer: Viewer, draft: Draft) -> None:
     leave()
 
 
-def _naming(draft: Draft) -> None:
+def _kind(draft: Draft) -> None:
+    kinds = {"rule": "A rule you write", "trained": "Learnt from what happened"}
+    chosen = st.segmented_control(
+        "What decides",
+        list(kinds),
+        format_func=lambda one: kinds[one],
+        default=draft.kind,
+        required=True,
+        wrap=True,
+        key=f"kind-{draft.uid}",
+    )
+    draft.kind = chosen or draft.kind
+
+
+def _naming(draft: Draft, *, taught: bool) -> None:
     key = f"type-{draft.uid}"
     left, right = st.columns([3, 1], gap="medium")
     with left:
@@ -95,7 +123,7 @@ def _naming(draft: Draft) -> None:
         ).strip()
     with right:
         draft.horizon_days = st.number_input(
-            "Happens within (days)", 1, LONGEST_HORIZON, draft.horizon_days, key=f"{key}-horizon"
+            "Happens within (days)", 1, LONGEST_HORIZON, draft.horizon_days, key=f"{key}-horizon", disabled=taught
         )
     draft.description = st.text_input(
         "What it means, for colleagues", draft.description, max_chars=LONGEST_DESCRIPTION, key=f"{key}-description"
@@ -318,7 +346,12 @@ def preview(found: Preview) -> None:
         if found.past_days
         else ""
     )
+    if found.scored_by == "nothing":
+        st.info("Nothing scores it yet, so it would ring for nobody.")
+        return
     with st.container(border=True):
+        if found.scored_by == "model":
+            st.markdown("By its model in use:")
         st.markdown(f"Would alert {about}**{words.plural(found.now, 'contact')}** now{past}.")
         looked = f"{found.looked_at:,} of " if found.sampled else ""
         st.caption(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -16,10 +16,14 @@ from core.alert_types.fields import Field
 from core.alert_types.preview import Preview, preview
 from core.alert_types.rules import in_words
 from core.errors import Invalid
+from core.learning import memory, readiness, reading, targets
+from core.learning.readiness import Readiness
+from core.learning.reading import VersionDetail
 from core.scoring import generic
 from core.viewer import Viewer
 from core.views import alert_types as views
 from core.views.alert_types import AlertTypeRow
+from core.words import ModelStatus
 
 LOOKED_AT = 1_000
 """Contacts a live preview looks at: it is worked out while somebody writes."""
@@ -33,6 +37,58 @@ class Tried:
     """Place in the draft to what is wrong there."""
     warnings: tuple[str, ...] = ()
     found: Preview | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """How far a trained type is, and its versions, the newest first."""
+
+    type_id: str
+    now: datetime
+    ready: Readiness | None
+    """None while what it learns is not said."""
+    versions: tuple[VersionDetail, ...] = ()
+    night: str = ""
+    """What the last night said of it."""
+
+    @property
+    def taught(self) -> bool:
+        """Whether a model goes on answering the question it learnt."""
+        return any(one.version.status != ModelStatus.RETIRED for one in self.versions)
+
+    @property
+    def newest_measured(self) -> VersionDetail | None:
+        return next((one for one in self.versions if one.metrics.get("transacts")), None)
+
+    def of_status(self, status: str) -> VersionDetail | None:
+        return next((one for one in self.versions if one.version.status == status), None)
+
+
+def learning(definition: Mapping[str, Any], horizon_days: int, type_id: str | None) -> Learning:
+    """How far it is; worked out once a minute at most. The definition's label alone is asked."""
+    label = definition.get("label") or {}
+    ready = (
+        None
+        if label.get("kind") == "event" and not label.get("name")
+        else _ready(json.dumps(label), horizon_days, type_id)
+    )
+    with queries.reading() as session:
+        versions = reading.versions(session, intent=type_id, limit=20) if type_id else ()
+        return Learning(
+            type_id=type_id or "",
+            now=queries.now(),
+            ready=ready,
+            versions=tuple(reading.version(session, one.id) for one in versions),
+            night=str(memory.of_intent(session, type_id).get("sentence", "")) if type_id else "",
+        )
+
+
+@st.cache_data(ttl=timedelta(minutes=1), max_entries=64, show_spinner="Counting what came true …")
+def _ready(label: str, horizon_days: int, type_id: str | None) -> Readiness:
+    target = targets.own(type_id or "", {"label": json.loads(label)}, days=horizon_days)
+    delay = timedelta(days=runtime.current().settings.transaction_delay_days)
+    with queries.reading() as session:
+        return readiness.look(session, target, delay=delay, now=queries.now())
 
 
 def types(viewer: Viewer) -> tuple[AlertTypeRow, ...]:
@@ -65,7 +121,7 @@ def field(name: str) -> Field | None:
 
 
 def rule_in_words(row: AlertTypeRow) -> str:
-    """When a stored type opens an alert, and how sure it then is."""
+    """When a stored type opens an alert, and how sure it then is; empty without a rule."""
     try:
         read = definition.read(row.definition, kind=row.kind)
     except Invalid:
@@ -76,7 +132,7 @@ def rule_in_words(row: AlertTypeRow) -> str:
     if read.points:
         number = len(read.points)
         return f"{when}: the more of {number} {'sign' if number == 1 else 'signs'} fit, the surer."
-    return "By a model of its own, once one is trained and deployed."
+    return ""
 
 
 def try_out(viewer: Viewer, raw: Mapping[str, Any], *, type_id: str | None) -> Tried:

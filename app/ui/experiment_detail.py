@@ -77,9 +77,13 @@ def plan(metric: Metric, found: Mapping[str, Any], names: Mapping[str, str], *, 
         }
         for one in found["smallest"]
     ]
-    st.table(pd.DataFrame(rows).set_index("After"))
+    if any(one["effect"] is not None for one in found["smallest"]):
+        st.table(pd.DataFrame(rows).set_index("After"))
+    else:
+        st.markdown("After 3, 6 and 12 months it can find no difference at all: too few are followed up by then.")
     st.caption(
-        "Needed: " + ", ".join(f"{layout.plain(names.get(key, key))} {size:,}" for key, size in found["sizes"].items())
+        "Contacts needed: "
+        + ", ".join(f"{layout.plain(names.get(key, key))} {size:,}" for key, size in found["sizes"].items())
     )
 
 

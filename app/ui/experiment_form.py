@@ -129,7 +129,9 @@ def _effect(place: Any, metric: Metric) -> float:
     """The smallest difference worth finding, in the units of the plan."""
     if metric.is_share:
         return float(
-            place.number_input("Smallest difference worth finding (points)", 0.5, 90.0, 10.0, 0.5, key="new-points")
+            place.number_input(
+                "Smallest difference worth finding (points)", 0.5, 90.0, 10.0, 0.5, format="%.1f", key="new-points"
+            )
             / 100
         )
     if metric is Metric.RESPONSE_SECONDS:

@@ -60,7 +60,8 @@ def render(viewer: Viewer) -> None:
 def _versions(viewer: Viewer) -> None:
     shown = _read(viewer)
     _training(viewer, shown.progress)
-    intents = list(dict.fromkeys([*Intent, *sorted(row.intent for row in shown.versions)]))
+    learnt = (*(one.intent for one in shown.progress.nights), *(row.intent for row in shown.versions))
+    intents = list(dict.fromkeys([*Intent, *sorted(learnt)]))
     chosen = st.segmented_control(
         "Alert type",
         intents,

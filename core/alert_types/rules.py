@@ -110,9 +110,9 @@ def holding(node: Node, facts: Facts) -> list[tuple[Condition, bool]]:
 
 
 def in_words(node: Node, *, inside: bool = False) -> str:
-    """The whole rule as one line: "Signal: insurance claim is present, and Value checks is above 0"."""
+    """The whole rule as one line: "signal: insurance claim is present, and value checks is above 0"."""
     if isinstance(node, Condition):
-        return node.says
+        return node.says[0].lower() + node.says[1:]
     if node.kind == "not":
         return f"not ({in_words(node.members[0])})"
     if len(node.members) == 1:

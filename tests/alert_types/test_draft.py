@@ -45,3 +45,24 @@ def test_signs_keep_what_they_add() -> None:
     draft = drafts.of(a_type(CLAIM, confidence=points))
     assert draft.start == 0.5
     assert draft.written()["definition"]["confidence"] == points
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"label": {"kind": "event", "name": "listing_signed"}, "features": "all"},
+        {"label": {"kind": "transaction", "type": "sale"}, "features": ["value_checks_30d", "count:brochure:30d"]},
+        {
+            "label": {"kind": "outcome"},
+            "features": "all",
+            "rule": {"all": [when("feature.value_checks_30d", "greater_than", 2)]},
+            "confidence": {"belief": 0.6},
+        },
+    ],
+)
+def test_a_trained_type_survives_the_editor(written: dict[str, Any]) -> None:
+    raw = {"name": "Downsizing", "description": "", "kind": "trained", "horizonDays": 90, "definition": written}
+    draft = drafts.of(raw)
+    assert draft.fixed is None
+    assert draft.written() == raw
+    definition.validate(draft.written())
