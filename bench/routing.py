@@ -20,7 +20,8 @@ from core.db.tables import Agent, Alert, Contact, Rule, Team, Territory, User
 from core.ids import new_id
 from core.routing import directory as houses
 from core.routing.choosing import choose
-from core.routing.conditions import OPERATORS
+from core.routing.conditions import leaves
+from core.routing.operators import OPERATORS
 from core.routing.queues import Queues
 from core.routing.roster import roster, why_not
 from core.routing.rules import RuleSet, compile_rule
@@ -104,7 +105,7 @@ def _naive(case: Case, house: House, loads: dict[str, int]) -> str:
     for rule in house.rules.rules:
         if all(
             OPERATORS[one.operator](_value(case, one.path), one.value)
-            for one in rule.conditions
+            for one in leaves(rule.conditions)
             if one.operator != "regex"
         ):
             break

@@ -204,8 +204,8 @@ class RuleIn(Camel):
     """Larger ones are tried first."""
     enabled: bool = True
     description: str = ""
-    conditions: list[dict[str, Any]] = Field(default_factory=list)
-    """[{field, operator, value}], all must hold."""
+    conditions: list[dict[str, Any]] | dict[str, Any] = Field(default_factory=list)
+    """[{field, operator, value}], all must hold; or groups of them: {all: […]}, {any: […]}, {not: …}."""
     actions: list[dict[str, Any]]
     """[{type, params}], tried in order."""
     version: int | None = Field(default=None, ge=0, le=2**31 - 1)
@@ -217,7 +217,7 @@ class RuleChange(Camel):
     priority: int | None = None
     enabled: bool | None = None
     description: str | None = None
-    conditions: list[dict[str, Any]] | None = None
+    conditions: list[dict[str, Any]] | dict[str, Any] | None = None
     actions: list[dict[str, Any]] | None = None
     version: int | None = Field(default=None, ge=0, le=2**31 - 1)
 

@@ -1,17 +1,15 @@
 """Rules over a contact's numbers: groups (all, any, not) of conditions {field, operator, value}, read once, then closures.
 
-The comparisons are those of the routing rules (core.routing.conditions); `between` (both ends included) and `exists` are
-added. A number that is unknown satisfies nothing but `exists` false.
+The comparisons are those of the routing rules (core.routing.operators). A number that is unknown satisfies nothing but `exists` false.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 from core.alert_types.fields import Facts, Field, Refused, field
 from core.errors import Invalid
-from core.routing.conditions import OPERATORS as ROUTING
+from core.routing.operators import OPERATORS as COMPARE
 
 MOST_CONDITIONS = 50
 DEEPEST = 4
@@ -37,20 +35,12 @@ class Condition:
 
     def test(self, found: float | None) -> bool:
         """Whether this value of the field satisfies it."""
-        return self._compare(found, self.value) if found is not None else self._of_unknown
+        return COMPARE[self.operator](found, self.value) if found is not None else self._of_unknown
 
     def holds(self, facts: Facts) -> bool:
         return self.test(self.field.read(facts))
 
-    @cached_property
-    def _compare(self) -> Callable[[float, Any], bool]:
-        if self.operator == "exists":
-            return lambda _found, value: bool(value)
-        if self.operator == "between":
-            return lambda found, value: bool(value[0] <= found <= value[1])
-        return ROUTING[self.operator]
-
-    @cached_property
+    @property
     def _of_unknown(self) -> bool:
         return self.operator == "exists" and not self.value
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import Invalid
 from core.routing import fields
-from core.routing.conditions import check_value
 from core.routing.fields import Facts
+from core.routing.values import check_value, refusal
 
 _MOST_PARAMS = 20
 
@@ -39,18 +38,18 @@ def compile_action(raw: object, *, at: str) -> Action:
         Invalid: naming the wrong part.
     """
     if not isinstance(raw, Mapping):
-        raise _refusal(at, "an action is {type, params}")
+        raise refusal(at, "an action is {type, params}")
     if unknown := sorted(set(raw) - {"type", "params"}, key=str):
-        raise _refusal(f"{at}.{unknown[0]}", "an action has type and params")
+        raise refusal(f"{at}.{unknown[0]}", "an action has type and params")
     kind = raw.get("type")
     if not isinstance(kind, str) or kind not in _COMPILERS:
-        raise _refusal(f"{at}.type", f"use one of {', '.join(_COMPILERS)}")
+        raise refusal(f"{at}.type", f"use one of {', '.join(_COMPILERS)}")
     params = raw.get("params") or {}
     if not isinstance(params, Mapping) or len(params) > _MOST_PARAMS:
-        raise _refusal(f"{at}.params", f"give an object with at most {_MOST_PARAMS} values")
+        raise refusal(f"{at}.params", f"give an object with at most {_MOST_PARAMS} values")
     for name, value in params.items():
         if not isinstance(name, str):
-            raise _refusal(f"{at}.params", "names are text")
+            raise refusal(f"{at}.params", "names are text")
         check_value(value, at=f"{at}.params.{name}")
     return Action(kind=kind, params=dict(params), wish=_COMPILERS[kind](params, f"{at}.params"))
 
@@ -59,7 +58,7 @@ def _assign_to_agent(params: Mapping[str, Any], at: str) -> Callable[[Facts], Wi
     name = "agentId" if "agentId" in params else "agentIds"
     value = params.get(name)
     if not isinstance(value, str | list) or not value:
-        raise _refusal(f"{at}.agentId", "name the agent, or a template such as ${metadata.previousAgentId}")
+        raise refusal(f"{at}.agentId", "name the agent, or a template such as ${metadata.previousAgentId}")
     read = _texts(value, f"{at}.{name}")
     return lambda facts: Wish(kind="assign_to_agent", agent_ids=read(facts))
 
@@ -67,7 +66,7 @@ def _assign_to_agent(params: Mapping[str, Any], at: str) -> Callable[[Facts], Wi
 def _assign_to_territory(params: Mapping[str, Any], at: str) -> Callable[[Facts], Wish]:
     value = params.get("territory", "${alert.territory}")
     if not isinstance(value, str) or not value:
-        raise _refusal(f"{at}.territory", "name one territory, or leave it out for the alert's own")
+        raise refusal(f"{at}.territory", "name one territory, or leave it out for the alert's own")
     read = _texts(value, f"{at}.territory")
 
     def wish(facts: Facts) -> Wish:
@@ -82,13 +81,13 @@ def _assign_by_skill(params: Mapping[str, Any], at: str) -> Callable[[Facts], Wi
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list) or not all(isinstance(skill, str) and skill for skill in value):
-        raise _refusal(f"{at}.requiredSkills", "give a list of skills; the empty one asks for none")
+        raise refusal(f"{at}.requiredSkills", "give a list of skills; the empty one asks for none")
     level = params.get("minLevel", 1)
     if isinstance(level, bool) or not isinstance(level, int) or not 1 <= level <= 5:
-        raise _refusal(f"{at}.minLevel", "a level is 1 to 5")
+        raise refusal(f"{at}.minLevel", "a level is 1 to 5")
     territory = params.get("territory")
     if territory is not None and not isinstance(territory, str):
-        raise _refusal(f"{at}.territory", "name one territory")
+        raise refusal(f"{at}.territory", "name one territory")
     skills = _texts(value, f"{at}.requiredSkills")
     place = _texts(territory, f"{at}.territory") if territory else None
 
@@ -112,13 +111,13 @@ def _notify(params: Mapping[str, Any], at: str) -> Callable[[Facts], Wish]:
     for name in ("userId", "userIds", "agentId", "agentIds"):
         if name in params:
             if not isinstance(params[name], str | list) or not params[name]:
-                raise _refusal(f"{at}.{name}", "name at least one user")
+                raise refusal(f"{at}.{name}", "name at least one user")
             readers.append(_texts(params[name], f"{at}.{name}"))
     roles = params.get("roles", [params["role"]] if "role" in params else [])
     if not isinstance(roles, list) or not set(map(str, roles)) <= {"manager", "admin"}:
-        raise _refusal(f"{at}.roles", "use manager or admin")
+        raise refusal(f"{at}.roles", "use manager or admin")
     if not readers and not roles:
-        raise _refusal(f"{at}.userIds", "say who is told: userIds, or roles with manager or admin")
+        raise refusal(f"{at}.userIds", "say who is told: userIds, or roles with manager or admin")
     told = tuple(roles)
 
     def wish(facts: Facts) -> Wish:
@@ -152,7 +151,3 @@ def _flat(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in _flat(item)]
     return [value] if isinstance(value, str) and value else []
-
-
-def _refusal(at: str, why: str) -> Invalid:
-    return Invalid("The rule is not valid.", fields={at: why})

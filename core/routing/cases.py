@@ -180,6 +180,7 @@ def _signals(session: Session, contact_ids: Sequence[str]) -> dict[str, list[str
 def _time(now: datetime, house: House) -> dict[str, Any]:
     local = now.astimezone(house.zone)
     return {
+        "clock": f"{local:%H:%M}",
         "hour": local.hour,
         "minute": local.minute,
         "weekday": ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[local.weekday()],

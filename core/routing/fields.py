@@ -35,7 +35,7 @@ KNOWN: dict[str, frozenset[str]] = {
     "property": frozenset(
         ["id", "city", "zip", "territory", "estimatedValue", "mortgageBalance", "equity", "yearsOwned", "count"]
     ),
-    "time": frozenset(["hour", "minute", "weekday", "isWeekend", "month", "date"]),
+    "time": frozenset(["clock", "hour", "minute", "weekday", "isWeekend", "month", "date"]),
 }
 """What each namespace holds. `metadata.*` and `contact.attributes.*` are free; `signals` is the list of open ones.
 

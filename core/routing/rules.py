@@ -1,4 +1,4 @@
-"""Rules: conditions that must all hold, and actions tried in order; validated on saving, compiled on loading."""
+"""Rules: conditions that must all hold (or groups of them), and actions tried in order; validated on saving, compiled on loading."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ from typing import Any
 
 from core.errors import Invalid
 from core.routing.actions import Action, compile_action
-from core.routing.conditions import INDEXED, Condition, compile_condition
+from core.routing.conditions import INDEXED, Node, compile_all, leaves, normal
 from core.routing.fields import Facts
 
-MOST_CONDITIONS = 50
 MOST_ACTIONS = 20
 _PRIORITIES = range(-1_000_000, 1_000_001)
 _FIELDS = {"name", "priority", "enabled", "description", "conditions", "actions"}
@@ -33,7 +32,7 @@ class Compiled:
     id: str
     name: str
     version: int
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Node, ...]
     actions: tuple[Action, ...]
 
     @cached_property
@@ -72,8 +71,8 @@ def validate(raw: object) -> NewRule:
     if not isinstance(description, str) or len(description) > 2_000:
         wrong["description"] = "text of at most 2000 characters"
     conditions = [] if raw.get("conditions") is None else raw["conditions"]
-    if not isinstance(conditions, list | tuple) or len(conditions) > MOST_CONDITIONS:
-        wrong["conditions"] = f"a list of at most {MOST_CONDITIONS}"
+    if not isinstance(conditions, list | tuple) and not (conditions and isinstance(conditions, Mapping)):
+        wrong["conditions"] = "a list of conditions, or a group {all: […]}, {any: […]} or {not: …}"
     actions = raw.get("actions")
     if not isinstance(actions, list | tuple) or not 1 <= len(actions) <= MOST_ACTIONS:
         wrong["actions"] = f"a list of 1 to {MOST_ACTIONS}"
@@ -90,13 +89,13 @@ def validate(raw: object) -> NewRule:
         priority=priority,
         enabled=raw.get("enabled", True),
         description=description,
-        conditions=tuple({"value": None, **condition} for condition in conditions),
+        conditions=tuple(normal([conditions] if isinstance(conditions, Mapping) else conditions)),
         actions=tuple({"params": {}, **action} for action in actions),
     )
 
 
 def compile_rule(
-    rule_id: str, *, name: str, version: int, conditions: Sequence[Any], actions: Sequence[Any]
+    rule_id: str, *, name: str, version: int, conditions: Mapping[str, Any] | Sequence[Any], actions: Sequence[Any]
 ) -> Compiled:
     """Turn a stored rule into closures.
 
@@ -108,10 +107,10 @@ def compile_rule(
 
 
 def _compile_parts(
-    conditions: Sequence[Any], actions: Sequence[Any]
-) -> tuple[tuple[Condition, ...], tuple[Action, ...]]:
+    conditions: Mapping[str, Any] | Sequence[Any], actions: Sequence[Any]
+) -> tuple[tuple[Node, ...], tuple[Action, ...]]:
     return (
-        tuple(compile_condition(raw, at=f"conditions.{number}") for number, raw in enumerate(conditions)),
+        compile_all(conditions, at="conditions"),
         tuple(compile_action(raw, at=f"actions.{number}") for number, raw in enumerate(actions)),
     )
 
@@ -132,13 +131,7 @@ class RuleSet:
         for position, rule in enumerate(self.rules):
             self._index(position, rule)
         self._cache: dict[tuple[Any, ...], tuple[int, ...]] = {}
-        self.reads = {condition.path[0] for rule in self.rules for condition in rule.conditions} | {
-            name
-            for rule in self.rules
-            for raw in (*(c.value for c in rule.conditions), *(v for a in rule.actions for v in a.params.values()))
-            for name in ("property", "signals", "contact", "metadata")
-            if f"${{{name}" in str(raw)
-        }
+        self.reads = {name for rule in self.rules for name in _read(rule)}
         """The namespaces some rule reads: what nobody reads is not loaded."""
 
     def __len__(self) -> int:
@@ -165,12 +158,27 @@ class RuleSet:
             yield position, rule, rule.miss(facts)
 
     def _index(self, position: int, rule: Compiled) -> None:
-        narrow = [condition for condition in rule.conditions if condition.only is not None]
+        narrow = [
+            (values, path, number)
+            for number, condition in enumerate(rule.conditions)
+            for path, values in condition.narrow
+        ]
         if not narrow:
             self._always.append(position)
             self.passed_over.append({"id": rule.id, "outcome": "no_match"})
             return
-        best = min(narrow, key=lambda condition: (len(condition.only or ()), -INDEXED.index(condition.path)))
-        self.passed_over.append(rule.misses[rule.conditions.index(best)])
-        for value in best.only or ():
-            self._by_value[best.path].setdefault(value, []).append(position)
+        values, path, number = min(narrow, key=lambda one: (len(one[0]), -INDEXED.index(one[1])))
+        self.passed_over.append(rule.misses[number])
+        for value in values:
+            self._by_value[path].setdefault(value, []).append(position)
+
+
+def _read(rule: Compiled) -> Iterator[str]:
+    """The namespaces a rule reads, in fields and in templates."""
+    written = [str(value) for action in rule.actions for value in action.params.values()]
+    for condition in leaves(rule.conditions):
+        yield condition.path[0]
+        written.append(str(condition.value))
+    for name in ("property", "signals", "contact", "metadata"):
+        if any(f"${{{name}" in text for text in written):
+            yield name

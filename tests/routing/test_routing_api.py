@@ -70,6 +70,20 @@ def test_agents_read_but_do_not_route(running: Running, now: datetime) -> None:
         assert answer.status_code == 200, answer.text
 
 
+def test_a_rule_of_groups_is_stored_tried_and_given_back(running: Running, now: datetime) -> None:
+    ada, alert_id = Client(running, "ada"), an_alert(running, now)
+    night = {"field": "time.clock", "operator": "between", "value": ["22:00", "23:59"]}
+    group = {"any": [{"field": "alert.territory", "operator": "exists", "value": True}, {"not": night}]}
+    made = ada("POST", "/routing/rules", RULE | {"conditions": group})
+    assert made.status_code == 201, made.text
+    assert made.json()["conditions"] == [group]
+    changed = ada("PATCH", f"/routing/rules/{made.json()['id']}", {"conditions": [{"not": group}]})
+    assert changed.json()["conditions"] == [{"not": group}]
+    ada("POST", "/routing/route", {"alertIds": [alert_id]})
+    (tried, *_) = ada("GET", f"/{alert_id}/decision").json()["trace"]["rules"]
+    assert tried["why"].startswith("not: not ((alert.territory is present or not (time.clock is between 22:00"), tried
+
+
 @pytest.mark.parametrize(
     ("who", "theirs", "foreign"),
     [

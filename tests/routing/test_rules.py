@@ -11,21 +11,22 @@ from hypothesis import strategies as st
 
 from core.errors import Invalid
 from core.routing.actions import compile_action
-from core.routing.conditions import OPERATORS, compile_condition
+from core.routing.conditions import compile_node
+from core.routing.operators import OPERATORS
 from core.routing.rules import Compiled, RuleSet, compile_rule, validate
 
 FACTS: dict[str, Any] = {
     "alert": {"type": "LIKELY_TO_SELL", "priority": "HIGH", "confidence": 0.82, "territory": "riverside"},
     "contact": {"attributes": {"source": "zillow", "nested": {"deep": 1}}},
-    "property": {"city": "Oak Park", "estimatedValue": 650_000, "count": 2},
+    "property": {"city": "Oak Park", "zip": "78704", "estimatedValue": 650_000, "count": 2},
     "signals": ["FREQUENT_VALUE_CHECKS", "COMPARABLE_RESEARCH"],
-    "metadata": {"previousAgentId": "ann", "score": None, "tags": ["vip"], "flag": True},
-    "time": {"hour": 9, "weekday": "mon", "isWeekend": False},
+    "metadata": {"previousAgentId": "ann", "score": None, "tags": ["vip"], "flag": True, "empty": []},
+    "time": {"hour": 9, "clock": "09:15", "weekday": "mon", "isWeekend": False},
 }
 
 
 def holds(field: str, operator: str, value: object) -> bool:
-    return compile_condition({"field": field, "operator": operator, "value": value}, at="conditions.0").test(FACTS)
+    return compile_node({"field": field, "operator": operator, "value": value}, at="conditions.0").test(FACTS)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,22 @@ def holds(field: str, operator: str, value: object) -> bool:
         ("signals", "regex", "RESEARCH$", True),
         ("property.count", "regex", "2", False),
         ("time.hour", "less_than", 12, True),
+        ("time.clock", "between", ["09:00", "17:30"], True),
+        ("time.clock", "between", ["09:16", "17:30"], False),
+        ("property.estimatedValue", "between", [500_000, 650_000], True),
+        ("property.estimatedValue", "between", [650_001, 1e6], False),
+        ("metadata.unknown", "between", [0, 1], False),
+        ("alert.priority", "between", [0, 1], False),
+        ("property.zip", "starts_with", "787", True),
+        ("property.zip", "starts_with", "78704-12345", False),
+        ("property.city", "starts_with", "oak", True),
+        ("metadata.tags", "starts_with", "VI", True),
+        ("property.count", "starts_with", "2", False),
+        ("metadata.previousAgentId", "starts_with", "${metadata.previousAgentId}", True),
+        ("metadata.score", "exists", False, True),
+        ("metadata.flag", "exists", True, True),
+        ("metadata.empty", "exists", True, False),
+        ("signals", "exists", True, True),
         ("metadata.previousAgentId", "equals", "${metadata.previousAgentId}", True),
         ("metadata.previousAgentId", "in", ["bob", "${metadata.previousAgentId}"], True),
     ],
@@ -76,8 +93,8 @@ def test_a_condition_means_what_it_says(field: str, operator: str, value: object
 
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
 def test_no_operator_fails_on_a_missing_field(operator: str) -> None:
-    value: object = ["x"] if operator in ("in", "not_in") else "x"
-    assert holds("metadata.missing", operator, value) is operator.startswith("not_")
+    values: dict[str, object] = {"in": ["x"], "not_in": ["x"], "between": ["x", "y"], "exists": True}
+    assert holds("metadata.missing", operator, values.get(operator, "x")) is operator.startswith("not_")
 
 
 @pytest.mark.parametrize(
@@ -108,12 +125,108 @@ def test_no_operator_fails_on_a_missing_field(operator: str) -> None:
         ({"field": "alert.type", "operator": "equals", "value": "${os.system}"}, "conditions.0.value"),
         ({"field": "alert.type", "operator": "equals", "value": "${"}, "conditions.0.value"),
         ({"field": "alert.type", "operator": "equals", "value": 1, "extra": 1}, "conditions.0.extra"),
+        ({"field": "alert.lift", "operator": "between", "value": [2, 1]}, "conditions.0.value"),
+        ({"field": "alert.lift", "operator": "between", "value": [1]}, "conditions.0.value"),
+        ({"field": "alert.lift", "operator": "between", "value": [1, "b"]}, "conditions.0.value"),
+        ({"field": "alert.lift", "operator": "between", "value": [True, 2]}, "conditions.0.value"),
+        ({"field": "alert.lift", "operator": "between"}, "conditions.0.value"),
+        ({"field": "property.zip", "operator": "starts_with", "value": ""}, "conditions.0.value"),
+        ({"field": "property.zip", "operator": "starts_with", "value": 787}, "conditions.0.value"),
+        ({"field": "property.zip", "operator": "exists", "value": "yes"}, "conditions.0.value"),
+        ({"any": []}, "conditions.0.any"),
+        ({"all": {}}, "conditions.0.all"),
+        ({"not": []}, "conditions.0.not"),
+        ({"any": [{"field": "alert.shoeSize", "operator": "exists"}]}, "conditions.0.any.0.field"),
+        ({"any": [], "all": []}, "conditions.0"),
+        (
+            {"not": {"not": {"not": {"not": {"not": {"field": "signals", "operator": "exists"}}}}}},
+            "conditions.0.not.not.not.not",
+        ),
+        ({"any": [{"field": "alert.lift", "operator": "exists"}] * 51}, "conditions.0.any"),
+        ({"any": [{"all": [{"field": "alert.lift", "operator": "exists"}] * 26}] * 2}, "conditions"),
     ],
 )
 def test_a_wrong_condition_is_refused_by_name(condition: object, field: str) -> None:
     with pytest.raises(Invalid) as refused:
         validate({"name": "r", "conditions": [condition], "actions": [{"type": "escalate"}]})
     assert list(refused.value.fields) == [field]
+
+
+HIGH = {"field": "alert.priority", "operator": "equals", "value": "HIGH"}
+LOW = {"field": "alert.priority", "operator": "equals", "value": "LOW"}
+HERE = {"field": "alert.territory", "operator": "in", "value": ["riverside", "hills"]}
+
+
+@pytest.mark.parametrize(
+    ("group", "expected", "words"),
+    [
+        ({"all": [HIGH, HERE]}, True, "(alert.priority is HIGH and alert.territory is one of riverside, hills)"),
+        ({"all": [HIGH, LOW]}, False, "(alert.priority is HIGH and alert.priority is LOW)"),
+        ({"any": [LOW, HIGH]}, True, "(alert.priority is LOW or alert.priority is HIGH)"),
+        ({"any": [LOW]}, False, "alert.priority is LOW"),
+        ({"not": LOW}, True, "not (alert.priority is LOW)"),
+        ({"not": {"any": [LOW, {"not": HERE}]}}, True, None),
+        ({"any": [{"all": [LOW, HERE]}, {"all": [HIGH, {"not": HERE}]}]}, False, None),
+    ],
+)
+def test_groups_hold_as_their_words_say(group: Mapping[str, Any], expected: bool, words: str | None) -> None:
+    node = compile_node(group, at="c")
+    assert node.test(FACTS) is expected
+    assert words in (None, node.says)
+
+
+def test_a_rule_may_be_one_group_and_is_kept_as_a_list_with_every_value_written_out() -> None:
+    written = {"any": [HIGH, {"not": {"field": "property.zip", "operator": "exists"}}]}
+    rule = validate({"name": "r", "conditions": written, "actions": [{"type": "escalate"}]})
+    exists = {"field": "property.zip", "operator": "exists", "value": True}
+    assert rule.conditions == ({"any": [HIGH, {"not": exists}]},)
+
+
+_LEAVES = st.sampled_from(
+    [
+        {"field": f"alert.{name}", "operator": operator, "value": value}
+        for name, values in (("priority", ["HIGH", "LOW"]), ("territory", ["riverside", "hills"]))
+        for operator, value in (
+            *(("equals", value) for value in values),
+            ("in", values),
+            ("not_in", values[:1]),
+            ("exists", True),
+        )
+    ]
+)
+_TREES = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda found: {"all": found}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda found: {"any": found}),
+        inner.map(lambda found: {"not": found}),
+    ),
+    max_leaves=6,
+).filter(lambda tree: _depth(tree) <= 4)
+
+
+def _depth(tree: Mapping[str, Any]) -> int:
+    inner = [one for kind in ("all", "any") for one in tree.get(kind, ())] + ([tree["not"]] if "not" in tree else [])
+    return 1 + max(map(_depth, inner)) if inner else 0
+
+
+@given(
+    trees=st.lists(st.lists(_TREES, max_size=3), max_size=6),
+    priority=st.sampled_from(["HIGH", "LOW", "MEDIUM"]),
+    territory=st.sampled_from(["riverside", "hills", "elsewhere", None]),
+)
+def test_the_index_passes_over_no_rule_that_holds(
+    trees: list[list[dict[str, Any]]], priority: str, territory: str | None
+) -> None:
+    facts = {"alert": {"type": "LIKELY_TO_SELL", "priority": priority, "territory": territory}}
+    rules = RuleSet(
+        [
+            compile_rule(str(number), name="r", version=1, conditions=conditions, actions=[{"type": "escalate"}])
+            for number, conditions in enumerate(trees)
+        ]
+    )
+    held = {rule.id for rule in rules.rules if rule.miss(facts) is None}
+    assert {rule.id for _, rule, miss in rules.tried(facts) if miss is None} == held
 
 
 @pytest.mark.parametrize(
@@ -167,9 +280,7 @@ def test_empty_required_skills_ask_for_none() -> None:
 
 
 def test_a_regex_bomb_stays_linear() -> None:
-    condition = compile_condition(
-        {"field": "metadata.text", "operator": "regex", "value": "^(a+)+$"}, at="conditions.0"
-    )
+    condition = compile_node({"field": "metadata.text", "operator": "regex", "value": "^(a+)+$"}, at="conditions.0")
     facts = {"metadata": {"text": "a" * 9_999 + "b"}}
     started = time.perf_counter()
     assert condition.test(facts) is False
