@@ -166,7 +166,7 @@ def standing(viewer: Viewer, learning: Learning, *, ruled: bool, status: str) ->
                 menu.file("models"),
                 label="Its versions on the Models page",
                 icon=":material/model_training:",
-                query_params={"intent": learning.type_id},
+                query_params={"intent": words.plain(words.type_words(learning.type_id))},
             )
 
 

@@ -147,7 +147,7 @@ def _standing(experiment: Experiment, standing: Mapping[str, Any]) -> None:
 def _counts(experiment: Experiment, standing: Mapping[str, Any]) -> None:
     rows = [
         {
-            "Variant": one["name"],
+            "Variant": layout.plain(one["name"]),
             "Share": words.percent(one["share"]),
             "In it": one["entered"],
             "Had an alert": one["alerted"],
@@ -157,7 +157,7 @@ def _counts(experiment: Experiment, standing: Mapping[str, Any]) -> None:
         }
         for one in standing["variants"]
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key=f"counts-{experiment.id}")
+    st.table(pd.DataFrame(rows).set_index("Variant"))
     p = standing["split"]["p"]
     if p is not None and not standing["split"]["warning"]:
         st.caption("Contacts entered the variants in the planned shares, as far as can be told.")
