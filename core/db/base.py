@@ -1,5 +1,6 @@
 """The declarative base and the column types every table shares."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
@@ -31,6 +32,25 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Parameters(TypeDecorator[dict[str, Any]]):
+    """An object of JSON that is verified by its digest later; what is none (a damaged file) is read as empty, which no digest fits."""
+
+    impl = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], dict[str, Any]]:
+        read = super().result_processor(dialect, coltype)
+
+        def checked(stored: Any) -> dict[str, Any]:
+            try:
+                found = read(stored) if read is not None else stored
+            except ValueError:
+                return {}
+            return found if isinstance(found, dict) else {}
+
+        return checked
 
 
 class Base(DeclarativeBase):

@@ -42,11 +42,12 @@ class Models:
         """Load and verify; what is in shadow and does not verify is logged and left out.
 
         Args:
-            last: what this process served until now. Where a deployed model does not verify, its last good one stays.
+            last: what this process served until now. Where a deployed model does not verify, its last good one stays; a
+                process that has just started takes the newest one that was deployed before and does verify, else the
+                shipped one. A trained type of a team's own that never had a good one is left out.
 
         Raises:
-            Invalid: one of the four intents has no deployed model, or a deployed one is not what its digest says, and
-                there is no last good one.
+            Invalid: one of the four intents has no deployed model.
         """
         version = versions.number(session, VERSIONS)
         rows = session.execute(
@@ -68,11 +69,12 @@ class Models:
             try:
                 models.append(_verified(intent, deployed.get(intent)))
             except errors.Invalid as error:
-                if intent not in good:
+                if intent not in deployed:
                     raise
                 _log.error("deployed_model_refused", intent=str(intent), error=error.detail)
-                models.append(good[intent])
                 wrong[str(intent)] = error.detail
+                if instead := good.get(intent) or _last_good(session, intent):
+                    models.append(instead)
         return cls._compiled(version, models, _in_shadow(rows), wrong)
 
     @classmethod
@@ -113,6 +115,20 @@ class Models:
             if model.intent == intent:
                 return model
         raise errors.NotFound(f"There is no model of {intent}.")
+
+
+def _last_good(session: Session, intent: str) -> Model | None:
+    """For a process that has served nothing yet: what was deployed before, newest first, or what is shipped."""
+    before = (ModelVersion.intent == intent, ModelVersion.status == ModelStatus.RETIRED)
+    earlier = select(ModelVersion.id).where(*before, ModelVersion.deployed_at.is_not(None))
+    for version in session.scalars(earlier.order_by(ModelVersion.deployed_at.desc())):
+        if (model := one_version(session, version)) is not None:
+            return model
+    if intent not in set(Intent):
+        return None
+    shipped = shipped_model(Intent(intent))
+    version = f"{intent.lower()}-{shipped['kind']}-{digest(shipped['parameters'])[:8]}"
+    return parse(shipped["parameters"], id=version, intent=intent, kind=shipped["kind"])
 
 
 def one_version(session: Session, version: str) -> Model | None:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from core import errors, events, history, pipeline, scoring, versions
 from core.db import Database
 from core.db.tables import AlertType, ModelVersion, Score
+from core.learning import reading, registry
 from core.scoring import Models, features, generic
 from core.scoring.curves import LEAST, MOST
 from core.scoring.model import Compiled, as_stored, digest, parse
@@ -152,8 +153,32 @@ def test_a_damaged_model_leaves_the_last_good_one_serving_and_says_so(database: 
     assert {one.model_version for one in decided.scores["rosa"] if one.intent == "LIKELY_TO_SELL"} == {good}
     assert set(world.models.wrong) == {"LIKELY_TO_SELL"}
     assert "digest" in world.models.wrong["LIKELY_TO_SELL"]
-    with database.read() as session, pytest.raises(errors.Invalid, match="digest"):
-        Models.load(session)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # PostgreSQL keeps no broken JSON
+@pytest.mark.parametrize("stored", ["{}", "[1]", '{"base": 1,'])
+def test_a_process_that_starts_on_a_damaged_model_takes_the_one_before_it(
+    database: Database, stored: str, now: datetime
+) -> None:
+    with database.write() as session:
+        scoring.install(session, now=now)
+        shipped = Models.load(session).model(Intent.LIKELY_TO_SELL).id
+        moved, again = (
+            registry.recalibrate(
+                session, Intent.LIKELY_TO_SELL, probability=0.1, note="", now=now + timedelta(days=days)
+            ).id
+            for days in (1, 2)
+        )
+    for damaged, instead in ((again, moved), (moved, shipped), (shipped, shipped)):
+        with database.write() as session:
+            session.execute(
+                text("UPDATE model_versions SET parameters = :it WHERE id = :id"), {"it": stored, "id": damaged}
+            )
+        with database.read() as session:
+            found = Models.load(session)
+            assert (found.model(Intent.LIKELY_TO_SELL).id, set(found.wrong)) == (instead, {"LIKELY_TO_SELL"})
+            assert reading.version(session, damaged).features == ()
+            assert len(reading.versions(session)) == 6
 
 
 def test_two_processes_swap_to_the_same_version_between_two_batches(database: Database, now: datetime) -> None:

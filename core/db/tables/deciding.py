@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db.base import Base, BigId
+from core.db.base import Base, BigId, Parameters
 
 
 class ModelVersion(Base):
@@ -17,7 +17,7 @@ class ModelVersion(Base):
     status: Mapped[str] = mapped_column(String(16))
     kind: Mapped[str] = mapped_column(String(32))
     """prior, logistic, additive ..."""
-    parameters: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]] = mapped_column(Parameters)
     """Plain numbers (core.scoring.model); nothing is ever unpickled."""
     sha256: Mapped[str] = mapped_column(String(64))
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
