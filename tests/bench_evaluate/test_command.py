@@ -25,6 +25,18 @@ def test_missing_sets_are_said_and_the_rest_goes_on(tmp_path: Path, capsys: pyte
     assert "missing" in json.loads((tmp_path / "found.json").read_text())["sets"]["bpi2012"]
 
 
+def test_a_broken_or_missing_set_costs_no_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    to, known = tmp_path / "found.json", {"published": {}, "variants": {"it": {}}}
+    to.write_text(json.dumps({"sets": {"xeducation": known, "hillstrom": known, "bpi2012": known}}))
+    folder = tmp_path / "xeducation_leads"
+    folder.mkdir()
+    (folder / "Leads.csv.gz").write_bytes(b"no archive")
+    wanted = ["--quick", "--data", str(tmp_path), "--to", str(to)]
+    assert main([*wanted, "--only", "xeducation", "--only", "hillstrom"]) == 1
+    assert "xeducation could not be evaluated: BadGzipFile" in capsys.readouterr().out
+    assert json.loads(to.read_text())["sets"] == {"xeducation": known, "hillstrom": known, "bpi2012": known}
+
+
 def test_a_set_gives_every_figure_beside_plain_boosting(tmp_path: Path) -> None:
     if not (SHARED / "olist_funnel").is_dir():
         pytest.skip(BARE)
