@@ -245,7 +245,7 @@ def _refused(kind: Kind, value: object, types: Sequence[str], known: Known) -> s
         ok = isinstance(value, int | float) and not isinstance(value, bool) and 0.2 <= value <= 0.95
         return "" if ok else "a threshold between 0.2 and 0.95: what the team may set"
     if kind is Kind.ROUTING:
-        return "" if value in STRATEGIES else f"one of {', '.join(STRATEGIES)}"
+        return "" if isinstance(value, str) and value in STRATEGIES else f"one of {', '.join(STRATEGIES)}"
     if kind is Kind.HOLDOUT:
         return "" if value is True else "true"
     intent = known.models.get(str(value))

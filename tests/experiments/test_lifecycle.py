@@ -57,6 +57,7 @@ def test_an_effect_past_everything_is_refused(database: Database, now: datetime)
     [
         ("threshold", {"threshold": 1.2}),
         ("threshold", {"threshold": True}),
+        ("routing", {"strategy": {"round_robin": 1}}),
         ("routing", {"strategy": "favourites"}),
         ("model", {"model": "nobody"}),
         ("model", {"threshold": 0.6}),
