@@ -20,6 +20,8 @@ def _closed() -> None:
 @st.dialog("Alert", width="large", on_dismiss=_closed)
 def dialog(alert_id: str) -> None:
     """Show everything about one alert this viewer may see."""
+    if st.session_state.get("feed-open"):
+        st.rerun(scope="app")  # another dialog is wanted, and there is one at a time
     viewer = identity.me()
     try:
         found = queries.alert(viewer, alert_id)

@@ -1,6 +1,7 @@
 """Every page, in both schemes and on a phone: nothing runs over the edge, and axe finds nothing serious."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,22 @@ STEERING = {
 }
 """Pages of those who answer for others. Visited one after the other in one tab, which is much faster than one by one."""
 PAGES = {"/": "Hello", "/feed": "Feed", "/assignments": "Assignments", "/analytics": "Analytics"}
+
+
+PALE = """() => {
+    const light = (colour) => {
+        const [r, g, b] = colour.match(/[\\d.]+/g).map((part) => part / 255)
+            .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const back = light(getComputedStyle(document.querySelector('.stApp')).backgroundColor);
+    return [...document.querySelectorAll('.js-plotly-plot text')].filter((node) => !node.closest('.bars'))
+        .filter((node) => {
+            const words = light(getComputedStyle(node).fill);
+            return Math.max(words, back) / Math.min(words, back) < 4.5;
+        }).map((node) => node.textContent);
+}"""
+"""Words of charts below 4.5:1 on the page: axe does not look into drawings."""
 
 
 def settled(page: Page, title: str) -> None:
@@ -49,7 +66,8 @@ def grave(page: Page) -> list[str]:
     """What axe calls serious or critical on this page."""
     page.evaluate(axe().read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
+    pale = page.evaluate(PALE)
+    return [f"pale words in a chart: {words}" for words in pale] + [
         f"{one['impact']} {one['id']}: {[node['html'][:160] + str(node['target']) for node in one['nodes']][:4]}"
         for one in found["violations"]
         if one["impact"] in ("serious", "critical")
@@ -82,6 +100,19 @@ def test_axe_finds_nothing_serious_in_the_details(house: House, visit: Open) -> 
     expect(page.get_by_role("dialog").get_by_text("Reach them:")).to_be_visible()
     expect(page.get_by_role("dialog").locator(".js-plotly-plot")).to_be_visible()
     assert grave(page) == []
+
+
+def test_what_is_filled_with_colour_reads_well_in_the_dark(house: House, visit: Open) -> None:
+    alert_id = house.ring("Dark Person")
+    page = visit(f"/feed?alert={alert_id}&priority=High&type=Likely+to+sell", who="mia", scheme="dark")
+    page.get_by_role("dialog").get_by_role("button", name="Reassign").click()
+    handover = page.get_by_role("dialog", name="Give to an agent")
+    expect(handover.get_by_role("button", name="Give")).to_be_enabled()
+    found = grave(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile(r"^Filters \(")).click()
+    expect(page.locator("[data-tag]", has_text="Likely to sell")).to_be_visible()
+    assert found + grave(page) == []
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -17,5 +17,11 @@ export default function (component) {
       location.assign("/");
     }
   };
-  return () => {};
+  // Dialogs and menus hang beside the page, not in it: only what stands on the root tells them which scheme it is.
+  const app = document.querySelector(".stApp");
+  const follow = () => { document.documentElement.style.colorScheme = getComputedStyle(app).colorScheme; };
+  follow();
+  const seen = new MutationObserver(follow);
+  seen.observe(app, { attributeFilter: ["class"] });
+  return () => seen.disconnect();
 }
