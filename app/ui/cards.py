@@ -9,10 +9,12 @@ import streamlit as st
 from app.ui import commands, identity, parts, queries, words
 from core.viewer import Viewer
 from core.views.card import AlertCard
-from core.words import Role, Status
+from core.words import Priority, Role, Status
 
 _list = parts.component("cards")
 _REMEMBERED = 60
+_COOLED = 0.5
+"""An urgent alert opens well above this; what is below has lost what made it urgent, and a priority is never lowered."""
 
 Other = Callable[[str, Mapping[str, Any]], None]
 
@@ -209,7 +211,11 @@ def _notes(viewer: Viewer, card: AlertCard, *, now: datetime) -> list[dict[str, 
         )
         notes.append({"tone": "bad" if late else "warn", "text": text})
     if card.is_open and (card.alert_type, card.priority) in queries.unverified():
-        notes.append({"tone": "warn", "text": "Confidence not verified at present"})
+        notes.append(
+            {"tone": "warn", "text": f"The {words.percent(card.confidence)} is in doubt for now: go by the reasons"}
+        )
+    if card.is_open and card.confidence < _COOLED and card.priority in (Priority.CRITICAL, Priority.HIGH):
+        notes.append({"tone": "warn", "text": "Has cooled since it opened"})
     if not card.is_open:
         when = words.short(card.closed_at, viewer.timezone, now=now)
         reason = words.dismiss_reason(card.close_reason) if card.status == Status.DISMISSED else ""

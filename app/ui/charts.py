@@ -1,5 +1,6 @@
 """Charts in Plotly: every axis says what it is and in what unit, every share carries its interval, and text says it too."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -36,19 +37,29 @@ def contributions(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             hovertemplate="%{y}: %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
         )
     )
-    figure.update_xaxes(zeroline=True, nticks=5)
-    figure.add_annotation(
-        text="Log-odds: ← against · for →",
-        xref="paper",
-        yref="paper",
-        x=1,
-        y=0,
-        xanchor="right",
-        yshift=-44,
-        showarrow=False,
+    marks = _marks(min(values), max(values))
+    figure.update_xaxes(
+        zeroline=True,
+        tickvals=[math.log(mark) for mark in marks],
+        ticktext=[f"×{mark:g}" if mark >= 1 else f"÷{1 / mark:g}" for mark in marks],
+        tickangle=0,
+        title="Makes it less likely ← odds → more likely",
     )
-    figure = _laid_out(figure, height=100 + 36 * len(shown), left=8)
-    return figure.update_layout(margin_b=50)
+    lines = max(label.count("<br>") for label in figure.data[0].y) + 1
+    return _laid_out(figure, height=100 + (50 if lines > 2 else 38) * len(shown), left=8)
+
+
+def _marks(low: float, high: float) -> list[float]:
+    """Factors of the odds to write under the bars: about four, however far the bars reach."""
+    steps = (1.5, 2, 3, 5, 10, 30, 100, 1000, 1e6)
+
+    room = (max(high, 0) - min(low, 0)) / 5  # two marks closer than this run into each other on a phone
+
+    def side(reach: float) -> list[float]:
+        reached = [step for step in steps if room <= math.log(step) <= reach * 1.05]
+        return reached[-1:] if len(reached) < 3 else [reached[0], reached[-1]]
+
+    return [*(1 / step for step in side(-low)), 1, *side(high)]
 
 
 def volume(rows: Sequence[VolumeRow]) -> go.Figure:

@@ -21,7 +21,7 @@ _SET_RIGHT = {
     "platt": "its level and steepness set right by what came of earlier scores",
     "isotonic": "set right range by range by what came of earlier scores",
 }
-_DOCUMENTED = "by the documented curve, until outcomes say otherwise"
+_DOCUMENTED = "by the curve Doorbell comes with, until your outcomes say otherwise"
 _UNBROKEN = "\u00a0"
 _SMALL = 0.05
 """Log-odds; a reason below this moves the odds by less than a twentieth."""
@@ -76,7 +76,7 @@ def _lowering(found: AlertDetail) -> None:
         pd.DataFrame(
             [
                 {
-                    "One change": one.text,
+                    "One change": f"{one.text[:1].upper()}{one.text[1:]}",
                     "Confidence": f"{before}{_UNBROKEN}→{_UNBROKEN}{words.percent(one.confidence)}",
                 }
                 for one in lowering
@@ -125,7 +125,7 @@ def evidence(of: Mapping[str, Any]) -> str:
             "none of your own yet. The number is what the author of this alert type believes, until outcomes come in."
         )
     if of.get("source") != "outcomes" or rows is None or positives is None:
-        return "none of your own yet. The number rests on the documented prior until outcomes come in."
+        return "none of your own yet. Until outcomes come in, the number rests on what Doorbell comes with."
     if not rows:
         return "no earlier case had a score like this."
     share = intervals.share(positives, rows)
@@ -197,6 +197,7 @@ def _valued(name: str, value: float | None) -> str:
 
 _UNITS: Mapping[str, Callable[[float], str]] = {
     "share": words.percent,
+    "strength": lambda value: words.percent(value) if value <= 1 else words.number(value),
     "USD": words.money,
     "hour": lambda value: f"{value:02.0f}:00 UTC",
     "times": lambda value: words.plural(round(value), "time"),

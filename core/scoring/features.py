@@ -548,7 +548,8 @@ REGISTRY.register(
                     name=f"signal_{definition.type.lower()}",
                     label=definition.label,
                     unit="strength",
-                    phrase=f"shows the signal {definition.label.lower()} (strength {{value}})",
+                    phrase=f"shows the signal “{definition.label.lower()}”, {{value}} strong",
+                    absent=f"does not show the signal “{definition.label.lower()}”",
                     topic="mails"
                     if definition.type == "HIGH_EMAIL_ENGAGEMENT"
                     else _TOPICS.get(definition.kinds[0], definition.kinds[0]),

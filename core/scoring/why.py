@@ -29,7 +29,7 @@ class Explanation:
     """{feature, label, value, contribution}, largest first; value is null where it is missing. What two features add only
     together is a line of its own: {feature: "a and b", label, features, values, value: null, contribution}."""
     top_factors: list[dict[str, Any]]
-    """{feature, label, value, contribution, text}: for first, then against; one a topic."""
+    """{feature, label, value, contribution, text}: for first, then against; each topic once."""
     text: str
     """One sentence."""
     log_odds: float
@@ -195,13 +195,13 @@ def _top(contributions: list[dict[str, Any]], history: History) -> list[dict[str
         if abs(each["contribution"]) < WORTH_SAYING or not left[speaks_for]:
             continue
         about = [described(name) for name in each.get("features", (each["feature"],))]
-        topic = " and ".join(feature.topic or feature.name for feature in about)
-        if topic in topics:
+        told = {feature.topic or feature.name for feature in about}
+        if told & topics or len(told) < len(about):  # a pair half of which was told is in the table, not in the words
             continue
         words = _words(about, each.get("values", (each["value"],)), history)
         if not words:
             continue
-        topics.add(topic)
+        topics |= told
         left[speaks_for] -= 1
         chosen.append({**each, "contribution": round(each["contribution"], 4), "text": words})
     return sorted(chosen, key=lambda each: -each["contribution"])
@@ -255,7 +255,7 @@ def _times(value: float) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    if unit == "share":
+    if unit == "share" or (unit == "strength" and value <= 1):  # strengths added up may pass 1
         return f"{value:.0%}"
     if unit == "USD":
         return f"${value:,.0f}"

@@ -123,6 +123,38 @@ def test_what_two_features_add_together_is_a_line_of_its_own_in_words() -> None:
     )
 
 
+def test_what_is_told_alone_is_not_told_again_in_a_pair() -> None:
+    parameters = random_models.parameters(1, terms=0, pairs=0, trees=0)
+    parameters["terms"] = {
+        "value_checks_30d": {
+            "edges": [3.0],
+            "values": [0.0, 2.0],
+            "variances": [0.0, 0.0],
+            "missing": 0.0,
+            "missing_variance": 0.0,
+        }
+    }
+    parameters["pairs"] = [
+        {"features": ["value_checks_30d", "calculator_uses_30d"], "edges": [[3.0], [2.0]], "values": [[-0.5] * 3] * 3}
+    ]
+    past = history.of("contact-1", value_checks(5, now=NOW), first_seen_at=NOW, now=NOW)
+    explained = of_model(
+        parse(parameters, id="x", intent="x", kind="x"),
+        features.NAMES,
+        features.vector(past, [], now=NOW),
+        history=past,
+    )
+    assert len(explained.contributions) == 2
+    assert explained.text == "Checked the home's value 5 times in 2 days."
+
+
+def test_a_signal_is_told_without_a_bare_number() -> None:
+    signal = described("signal_market_report_views")
+    past = History("contact-1", NOW)
+    assert scoring.phrase(signal, 0.9, past) == "shows the signal “market reports viewed”, 90% strong"
+    assert scoring.phrase(signal, 0.0, past) == "does not show the signal “market reports viewed”"
+
+
 @pytest.mark.parametrize(
     ("log_odds", "near"), [(-9.0, (900, 3)), (-1.0, (60, 12)), (3.0, (20, 15))]
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """What is kept between runs is kept for one person: nobody is shown another's."""
 
+import dataclasses
 from datetime import datetime, timedelta
 
 import pytest
@@ -76,5 +77,9 @@ def test_a_card_says_when_its_confidence_is_not_verified(database: Database, now
     with database.read() as session:
         shown = list_alerts(session, viewer, Filters(), now=now).items
     notes = {card.priority: cards.card_data(viewer, card, now=now, can=())["notes"] for card in shown}
-    assert [note["text"] for note in notes["HIGH"]] == ["Confidence not verified at present"]
+    assert [note["text"] for note in notes["HIGH"]] == ["The 75% is in doubt for now: go by the reasons"]
     assert notes["MEDIUM"] == []
+    cold = dataclasses.replace(shown[0], priority=Priority.CRITICAL, alert_type="LIKELY_TO_BUY", confidence=0.04)
+    assert [note["text"] for note in cards.card_data(viewer, cold, now=now, can=())["notes"]] == [
+        "Has cooled since it opened"
+    ]

@@ -20,7 +20,7 @@ CLEAN = Recount(
         ({"rows": 8, "positives": 8, "source": "outcomes"}, "of 8 earlier cases with a score like this, 8 came true (the true share is likely above 68%)."),
         ({"rows": 40, "positives": 0, "source": "outcomes"}, "of 40 earlier cases with a score like this, 0 came true (the true share is likely below 8.8%)."),
         ({"rows": 0, "positives": 0, "source": "outcomes"}, "no earlier case had a score like this."),
-        ({"rows": None, "positives": None, "source": "documented prior"}, "none of your own yet. The number rests on the documented prior until outcomes come in."),
+        ({"rows": None, "positives": None, "source": "documented prior"}, "none of your own yet. Until outcomes come in, the number rests on what Doorbell comes with."),
         ({}, ""),
     ],
 )  # fmt: skip
@@ -56,7 +56,7 @@ def test_the_calibrator_is_a_step_of_its_own() -> None:
         "35%",
     ]
     prior = why.steps(explanation, "Sells in 180 days", documented=True)
-    assert prior[2]["Step"].endswith("by the documented curve, until outcomes say otherwise")
+    assert prior[2]["Step"].endswith("by the curve Doorbell comes with, until your outcomes say otherwise")
     assert prior[3]["Step"].startswith("Sells in 180 days: as it is")
 
 
