@@ -32,6 +32,7 @@ def learn(database: Database, configured: Settings, clock: Clock, *, asked: bool
         for version_id in registry.in_training(session):
             registry.give_up(session, version_id, note="Its training ended before it was done.", now=clock.now())
     try:
+        _tell(database, clock, me, 0, (), "Reading the scores and what came of them")
         with database.read() as session:
             wanted = targets.every(session)
             collected = examples.collect(session, since=clock.now() - retuning.REACH, until=clock.now())

@@ -58,6 +58,7 @@ def ratios(rows: Sequence[tuple[str, float, float, float, bool]]) -> go.Figure:
             "symmetric": False,
             "array": [high - value for _, value, _, high, _ in rows],
             "arrayminus": [value - low for _, value, low, _, _ in rows],
+            "color": "#8a9894",
             "thickness": 2,
             "width": 5,
         },

@@ -20,7 +20,7 @@ def render(viewer: Viewer) -> None:
         found = reading.drift(session)
     st.caption(
         "Checked each day against what each model was made of. Tiers that come true less or more often than said are "
-        "marked as not verified until they do again."
+        "in doubt, and their cards say so, until they keep their word again."
     )
     if not found:
         st.info("Nothing has been checked yet. The first check runs within a day of the first scores.")
@@ -61,7 +61,7 @@ def _outcomes(rows: Sequence[Checked]) -> None:
                         "Expected right": one.details["expected"],
                         "Right": one.details["observed"],
                         "Ratio": f"{one.value:.2f} ({one.details['interval'][0]:.2f}–{one.details['interval'][1]:.2f})",
-                        "State": "Not verified" if one.alarmed else "As promised",
+                        "State": "In doubt" if one.alarmed else "As promised",
                     }
                     for name, one in named
                 ]
@@ -76,13 +76,14 @@ def _shifts(rows: Sequence[Checked]) -> None:
     if not rows:
         st.markdown("Too few contacts scored lately to compare.")
         return
-    st.markdown("What differs most from when the model was made, first. Below 0.1 is calm, above the limit is a shift.")
+    st.markdown("What differs most from when the model was made, first. Above the limit it has shifted.")
+    st.caption("PSI: how much the shares of its ranges have moved. KS: the widest gap between then and now, 0 to 1.")
     worst = sorted(rows, key=lambda one: (not one.alarmed, -one.value / one.limit))
     frame = pd.DataFrame(
         [
             {
                 "Type": words.type_words(one.intent),
-                "What": _label(one.subject),
+                "What": label(one.subject),
                 "Measure": one.statistic.upper(),
                 "Difference": f"{one.value:.2f}",
                 "Limit": f"{one.limit:.2f}",
@@ -97,7 +98,8 @@ def _shifts(rows: Sequence[Checked]) -> None:
             st.dataframe(frame, hide_index=True, key="all-shifts")
 
 
-def _label(subject: str) -> str:
+def label(subject: str) -> str:
+    """What is watched, as a person calls it."""
     if subject in features.INDEX:
         return features.FEATURES[features.index(subject)].label
     return layout.plain(words.sentence(subject))

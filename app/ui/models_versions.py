@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app.ui import charts, layout, model_charts, model_commands, queries, words
+from app.ui import charts, layout, model_charts, model_commands, models_drift, queries, words
 from app.ui.commands import Done
 from core.learning import card, reading
 from core.learning.drift import Checked
@@ -23,23 +24,29 @@ _STATUS = {
     "deployed": "In use",
     "retired": "Put away",
 }
+_SHADOW = "It scores everybody too, unseen; the one in use goes on deciding."
 _KIND = {
-    "prior": "documented belief",
-    "additive": "boosted steps",
-    "staircase": "steps held to the documented belief",
-    "logistic": "steps held to the documented belief",
-    "pairwise": "boosted steps and pairs",
-    "boosting": "boosted trees",
+    "prior": "what Doorbell comes with",
+    "additive": "a sum of one part for each fact",
+    "staircase": "a sum of one part for each fact, held close to what Doorbell comes with",
+    "logistic": "a sum of one part for each fact, held close to what Doorbell comes with",
+    "pairwise": "a sum of one part for each fact and each pair of facts",
+    "boosting": "many small decision trees",
 }
+_LOOK_AGAIN = 2.0
+"""Seconds between two looks at a training that runs."""
+_PATIENCE = timedelta(minutes=3)
+"""After this long nobody is at it: the jobs process is gone."""
 _FIGURES = {
+    "rate": ("Came true", "Of all these scores, the share that came true"),
+    "precisionAt10": ("Right in the top tenth", "Of the tenth with the highest scores, the share that came true"),
     "auc": (
         "Ranks well",
-        "AUC: of a contact who did and one who did not, how often the first scores higher; 50% is chance",
+        "Of a contact who did and one who did not, how often the first scores higher; 50% is chance (AUC)",
     ),
-    "prAuc": ("Precision over all cuts", "PR-AUC; to be compared with the share that came true"),
-    "precisionAt10": ("Right in the top tenth", "Of the tenth with the highest scores, the share that came true"),
-    "ece": ("Mean error of the number", "ECE over 10 bins: said minus true"),
-    "logLoss": ("Log-loss", "Lower is better"),
+    "prAuc": ("Right at any cut", "Share that came true, averaged over all cuts; chance is what came true (PR-AUC)"),
+    "ece": ("Mean error of the number", "Said minus true, in percentage points (ECE, 10 bins)"),
+    "logLoss": ("Penalty for wrong numbers", "Lower is better (log-loss)"),
 }
 
 
@@ -53,13 +60,15 @@ class Shown:
 
 def render(viewer: Viewer) -> None:
     """Everything about the versions; changes are an admin's."""
+    with queries.reading() as session:
+        busy = is_busy(reading.training_progress(session, now=queries.now()))
+    st.fragment(_training, run_every=_LOOK_AGAIN if busy else None)(viewer, was_busy=busy)
     _versions(viewer)
 
 
-@st.fragment(run_every=None)
+@st.fragment
 def _versions(viewer: Viewer) -> None:
     shown = _read(viewer)
-    _training(viewer, shown.progress)
     learnt = (*(one.intent for one in shown.progress.nights), *(row.intent for row in shown.versions))
     intents = list(dict.fromkeys([*Intent, *sorted(learnt)]))
     chosen = st.segmented_control(
@@ -76,7 +85,10 @@ def _versions(viewer: Viewer) -> None:
     of_intent = [row for row in shown.versions if row.intent == intent]
     deployed = next((row for row in of_intent if row.status == "deployed"), None)
     if deployed is None:
-        st.info("No version of this type is in use. It is scored by its rule, or not yet.")
+        st.info(
+            "No version of this type is in use: it is scored by its rule. A version appears here once enough of its "
+            "alerts have a known outcome."
+        )
     else:
         _deployed(viewer, deployed, shown)
     night = next((one for one in shown.progress.nights if one.intent == intent), None)
@@ -98,27 +110,40 @@ def _read(viewer: Viewer) -> Shown:
         )
 
 
-def _training(viewer: Viewer, progress: TrainingProgress) -> None:
+def _waiting(progress: TrainingProgress) -> bool:
+    """Somebody asked for it lately, and it has not ended since: between asking and running there are some seconds."""
+    asked, ended = progress.asked_at, progress.ended_at
+    return asked is not None and (ended is None or ended < asked) and queries.now() - asked < _PATIENCE
+
+
+def is_busy(progress: TrainingProgress) -> bool:
+    """Whether there is something to see of the learning."""
+    return progress.running or _waiting(progress)
+
+
+def _training(viewer: Viewer, *, was_busy: bool) -> None:
+    """How far the learning is. It looks again by itself while there is something to see, then shows what came of it."""
+    with queries.reading() as session:
+        progress = reading.training_progress(session, now=queries.now())
+    if is_busy(progress) != was_busy:
+        st.rerun(scope="app")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         if progress.running:
             share = progress.done / progress.total if progress.total else 0.0
             st.progress(min(share, 1.0), text=progress.message or "Learning from what came of the scores")
+        elif _waiting(progress):
+            st.progress(0.0, text="Learning starts within a minute. You can leave this page.")
         elif progress.ended_at is not None:
             when = words.exact(progress.ended_at, viewer.timezone)
             st.caption(f"Last learnt {when}. It learns each night from what came of the scores.")
         else:
             st.caption("It learns each night from what came of the scores; the first night is still to come.")
-        if viewer.role is Role.ADMIN:
-            waiting = progress.asked_at is not None and (
-                progress.began_at is None or progress.asked_at > progress.began_at
-            )
-            if st.button("Learn now", disabled=progress.running or waiting, key="train", width="content"):
-                _tell(model_commands.train(viewer))
-            if progress.running or waiting:
-                st.button("Look again", key="look-again", width="content")
+        if viewer.role is Role.ADMIN and st.button("Learn now", disabled=was_busy, key="train", width="content"):
+            _tell(model_commands.train(viewer))
     if progress.error:
         st.warning(
-            "The last training did not finish; the scores go on as they were. The log of the jobs process says why."
+            "The last learning did not finish; the scores go on as they were. Press “Learn now” to try again; if that "
+            "does not finish either, the server's log says why."
         )
 
 
@@ -126,10 +151,9 @@ def _deployed(viewer: Viewer, row: VersionRow, shown: Shown) -> None:
     with queries.reading() as session:
         detail = reading.version(session, row.id)
     st.subheader(words.plain(words.type_words(row.intent)), anchor=False)
-    st.markdown(_made_of(row, detail.trained_on, viewer))
-    off = [one for one in shown.drift if one.intent == row.intent and one.alarmed]
-    if off:
-        st.warning(f"Not verified at present: {'; '.join(_alarm(one) for one in off)}. The Drift view has the figures.")
+    st.caption(f"Version {layout.plain(row.id)}: {_KIND.get(row.kind, row.kind)}.")
+    st.markdown(_made_of(row, viewer))
+    _alarms([one for one in shown.drift if one.intent == row.intent and one.alarmed])
     _live(next((one for one in shown.live if one.intent == row.intent), None))
     left, right = st.columns(2, gap="large")
     with left:
@@ -148,28 +172,23 @@ def _deployed(viewer: Viewer, row: VersionRow, shown: Shown) -> None:
         )
         if viewer.role is Role.ADMIN and row.previous_id:
             _asked(
-                "Roll back",
-                f"Use {row.previous_id} again instead of {row.id}?",
+                "Go back …",
+                f"Use {row.previous_id} again instead of {row.id}? You can take {row.id} up again below.",
                 key=f"rollback-{row.intent}",
                 do=lambda: model_commands.act(viewer, "rollback", row.intent),
             )
 
 
-def _made_of(row: VersionRow, trained_on: Mapping[str, Any], viewer: Viewer) -> str:
-    since = f"In use since {words.exact(row.deployed_at, viewer.timezone)}" if row.deployed_at else "In use"
-    kind = _KIND.get(row.kind, row.kind)
-    text = f"{since}: **{layout.plain(row.id)}** ({kind})."
-    if row.rows and row.positives is not None:
-        text += f" Made of {row.rows:,} scores"
-        text += f", of which {row.positives:,} came true" if row.positives else ""
-        text += f"; {layout.plain(row.source)}." if row.source else "."
-    elif row.source:
-        text += f" Made of {layout.plain(row.source)}."
-    if trained_on.get("split"):
-        text += f" {layout.plain(words.sentence(str(trained_on['split'])))}."
-    if row.note:
-        text += f" {layout.plain(row.note)}"
-    return text
+def _made_of(row: VersionRow, viewer: Viewer) -> str:
+    text = f"In use since {words.exact(row.deployed_at, viewer.timezone)}. "
+    number = f"{row.rows:,} scores" + (f", of which {row.positives:,} came true" if row.positives else "")
+    if row.source and row.source.startswith("this team"):
+        text += f"It learnt from {number}, all your own." if row.rows else "It learnt from your own scores."
+    elif row.rows:
+        text += f"Doorbell came with it: it learnt from {number}, of made-up contacts; none of them are yours."
+    else:
+        text += "Doorbell came with it: it rests on what is known of homeowners, and on none of your contacts."
+    return f"{text} {layout.plain(row.note)}" if row.note else text
 
 
 def _live(live: ModelPerformance | None) -> None:
@@ -187,8 +206,9 @@ def _reliability(metrics: Mapping[str, Any], name: str, what: str, title: str, v
     st.markdown(f"**{title}**")
     rows = metrics.get(name)
     if not rows:
-        st.caption("Not measured yet: it takes endings that the version was not made of.")
+        st.caption("Not measured yet: it takes scores with a known ending that the version did not learn from.")
         return
+    st.markdown(verdict(rows))
     st.plotly_chart(model_charts.reliability(rows, what=what), key=f"{name}-{version_id}", config=charts.CONFIG)
     with st.expander("As a table"):
         st.dataframe(
@@ -208,6 +228,17 @@ def _reliability(metrics: Mapping[str, Any], name: str, what: str, title: str, v
         )
 
 
+def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the chart shows, in words: where the number said lies outside the range of what came true."""
+    high = [words.percent(row["predicted"]) for row in rows if row["predicted"] > row["observedHigh"]]
+    low = [words.percent(row["predicted"]) for row in rows if row["predicted"] < row["observedLow"]]
+    if not high and not low:
+        return "It keeps its word: every number said lies in the range of what came true."
+    parts = [f"too high at {words.listed(high)}: fewer came true"] if high else []
+    parts += [f"too low at {words.listed(low)}: more came true"] if low else []
+    return f"It says {'; '.join(parts)}. Elsewhere it keeps its word."
+
+
 def _figures(metrics: Mapping[str, Any]) -> None:
     spans = metrics.get("intervals") or {}
     rows = []
@@ -219,8 +250,9 @@ def _figures(metrics: Mapping[str, Any]) -> None:
         if told != ["–", "–"]:
             rows.append(f"| **{label}**: {meaning} | {' | '.join(told)} |")
     if rows:
-        st.markdown("**On later scores it was not made of** (95% ranges in brackets)")
-        st.markdown("\n".join(["| Figure | Transaction | Alert is right |", "|---|---|---|", *rows]))
+        with st.expander("All figures"):
+            st.markdown("On later scores that it did not learn from; 95% ranges in brackets.")
+            st.markdown("\n".join(["| Figure | Transaction | Alert is right |", "|---|---|---|", *rows]))
 
 
 def _figure(name: str, value: float | None, span: Sequence[float] | None) -> str:
@@ -233,7 +265,8 @@ def _figure(name: str, value: float | None, span: Sequence[float] | None) -> str
 
 def _challenger(viewer: Viewer, row: VersionRow, deployed: VersionRow | None) -> None:
     with st.container(border=True):
-        st.markdown(f"**Challenger: {layout.plain(row.id)}** ({_KIND.get(row.kind, row.kind)}) · {_STATUS[row.status]}")
+        st.markdown(f"**Challenger: {layout.plain(row.id)}** · {_STATUS[row.status]}")
+        st.caption(f"It is {_KIND.get(row.kind, row.kind)}.")
         if row.note:
             st.markdown(layout.plain(row.note))
         if deployed is not None:
@@ -241,20 +274,20 @@ def _challenger(viewer: Viewer, row: VersionRow, deployed: VersionRow | None) ->
         if viewer.role is not Role.ADMIN:
             return
         with st.container(horizontal=True):
-            if row.status == "validating" and st.button("Score in shadow", key=f"shadow-{row.id}"):
+            if row.status == "validating" and st.button("Try it in shadow", key=f"shadow-{row.id}", help=_SHADOW):
                 _tell(model_commands.act(viewer, "shadow", row.id))
             if row.status == "shadow":
                 _asked(
-                    "Promote",
-                    "Use it for every score from now on? A rollback brings the present one back.",
+                    "Promote …",
+                    "Use it for every score from now on? You can go back to the present one.",
                     key=f"promote-{row.id}",
                     do=lambda: model_commands.act(
                         viewer, "promote", row.id, replaces=deployed.id if deployed else None
                     ),
                 )
             _asked(
-                "Put away",
-                "It stops scoring in shadow. It can be put back.",
+                "Put away …",
+                "Stop trying it? You can take it up again below.",
                 key=f"retire-{row.id}",
                 do=lambda: model_commands.act(viewer, "retire", row.id),
             )
@@ -274,13 +307,24 @@ def _compared(champion: VersionRow, challenger: VersionRow) -> None:
         if figure in _FIGURES
     ]
     if rows:
+        st.caption("Each on the newest scores it did not learn from: compare the two only roughly.")
         st.dataframe(pd.DataFrame(rows), hide_index=True, key=f"compared-{challenger.id}")
     for look in found.looks:
-        value, low, high = look["difference"]
-        st.markdown(
-            f"After {look['days']} days in shadow: log-loss {value:+.4f} ({low:+.4f} to {high:+.4f}) against the one in "
-            f"use, on {look['rows']:,} scores of which {look['positives']} came true."
-        )
+        st.markdown(looked(look))
+    if not found.looks and challenger.status == "shadow":
+        st.markdown("Not compared yet on the same scores: that takes some weeks in shadow.")
+
+
+def looked(look: Mapping[str, Any]) -> str:
+    """One comparison on the same scores, in words first."""
+    value, low, high = look["difference"]
+    said = "It does better than the one in use" if high < 0 else "It does worse than the one in use"
+    if low <= 0 <= high:
+        said = "No difference from the one in use that chance would not explain"
+    return (
+        f"**{said}**, after {look['days']} days in shadow, on {words.plural(look['rows'], 'score')} of which "
+        f"{look['positives']:,} came true (log-loss {value:+.4f}, 95% range {low:+.4f} to {high:+.4f}; below 0 is better)."
+    )
 
 
 def _past(viewer: Viewer, rows: Sequence[VersionRow]) -> None:
@@ -291,33 +335,52 @@ def _past(viewer: Viewer, rows: Sequence[VersionRow]) -> None:
                     "Version": row.id,
                     "State": _STATUS.get(row.status, row.status),
                     "Made": words.exact(row.created_at, viewer.timezone),
-                    "Scores": row.rows,
-                    "Came true": row.positives,
-                    "AUC": None if row.auc is None else f"{row.auc:.3f}",
+                    "Learnt from": "" if row.rows is None else words.plural(row.rows, "score"),
+                    "Came true": "" if row.positives is None else f"{row.positives:,}",
+                    "Ranks well (50% is chance)": "" if row.auc is None else words.percent(row.auc),
                     "Why": row.note or "",
                 }
                 for row in rows
             ]
         )
         st.dataframe(frame, hide_index=True, key="versions")
+        away = [row.id for row in rows if row.status == "retired"]
+        if viewer.role is Role.ADMIN and away:
+            with st.container(horizontal=True, vertical_alignment="bottom"):
+                which = st.selectbox("Take up again", away, key="take-up", width=420)
+                if st.button("Try it in shadow", key="take-up-now", help=_SHADOW):
+                    _tell(model_commands.act(viewer, "shadow", str(which)))
 
 
-def _alarm(one: Checked) -> str:
-    if one.kind == "outcome":
-        tier = words.group(one.subject)
-        return f"{tier} alerts come true {one.value:.2f} times as often as said"
-    return f"{one.subject.replace('_', ' ')} looks different from when it was made"
+def _alarms(found: Sequence[Checked]) -> None:
+    """What is in doubt, and apart from it what merely looks different: that alone makes no number wrong."""
+    off = [
+        f"{words.group(one.subject)} alerts come true {one.value:.2f} times as often as said"
+        if one.kind == "outcome"
+        else "the scores themselves look different from when it was made"
+        for one in found
+        if one.kind != "feature"
+    ]
+    if off:
+        text = "; ".join(dict.fromkeys(off))
+        st.warning(f"In doubt for now: {text}. Their cards say so until it has passed; the Drift view has the figures.")
+    facts = dict.fromkeys(models_drift.label(one.subject).lower() for one in found if one.kind == "feature")
+    if facts:
+        st.caption(
+            f"Contacts look different from those it learnt from in {words.listed(list(facts)[:4])}"
+            f"{' and more' if len(facts) > 4 else ''}. That alone makes no number wrong; the Drift view has the figures."
+        )
 
 
 def _asked(label: str, question: str, *, key: str, do: Any) -> None:
     """A button that asks before it acts."""
     with st.popover(label, width="content"):
         st.markdown(layout.plain(question))
-        if st.button(f"Yes, {label.lower()}", key=key):
+        if st.button(f"Yes, {label.lower().removesuffix(' …')}", key=key):
             _tell(do())
 
 
 def _tell(done: Done) -> None:
     st.toast(done.text, icon=":material/check:" if done.ok else ":material/error:")
     if done.ok:
-        st.rerun(scope="fragment")
+        st.rerun(scope="app")

@@ -78,10 +78,9 @@ def areas(rows: Sequence[Area]) -> go.Figure:
             hovertemplate="%{y}: %{x:.1f}% (%{customdata[2]})<br>%{customdata[0]} of %{customdata[1]} contacts<extra></extra>",
         )
     )
-    figure.add_vline(x=overall * 80, line_dash="dash", line_color="#8a9894")
-    figure.update_xaxes(
-        title="Active contacts with an alert (%)", range=[0, max((row.alerted.high for row in shown), default=1) * 105]
-    )
+    figure.add_vline(x=overall * 80, line_dash="dash", line_color="#8a9894", annotation_text="four fifths")
+    most = max((row.alerted.high for row in shown), default=1)
+    figure.update_xaxes(title="Active contacts with an alert (%)", range=[-most * 3, most * 105], zeroline=False)
     return _laid_out(figure, height=110 + 34 * len(shown))
 
 

@@ -197,7 +197,7 @@ def _numbers(preview: Preview) -> None:
 
 def _chart(points: list[Point], preview: Preview) -> None:
     st.subheader("What more or fewer alerts would bring", anchor=False)
-    shown = _distinct(points)
+    shown = distinct(points)
     st.plotly_chart(
         steering_charts.steering(shown, chosen=preview.point.a_week.value), key="thresholds-chart", config=charts.CONFIG
     )
@@ -222,9 +222,10 @@ def _chart(points: list[Point], preview: Preview) -> None:
         )
 
 
-def _distinct(points: list[Point]) -> list[Point]:
-    """Every fifth threshold, without the repetitions where nothing changes."""
-    return [point for place, point in enumerate(points) if place % 5 == 0 and point.right is not None]
+def distinct(points: list[Point]) -> list[Point]:
+    """Every fifth threshold; of those that would bring equally many alerts, the first."""
+    shown = [point for place, point in enumerate(points) if place % 5 == 0 and point.right is not None]
+    return list({point.a_week.value: point for point in reversed(shown)}.values())[::-1]
 
 
 def _dismissed(known: Known) -> None:
@@ -400,6 +401,8 @@ def _as_percent(share: float | None) -> float | None:
 
 
 def _times(value: float) -> str:
+    if 0 < value < 0.095:
+        return f"{value:.2f}"
     return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
 
 

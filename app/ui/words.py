@@ -1,6 +1,7 @@
 """What the screens say: types, states, money, shares and times as a person reads them."""
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -175,9 +176,10 @@ def money(value: float | None) -> str:
     """US dollars: $450,000, or $1.25M from a million on."""
     if value is None:
         return "–"
+    sign = "−" if value < 0 else ""
     if abs(value) >= 1_000_000:
-        return f"${value / 1_000_000:.2f}M"
-    return f"${value:,.0f}"
+        return f"{sign}${abs(value) / 1_000_000:.2f}M"
+    return f"{sign}${abs(value):,.0f}"
 
 
 def number(value: float | None) -> str:
@@ -194,6 +196,11 @@ def number(value: float | None) -> str:
 def plural(count: int, one: str, many: str | None = None) -> str:
     """`1 alert`, `3 alerts`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def exact(at: datetime | None, timezone: str) -> str:

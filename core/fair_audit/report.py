@@ -128,18 +128,22 @@ def sentence(audit: Audit) -> str:
     if not audit.alerts:
         return "No alert was opened in this period, so there is nothing to compare yet. Choose a longer one."
     if audit.adverse:
-        said = [f"{area.name} ({', '.join(FINDINGS[one] for one in area.findings)})" for area in audit.adverse]
+        said = [_named(area) for area in audit.adverse]
         return (
             f"{len(said)} of {len(named)} areas differ from the others by more than chance, to their disadvantage: {'; '.join(said)}. "
             "Look at why before anything else is changed."
         )
     others = [area for area in audit.areas if area.findings]
     verb = "differs" if len(others) == 1 else "differ"
-    more = f" {len(others)} {verb} in another way: see the table." if others else ""
+    more = f" {len(others)} {verb} in another way: {'; '.join(map(_named, others))}." if others else ""
     return (
         f"No area of {len(named)} gets fewer than four fifths of the others' alerts, is contacted less or waits longer, beyond what chance "
         f"explains.{more}"
     )
+
+
+def _named(area: Area) -> str:
+    return f"{area.name} ({', '.join(FINDINGS[one] for one in area.findings)})"
 
 
 def to_html(audit: Audit, *, timezone: str, prepared_for: str) -> str:
