@@ -65,7 +65,7 @@ class Learning:
 
 
 def learning(definition: Mapping[str, Any], horizon_days: int, type_id: str | None) -> Learning:
-    """How far it is; worked out once a minute at most. The definition's label alone is asked."""
+    """How far it is. What came true changes slowly, and counting it reads every event: it is kept for ten minutes."""
     label = definition.get("label") or {}
     ready = (
         None
@@ -83,7 +83,7 @@ def learning(definition: Mapping[str, Any], horizon_days: int, type_id: str | No
         )
 
 
-@st.cache_data(ttl=timedelta(minutes=1), max_entries=64, show_spinner="Counting what came true …")
+@st.cache_data(ttl=timedelta(minutes=10), max_entries=64, show_spinner="Counting what came true …")
 def _ready(label: str, horizon_days: int, type_id: str | None) -> Readiness:
     target = targets.own(type_id or "", {"label": json.loads(label)}, days=horizon_days)
     delay = timedelta(days=runtime.current().settings.transaction_delay_days)
