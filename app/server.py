@@ -28,6 +28,7 @@ from app.api import (
     notifications,
     operations,
     routing,
+    routing_rules,
     thresholds,
 )
 from app.realtime.dashboard import Dashboard
@@ -123,6 +124,7 @@ def routers() -> Sequence[APIRouter]:
     return (
         ingest.router,
         contacts.router,
+        routing_rules.router,
         routing.router,
         alerts.router,
         alert_types.router,

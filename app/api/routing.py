@@ -1,4 +1,4 @@
-"""Routing over HTTP: route, assign, try; who is free; profiles, rules, assignments, decisions and statistics.
+"""Routing over HTTP: route, assign, try; who is free; profiles, assignments, decisions and statistics.
 
 Its paths lie under /alerts and are included before the alerts' own, so that `routing` is never taken for an id.
 """
@@ -8,19 +8,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
+from app.api.deps import Caller, Camel, Db, Manager, Now
 from core import delivery, escalation, routing
 from core.db import Database
 from core.db.tables import Agent
 from core.delivery import Kind
 from core.errors import Forbidden, NotFound
-from core.routing import moves, profiles, reading, rule_book
+from core.routing import moves, profiles, reading
 from core.routing.dispatch import Routed, route_each
 from core.viewer import Viewer
 from core.views.page import checked_limit, cursor_of, key_of
@@ -196,46 +196,6 @@ class ProfileOut(Camel):
     preferred_alert_types: list[str]
     schedule: dict[str, Any]
     updated_at: datetime
-
-
-class RuleIn(Camel):
-    name: str
-    priority: int = 0
-    """Larger ones are tried first."""
-    enabled: bool = True
-    description: str = ""
-    conditions: list[dict[str, Any]] | dict[str, Any] = Field(default_factory=list)
-    """[{field, operator, value}], all must hold; or groups of them: {all: […]}, {any: […]}, {not: …}."""
-    actions: list[dict[str, Any]]
-    """[{type, params}], tried in order."""
-    version: int | None = Field(default=None, ge=0, le=2**31 - 1)
-    """The version you saw; 409 when it moved on."""
-
-
-class RuleChange(Camel):
-    name: str | None = None
-    priority: int | None = None
-    enabled: bool | None = None
-    description: str | None = None
-    conditions: list[dict[str, Any]] | dict[str, Any] | None = None
-    actions: list[dict[str, Any]] | None = None
-    version: int | None = Field(default=None, ge=0, le=2**31 - 1)
-
-
-class RuleOut(Camel):
-    id: str
-    name: str
-    priority: int
-    enabled: bool
-    description: str
-    conditions: list[dict[str, Any]]
-    actions: list[dict[str, Any]]
-    version: int
-    updated_at: datetime
-
-
-class RuleList(Camel):
-    items: list[RuleOut]
 
 
 class AssignmentOut(Camel):
@@ -432,42 +392,6 @@ def put_profile(agent_id: PathId, body: ProfileIn, viewer: Caller, db: Db, now: 
         return ProfileOut(**asdict(profiles.put(session, agent_id, changes, viewer=viewer, now=now)))
 
 
-@router.get("/routing/rules", summary="The rules, in the order they are tried")
-def rules(_viewer: Caller, db: Db) -> RuleList:
-    with db.read() as session:
-        return RuleList(items=[_rule(rule) for rule in rule_book.list_rules(session)])
-
-
-@router.post("/routing/rules", status_code=201, summary="Add a rule")
-def add_rule(body: RuleIn, viewer: Admin, db: Db, now: Now) -> RuleOut:
-    with db.write() as session:
-        return _rule(rule_book.add(session, _written(body), actor_id=viewer.user_id, now=now))
-
-
-@router.put("/routing/rules/{rule_id}", summary="Replace a rule")
-def put_rule(rule_id: PathId, body: RuleIn, viewer: Admin, db: Db, now: Now) -> RuleOut:
-    with db.write() as session:
-        return _rule(
-            rule_book.replace(session, rule_id, _written(body), version=body.version, actor_id=viewer.user_id, now=now)
-        )
-
-
-@router.patch("/routing/rules/{rule_id}", summary="Change some fields of a rule")
-def patch_rule(rule_id: PathId, body: RuleChange, viewer: Admin, db: Db, now: Now) -> RuleOut:
-    changes = body.model_dump(exclude_unset=True, exclude={"version"})
-    with db.write() as session:
-        return _rule(
-            rule_book.change(session, rule_id, changes, version=body.version, actor_id=viewer.user_id, now=now)
-        )
-
-
-@router.delete("/routing/rules/{rule_id}", status_code=204, summary="Delete a rule")
-def delete_rule(rule_id: PathId, viewer: Admin, db: Db, now: Now, version: Version = None) -> Response:
-    with db.write() as session:
-        rule_book.remove(session, rule_id, version=version, actor_id=viewer.user_id, now=now)
-    return Response(status_code=204)
-
-
 @router.get("/routing/assignments", summary="Who had what from when to when, newest first")
 def assignments(
     viewer: Caller,
@@ -536,14 +460,6 @@ def _routed(one: Routed) -> RoutedOut:
         overflow=one.overflow,
         notify_user_ids=list(one.notify_user_ids),
     )
-
-
-def _rule(rule: rule_book.StoredRule) -> RuleOut:
-    return RuleOut(**asdict(rule))
-
-
-def _written(body: RuleIn) -> dict[str, Any]:
-    return body.model_dump(exclude={"version"})
 
 
 def _assignment(row: reading.AssignmentRow) -> AssignmentOut:

@@ -4,56 +4,28 @@ A rule is unfolded into alternatives of conditions that must hold together; fiel
 and each is tried at the values where one of its conditions turns. So what is told is true; what is not told may still be odd.
 """
 
-from itertools import pairwise, product
+from itertools import pairwise
 from math import ceil, floor
 
 from core.alert_types.fields import Field
 from core.alert_types.rules import Condition, Group, Node
-
-MOST_ALTERNATIVES = 2_000
-_Literal = tuple[Condition, bool]
-_Alternative = tuple[_Literal, ...]
+from core.routing.logic import Alternative, Literal, alternatives
 
 
 def never(node: Node) -> bool:
     """Whether no contact can satisfy it; False also where that is too much to work out."""
-    alternatives = _unfold(node, True)
-    return alternatives is not None and not any(map(_can_hold, alternatives))
+    found = alternatives(node)
+    return found is not None and not any(map(_can_hold, found))
 
 
 def always(node: Node) -> bool:
     """Whether every contact satisfies it."""
-    alternatives = _unfold(node, False)
-    return alternatives is not None and not any(map(_can_hold, alternatives))
+    found = alternatives(node, wanted=False)
+    return found is not None and not any(map(_can_hold, found))
 
 
-def _unfold(node: Node, wanted: bool) -> list[_Alternative] | None:
-    """The alternatives under which the node is `wanted`; None when there are too many."""
-    if isinstance(node, Condition):
-        return [((node, wanted),)]
-    if node.kind == "not":
-        return _unfold(node.members[0], not wanted)
-    parts = [_unfold(member, wanted) for member in node.members]
-    found = [part for part in parts if part is not None]
-    if len(found) < len(parts):
-        return None
-    if (node.kind == "any") is wanted:
-        together = [alternative for part in found for alternative in part]
-        return together if len(together) <= MOST_ALTERNATIVES else None
-    return _all_of(found)
-
-
-def _all_of(parts: list[list[_Alternative]]) -> list[_Alternative] | None:
-    together: list[_Alternative] = [()]
-    for part in parts:
-        if len(together) * len(part) > MOST_ALTERNATIVES:
-            return None
-        together = [first + second for first, second in product(together, part)]
-    return together
-
-
-def _can_hold(alternative: _Alternative) -> bool:
-    of_field: dict[str, list[_Literal]] = {}
+def _can_hold(alternative: Alternative) -> bool:
+    of_field: dict[str, list[Literal]] = {}
     for literal in alternative:
         of_field.setdefault(literal[0].field.name, []).append(literal)
     return all(
@@ -62,7 +34,7 @@ def _can_hold(alternative: _Alternative) -> bool:
     )
 
 
-def _telling(literals: list[_Literal]) -> list[float | None]:
+def _telling(literals: list[Literal]) -> list[float | None]:
     """Values of the field between which none of these conditions changes its answer, and unknown where that occurs."""
     of = literals[0][0].field
     turns = {bound for bound in (of.least, of.most) if bound is not None}

@@ -173,6 +173,16 @@ def _rules(session: Session) -> tuple[RuleSet, dict[str, str]]:
     return RuleSet(compiled), broken
 
 
+def stored_rule(session: Session, rule_id: str) -> Compiled:
+    """One rule as it would be tried, also where it is not enabled.
+
+    Raises:
+        Invalid: it no longer reads.
+    """
+    row = session.execute(select(tables.Rule.__table__).where(tables.Rule.id == rule_id)).one()
+    return compile_rule(row.id, name=row.name, version=row.version, conditions=row.conditions, actions=row.actions)
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)

@@ -84,6 +84,21 @@ def test_a_rule_of_groups_is_stored_tried_and_given_back(running: Running, now: 
     assert tried["why"].startswith("not: not ((alert.territory is present or not (time.clock is between 22:00"), tried
 
 
+def test_what_is_odd_about_a_rule_is_told_on_saving_and_when_asked(running: Running) -> None:
+    ada = Client(running, "ada")
+    odd = RULE | {"conditions": [{"field": "alert.priority", "operator": "equals", "value": "URGENT"}]}
+    made = ada("POST", "/routing/rules", odd).json()
+    expected = [{"at": "conditions.0", "text": "This can never be true: alert.priority is URGENT."}]
+    assert made["doubts"] == expected
+    ada("POST", "/routing/rules", RULE | {"name": "Nothing odd"})
+    (found,) = Client(running, "ann")("GET", "/routing/rules/check").json()["items"]
+    assert (found["id"], found["doubts"]) == (made["id"], expected)
+    changed = ada("PATCH", f"/routing/rules/{made['id']}", {"conditions": []})
+    assert [one["at"] for one in changed.json()["doubts"]] == ["priority"]
+    replaced = ada("PUT", f"/routing/rules/{made['id']}", RULE | {"enabled": False})
+    assert replaced.json()["doubts"] == []
+
+
 @pytest.mark.parametrize(
     ("who", "theirs", "foreign"),
     [

@@ -1,0 +1,121 @@
+"""The rules of routing over HTTP: read, written, and checked for what is odd about them."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from app.api.deps import Admin, Caller, Camel, Db, Now
+from app.api.routing import PathId, Version
+from core.routing import doubts, rule_book
+
+router = APIRouter(prefix="/alerts", tags=["routing"])
+
+
+class RuleIn(Camel):
+    name: str
+    priority: int = 0
+    """Larger ones are tried first."""
+    enabled: bool = True
+    description: str = ""
+    conditions: list[dict[str, Any]] | dict[str, Any] = Field(default_factory=list)
+    """[{field, operator, value}], all must hold; or groups of them: {all: […]}, {any: […]}, {not: …}."""
+    actions: list[dict[str, Any]]
+    """[{type, params}], tried in order."""
+    version: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    """The version you saw; 409 when it moved on."""
+
+
+class RuleChange(Camel):
+    name: str | None = None
+    priority: int | None = None
+    enabled: bool | None = None
+    description: str | None = None
+    conditions: list[dict[str, Any]] | dict[str, Any] | None = None
+    actions: list[dict[str, Any]] | None = None
+    version: int | None = Field(default=None, ge=0, le=2**31 - 1)
+
+
+class DoubtOut(Camel):
+    at: str
+    """The part of the rule: conditions.2, actions.0.params.agentId, priority."""
+    text: str
+
+
+class RuleOut(Camel):
+    id: str
+    name: str
+    priority: int
+    enabled: bool
+    description: str
+    conditions: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+    version: int
+    updated_at: datetime
+    doubts: list[DoubtOut] = Field(default_factory=list)
+    """What is odd about it, as it stands among the others; told on saving and by `/routing/rules/check`."""
+
+
+class RuleList(Camel):
+    items: list[RuleOut]
+
+
+@router.get("/routing/rules", summary="The rules, in the order they are tried")
+def rules(_viewer: Caller, db: Db) -> RuleList:
+    with db.read() as session:
+        return RuleList(items=[_rule(rule, ()) for rule in rule_book.list_rules(session)])
+
+
+@router.get("/routing/rules/check", summary="The rules that have something odd, each with what it is")
+def check_rules(_viewer: Caller, db: Db) -> RuleList:
+    with db.read() as session:
+        found = doubts.of_rules(session)
+        return RuleList(
+            items=[_rule(rule, found[rule.id]) for rule in rule_book.list_rules(session) if rule.id in found]
+        )
+
+
+@router.post("/routing/rules", status_code=201, summary="Add a rule")
+def add_rule(body: RuleIn, viewer: Admin, db: Db, now: Now) -> RuleOut:
+    with db.write() as session:
+        return _saved(session, rule_book.add(session, _written(body), actor_id=viewer.user_id, now=now))
+
+
+@router.put("/routing/rules/{rule_id}", summary="Replace a rule")
+def put_rule(rule_id: PathId, body: RuleIn, viewer: Admin, db: Db, now: Now) -> RuleOut:
+    with db.write() as session:
+        saved = rule_book.replace(
+            session, rule_id, _written(body), version=body.version, actor_id=viewer.user_id, now=now
+        )
+        return _saved(session, saved)
+
+
+@router.patch("/routing/rules/{rule_id}", summary="Change some fields of a rule")
+def patch_rule(rule_id: PathId, body: RuleChange, viewer: Admin, db: Db, now: Now) -> RuleOut:
+    changes = body.model_dump(exclude_unset=True, exclude={"version"})
+    with db.write() as session:
+        saved = rule_book.change(session, rule_id, changes, version=body.version, actor_id=viewer.user_id, now=now)
+        return _saved(session, saved)
+
+
+@router.delete("/routing/rules/{rule_id}", status_code=204, summary="Delete a rule")
+def delete_rule(rule_id: PathId, viewer: Admin, db: Db, now: Now, version: Version = None) -> Response:
+    with db.write() as session:
+        rule_book.remove(session, rule_id, version=version, actor_id=viewer.user_id, now=now)
+    return Response(status_code=204)
+
+
+def _saved(session: Session, rule: rule_book.StoredRule) -> RuleOut:
+    return _rule(rule, doubts.of_rules(session, only=rule.id).get(rule.id, ()))
+
+
+def _rule(rule: rule_book.StoredRule, found: Iterable[doubts.Doubt]) -> RuleOut:
+    return RuleOut(**asdict(rule), doubts=[DoubtOut(at=one.at, text=one.text) for one in found])
+
+
+def _written(body: RuleIn) -> dict[str, Any]:
+    return body.model_dump(exclude={"version"})
