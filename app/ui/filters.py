@@ -126,10 +126,14 @@ def present() -> dict[str, Any]:
 
 
 def _count() -> int:
-    return sum(
-        st.session_state.get(name, _EMPTY[name]) not in (_EMPTY[name], None)
-        for name in ("type", "status", "agent", "sure", "from", "to", "snoozed")
-    )
+    return sum(_is_set(name) for name in ("type", "status", "agent", "sure", "from", "to", "snoozed"))
+
+
+def _is_set(name: str) -> bool:
+    """Of a page just opened by a link the fields are not drawn yet, and know nothing of the address."""
+    if name not in st.session_state:
+        return name in st.query_params
+    return st.session_state[name] not in (_EMPTY[name], None)
 
 
 def _people(viewer: Viewer) -> dict[str, str]:

@@ -223,6 +223,7 @@ def test_the_first_page_leads_to_what_it_counts(house: House, visit: Open) -> No
     expect(card(page, "Otto Overview")).to_be_visible()
     page.get_by_role("link", name=re.compile("Not acknowledged")).click()
     expect(page).to_have_url(re.compile("/feed.*status=New"))
+    expect(page.get_by_role("button", name="Filters (1)", exact=True)).to_be_visible()
     expect(card(page, "Otto Overview")).to_be_visible()
 
     page.get_by_test_id("stSidebarNavItems").get_by_role("link", name="Overview").click()
