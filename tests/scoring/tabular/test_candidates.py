@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core import errors
+from core.scoring import metrics
 from core.scoring.tabular import candidates, tables
 from core.scoring.tabular.candidates import pairwise
 
@@ -108,3 +109,15 @@ def test_wrong_input_is_refused() -> None:
     for bad in ((matrix[:-1], y), (matrix, y + 1), (matrix[:, 0], y)):
         with pytest.raises(errors.Invalid):
             candidates.fit("additive", *bad, NAMES, seed=0)
+
+
+def test_a_straight_table_of_few_rows_is_learnt_as_such_also_over_huge_numbers() -> None:
+    """On a staircase of bins alone the logistic lost .01 to .03 of AUC to a plain line here, and ranked within bins by chance."""
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(3_000, 6))
+    log_odds = scores @ np.array([1.5, -1.2, 1.0, -0.8, 0.6, 0.0])
+    y = (random.random(3_000) < 1 / (1 + np.exp(-log_odds))).astype(int)
+    matrix, names = np.exp(3 * scores), [f"x{at}" for at in range(6)]
+    made = candidates.fit("logistic", matrix[:200], y[:200], names, seed=0)
+    found = metrics.auc(y[200:].astype(float), tables.Sum.parse(made, names).log_odds(matrix[200:]))
+    assert found > metrics.auc(y[200:].astype(float), log_odds[200:]) - 0.01
