@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from core import errors
 from core.scoring import metrics
 from core.scoring.tabular import calibrating, candidates, encoding, reading, tables
 from core.scoring.tabular.calibrating import Calibrator
+from core.scoring.tabular.candidates.numbers import base_rate
 from core.scoring.tabular.fitted import FORMAT, TabularModel
 from core.scoring.tabular.reading import Table
 from core.scoring.tabular.tables import Parameters, Sum
@@ -114,8 +115,10 @@ def make_plan(table: Table, *, seed: int, kinds: Sequence[str] = tuple(candidate
     scored = {kind: np.empty(0) for kind in kinds}
     for earlier, later in parts:
         part = _scores(table.part(earlier), table.part(later), kinds, half_life=half_life, seed=seed)
+        # The model the curve is put on knows how often it was yes of late: what it has learnt must not be added again.
+        since = _usual(table.y, half_life) - _usual(table.y[earlier], half_life)
         for kind, log_odds in part.items():
-            scored[kind] = np.append(scored[kind], log_odds)
+            scored[kind] = np.append(scored[kind], log_odds + since)
     rows = np.concatenate([later for _, later in parts])
     block = np.repeat(np.arange(len(parts)), [len(later) for _, later in parts])
     y = table.y[rows]
@@ -131,6 +134,11 @@ def make_plan(table: Table, *, seed: int, kinds: Sequence[str] = tuple(candidate
         held_log_odds=log_odds,
         held_y=y,
     )
+
+
+def _usual(y: Floats, half_life: float | None) -> float:
+    """The log-odds of the base rate, as rows count."""
+    return float(logit(base_rate(y, calibrating.fading(len(y), half_life))))
 
 
 Part = tuple[NDArray[np.int64], NDArray[np.int64]]

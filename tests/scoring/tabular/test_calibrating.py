@@ -1,11 +1,12 @@
 """Calibrators are kept only where later rows say so, learn no more than their positives allow, and never tie or flip ranks."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from core import errors
+from core import errors, scoring
 from core.scoring import metrics
-from core.scoring.tabular import calibrating
+from core.scoring.tabular import calibrating, reading, training
 from core.scoring.tabular.calibrating import Calibrator
 
 
@@ -121,3 +122,14 @@ def test_a_slope_is_not_learnt_from_fewer_than_50_positives() -> None:
 def test_what_is_no_curve_is_refused(stored: dict) -> None:
     with pytest.raises(errors.Invalid):
         Calibrator.parse(stored)
+
+
+def test_a_level_that_rose_is_told_once_not_by_the_model_and_again_by_its_curve() -> None:
+    """The curve is learnt from models of earlier rows, which knew less of the rise than the model it is put on."""
+    random = np.random.default_rng(0)
+    y = (random.random(1_500) < np.where(np.arange(1_500) < 750, 0.03, 0.25)).astype(float)
+    X = pd.DataFrame({"told": random.normal(size=1_500) + y})
+    table = reading.table(X, y, np.arange(1_500))
+    plan = training.make_plan(table, seed=0, kinds=["logistic"])
+    said = scoring.predict(training.train_table(table, seed=0, plan=plan), X.tail(500))
+    assert said.mean() == pytest.approx(y[-500:].mean(), abs=0.05)
