@@ -1,17 +1,21 @@
-"""The rules of routing over HTTP: read, written, and checked for what is odd about them."""
+"""The rules of routing over HTTP: read, written, checked for what is odd about them, and taken in and out as files."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.api.deps import Admin, Caller, Camel, Db, Now
 from app.api.routing import PathId, Version
-from core.routing import doubts, rule_book
+from core.db import Database
+from core.routing import doubts, presets, rule_book, rule_files
+from core.viewer import Viewer
 
 router = APIRouter(prefix="/alerts", tags=["routing"])
 
@@ -64,6 +68,32 @@ class RuleList(Camel):
     items: list[RuleOut]
 
 
+class PresetOut(Camel):
+    id: str
+    name: str
+    priority: int
+    enabled: bool
+    description: str
+    conditions: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+
+
+class PresetList(Camel):
+    items: list[PresetOut]
+
+
+class TakenOut(Camel):
+    """What a file did, or would do: names of rules, ids of agents."""
+
+    added: list[str]
+    changed: list[str]
+    unchanged: list[str]
+    removed: list[str]
+    agents: list[str]
+    doubts: list[RuleOut]
+    """The rules of the file that have something odd."""
+
+
 @router.get("/routing/rules", summary="The rules, in the order they are tried")
 def rules(_viewer: Caller, db: Db) -> RuleList:
     with db.read() as session:
@@ -107,6 +137,69 @@ def delete_rule(rule_id: PathId, viewer: Admin, db: Db, now: Now, version: Versi
     with db.write() as session:
         rule_book.remove(session, rule_id, version=version, actor_id=viewer.user_id, now=now)
     return Response(status_code=204)
+
+
+@router.get("/routing/rules/presets", summary="Rules to start from")
+def list_presets(_viewer: Caller) -> PresetList:
+    return PresetList(items=[PresetOut(id=one.id, **one.rule) for one in presets.PRESETS])
+
+
+@router.get(
+    "/routing/rules/export",
+    summary="All rules (and agents' profiles) as a file",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}, "application/yaml": {}}, "description": "the file"}},
+)
+def export_rules(
+    _viewer: Admin,
+    db: Db,
+    form: Annotated[Literal["json", "yaml"], Query(alias="format")] = "json",
+    agents: bool = False,
+) -> Response:
+    with db.read() as session:
+        found = rule_files.export(session, agents=agents)
+    content = rule_files.as_yaml(found) if form == "yaml" else orjson.dumps(found, option=orjson.OPT_INDENT_2)
+    name = {"content-disposition": f'attachment; filename="routing.{form}"'}
+    return Response(content, media_type=f"application/{form}", headers=name)
+
+
+async def import_rules(
+    request: Request,
+    viewer: Admin,
+    db: Db,
+    now: Now,
+    replace: bool = False,
+    dry_run: Annotated[bool, Query(alias="dryRun")] = False,
+) -> TakenOut:
+    """A file of JSON or YAML: {rules: [...], agents: [...]} or a list of rules. A rule of a name that exists is changed, any
+    other added; `replace` deletes those the file does not have; `dryRun` only says what would happen. All or nothing."""
+    raw = await request.body()
+    return await run_in_threadpool(_import, db, raw, replace=replace, dry_run=dry_run, viewer=viewer, now=now)
+
+
+router.post(
+    "/routing/rules/import",
+    summary="Take rules (and agents' profiles) in from a file",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {}}, "application/yaml": {"schema": {"type": "string"}}},
+        }
+    },
+)(import_rules)
+
+
+def _import(db: Database, raw: bytes, *, replace: bool, dry_run: bool, viewer: Viewer, now: datetime) -> TakenOut:
+    with db.write() as session:
+        taken = rule_files.take(session, raw, replace=replace, viewer=viewer, now=now)
+        odd = doubts.of_rules(session)
+        named = {*taken.added, *taken.changed}
+        told = [
+            _rule(rule, odd[rule.id]) for rule in rule_book.list_rules(session) if rule.id in odd and rule.name in named
+        ]
+        if dry_run:
+            session.rollback()
+    return TakenOut(**{name: list(each) for name, each in asdict(taken).items()}, doubts=told)
 
 
 def _saved(session: Session, rule: rule_book.StoredRule) -> RuleOut:

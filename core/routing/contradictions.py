@@ -37,7 +37,7 @@ _ALWAYS_THERE = frozenset(
         ("property", "count"),
     }
 )
-_RANGES: dict[Path, tuple[float, float | None, bool]] = {
+_RANGES: dict[Path, tuple[float | None, float | None, bool]] = {
     ("alert", "confidence"): (0, 1, False),
     ("alert", "probability"): (0, 1, False),
     ("alert", "signalStrength"): (0, 1, False),
@@ -47,6 +47,8 @@ _RANGES: dict[Path, tuple[float, float | None, bool]] = {
     ("property", "estimatedValue"): (0, None, False),
     ("property", "mortgageBalance"): (0, None, False),
     ("property", "count"): (0, None, True),
+    ("property", "equity"): (None, None, False),
+    ("property", "yearsOwned"): (None, None, False),
     ("time", "hour"): (0, 23, True),
     ("time", "minute"): (0, 59, True),
     ("time", "month"): (1, 12, True),
@@ -120,9 +122,8 @@ def _telling(path: Path, conditions: Sequence[Any], known: Known) -> list[Any]:
         return [*_numbers(mentioned, *_RANGES[path]), *missing]
     texts = sorted({value for value in mentioned if isinstance(value, str)})
     around = [text + tail for text in ("", *texts) for tail in ("\x01", "\U0010ffff")]
-    numbers = _numbers(mentioned, None, None, False) if path[0] == "property" else []
     empty = [""] if missing else []
-    return [*texts, *around, *empty, *numbers, *missing]
+    return [*texts, *around, *empty, *missing]
 
 
 def _numbers(mentioned: Iterable[Any], least: float | None, most: float | None, whole: bool) -> list[float]:

@@ -64,7 +64,7 @@ def add(session: Session, raw: object, *, actor_id: str | None, now: datetime) -
     if len(list_rules(session)) >= MOST_RULES:
         raise Conflict(f"There are {MOST_RULES} rules already; delete some first.")
     rule_id = new_id()
-    session.execute(insert(table_of(Rule)).values(id=rule_id, version=1, updated_at=now, **_columns(rule)))
+    session.execute(insert(table_of(Rule)).values(id=rule_id, version=1, updated_at=now, **columns(rule)))
     return _done(session, "rule.create", rule_id, before=None, actor_id=actor_id, now=now)
 
 
@@ -88,7 +88,7 @@ def replace(
     done = session.execute(
         update(table)
         .where(table.c.id == rule_id, table.c.version == seen)
-        .values(version=seen + 1, updated_at=now, **_columns(rule))
+        .values(version=seen + 1, updated_at=now, **columns(rule))
         .returning(table.c.id)
     ).one_or_none()
     if done is None:
@@ -106,7 +106,7 @@ def change(
     now: datetime,
 ) -> StoredRule:
     """Change the named fields and leave the rest; errors as in `replace`."""
-    present = _text(get_rule(session, rule_id))
+    present = text(get_rule(session, rule_id))
     unknown = {name: "there is no such field in a rule" for name in changes if name not in present}
     if unknown:
         raise Invalid("The rule is not valid.", fields=unknown)
@@ -131,7 +131,7 @@ def remove(session: Session, rule_id: str, *, version: int | None, actor_id: str
         subject_type="rule",
         subject_id=rule_id,
         actor_id=actor_id,
-        before=_text(before),
+        before=text(before),
         now=now,
     )
 
@@ -147,14 +147,15 @@ def _done(
         subject_type="rule",
         subject_id=rule_id,
         actor_id=actor_id,
-        before=_text(before) if before else None,
-        after=_text(after),
+        before=text(before) if before else None,
+        after=text(after),
         now=now,
     )
     return after
 
 
-def _columns(rule: rules.NewRule) -> dict[str, Any]:
+def columns(rule: rules.NewRule) -> dict[str, Any]:
+    """A checked rule as it is stored, and as people write it."""
     return {
         "name": rule.name,
         "priority": rule.priority,
@@ -165,7 +166,7 @@ def _columns(rule: rules.NewRule) -> dict[str, Any]:
     }
 
 
-def _text(rule: StoredRule) -> dict[str, Any]:
+def text(rule: StoredRule) -> dict[str, Any]:
     """The rule as people write it."""
     return {
         "name": rule.name,

@@ -38,6 +38,8 @@ RIVERSIDE = one("alert.territory", "equals", "riverside")
         [one("property.zip", "starts_with", "787"), one("property.zip", "starts_with", "60")],
         [one("property.zip", "exists", False), one("property.zip", "equals", "60601")],
         [one("contact.firstSeenAt", "exists", False)],
+        [one("property.zip", "equals", 78704)],
+        [one("property.equity", "greater_than", 5), one("property.equity", "less_than", 5)],
         [one("alert.type", "equals", "LIKELY_TO_RENT")],
         [one("alert.priority", "in", [])],
         [one("time.isWeekend", "equals", True), {"not": one("time.isWeekend", "equals", True)}],

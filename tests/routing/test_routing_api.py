@@ -39,6 +39,9 @@ class Client:
     def __call__(self, method: str, path: str, body: object = None) -> httpx2.Response:
         return httpx2.request(method, self._at + path, json=body, headers=self._headers)
 
+    def send(self, method: str, path: str, content: bytes) -> httpx2.Response:
+        return httpx2.request(method, self._at + path, content=content, headers=self._headers)
+
 
 def an_alert(running: Running, now: datetime, **values: object) -> str:
     with running.runtime.database.write() as session:
@@ -97,6 +100,47 @@ def test_what_is_odd_about_a_rule_is_told_on_saving_and_when_asked(running: Runn
     assert [one["at"] for one in changed.json()["doubts"]] == ["priority"]
     replaced = ada("PUT", f"/routing/rules/{made['id']}", RULE | {"enabled": False})
     assert replaced.json()["doubts"] == []
+
+
+def test_rules_travel_as_a_file_that_can_be_tried_first(running: Running) -> None:
+    ada, mia = Client(running, "ada"), Client(running, "mia")
+    ada("POST", "/routing/rules", RULE)
+    file = ada("GET", "/routing/rules/export?format=yaml&agents=true")
+    assert file.headers["content-type"].startswith("application/yaml")
+    ada("DELETE", f"/routing/rules/{ada('GET', '/routing/rules').json()['items'][0]['id']}")
+    assert mia.send("POST", "/routing/rules/import", file.content).status_code == 403
+    assert mia("GET", "/routing/rules/export").status_code == 403
+
+    tried = ada.send("POST", "/routing/rules/import?dryRun=true", file.content).json()
+    assert (tried["added"], tried["removed"]) == ([RULE["name"]], [])
+    assert set(tried["agents"]) >= {"ann", "bob"}
+    assert ada("GET", "/routing/rules").json()["items"] == []
+
+    assert ada.send("POST", "/routing/rules/import", file.content).json() == tried
+    (back,) = ada("GET", "/routing/rules").json()["items"]
+    assert {name: back[name] for name in RULE} == RULE
+    assert ada("GET", "/routing/rules/export").json()["rules"] == [RULE]
+    emptied = ada("POST", "/routing/rules/import?replace=true", {"rules": []}).json()
+    assert emptied["removed"] == [RULE["name"]]
+
+    odd = RULE | {"conditions": [{"field": "alert.priority", "operator": "equals", "value": "URGENT"}]}
+    (told,) = ada("POST", "/routing/rules/import", [odd]).json()["doubts"]
+    assert told["doubts"][0]["text"].startswith("This can never be true")
+    wrong = ada("POST", "/routing/rules/import", [RULE | {"name": "x"}, {"name": "y"}])
+    assert wrong.status_code == 422
+    assert "rules.1.actions" in wrong.text
+    assert [one["name"] for one in ada("GET", "/routing/rules").json()["items"]] == [RULE["name"]]
+
+
+def test_every_preset_can_be_saved_as_it_is(running: Running) -> None:
+    ada = Client(running, "ada")
+    found = ada("GET", "/routing/rules/presets").json()["items"]
+    assert len(found) >= 15
+    for preset in found:
+        made = ada("POST", "/routing/rules", {name: preset[name] for name in preset if name != "id"})
+        assert made.status_code == 201, made.text
+        told = [one["text"] for one in made.json()["doubts"]]
+        assert all(text.startswith(("Nobody has the skill", "Nobody has all these")) for text in told), told
 
 
 @pytest.mark.parametrize(
