@@ -138,7 +138,10 @@ def _candidates(
     found = {}
     built_in = target.intent in set(Intent)
     if built_in:
-        found["logistic"] = staircase.fit(matrix, y, examples.names, intent=Intent(target.intent), seed=seed)
+        weight = staircase.one_each(examples.contact[rows])
+        found["logistic"] = staircase.fit(
+            matrix, y, examples.names, intent=Intent(target.intent), seed=seed, weight=weight
+        )
     if not built_in or comparing.positives(y, examples.contact[rows]) >= FOR_BOOSTING:
         allowed = {*target.features, *(set(examples.names) - features.INDEX.keys())} - staircase.LEFT_OUT
         names = [name for name in examples.names if name in allowed]

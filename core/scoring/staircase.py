@@ -84,6 +84,7 @@ def fit(
         y: whether the transaction happened within the horizon.
         confirmed: whether an alert would have been right (transacted or confirmed); NaN where nobody was reached.
             Without it the confidence curve is the documented one.
+        weight: what a row is worth as evidence (`one_each`); 1 if None.
         calibration: (X, y, confirmed) of later contacts or times, to fit the curves on; the training rows if None.
         seed: kept for reproducibility of callers; the fit itself draws nothing.
 
@@ -129,6 +130,12 @@ def fit(
     if on_confirmed is not None:
         parameters["confidence"] = confidence_curve(log_odds, np.asarray(on_confirmed, dtype=np.float64))
     return parameters
+
+
+def one_each(contact: NDArray[Any]) -> Floats:
+    """Weights by which all rows of a contact together count as one: they share one ending."""
+    _, which, rows = np.unique(contact, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / rows[which])
 
 
 def stories(intent: Intent, names: Sequence[str]) -> tuple[Floats, Floats, Floats]:

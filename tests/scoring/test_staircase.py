@@ -50,6 +50,16 @@ def test_the_same_rows_give_the_same_model() -> None:
     assert digest(staircase.fit(X, y, intent=SELL, seed=1)) == digest(staircase.fit(X, y, intent=SELL, seed=1))
 
 
+def test_a_contact_seen_ten_times_is_no_more_evidence_than_one_seen_once() -> None:
+    X, y = _people(600)
+    again, contact = np.repeat(X, 10, axis=0), np.repeat(np.arange(len(X)), 10)
+    once = staircase.fit(X, y, intent=SELL, seed=1)
+    often = staircase.fit(again, np.repeat(y, 10), intent=SELL, seed=1, weight=staircase.one_each(contact))
+    as_others = staircase.fit(again, np.repeat(y, 10), intent=SELL, seed=1)
+    doubt, same, less = (each["base_variance"] for each in (once, often, as_others))
+    assert less < doubt / 2 < doubt * 0.9 < same
+
+
 def test_a_sample_that_says_the_opposite_cannot_turn_evidence_around() -> None:
     X, y = _people(effect=-0.5)
     values = _curve(staircase.fit(X, y, intent=SELL, seed=1), "value_checks_30d", range(25))
