@@ -1,9 +1,10 @@
 """Train the models that come with the product, on generated behaviour with known truth: `python -m bench.train`.
 
 Worlds with other seeds than the demo's are watched as the product would watch them: at instants when something arrived,
-with what had arrived by then. Training and calibration use different contacts of an early span of time; the figures are
-of a world of its own, in a later span, which begins only when every training label is known (forward in time). What is
-learned from is what a product would know: transactions, and what the agents who were reached were told.
+with what had arrived by then. Models and curves are learnt from an early span of time, the curves on what was said of
+contacts that were not learnt from; the figures are of a world of its own, in a later span, which begins only when every
+training label is known (forward in time). What is learned from is what a product would know: transactions, and what the
+agents who were reached were told.
 """
 
 import argparse
@@ -47,8 +48,9 @@ TEST = (480.0, 580.0)
 """Begins when the last training label is known: 300 + 180 days."""
 SHARE_OF_INSTANTS = 0.35
 REACHED = 0.8
-CURVES = 5
-"""One contact in so many is kept for the curves: a world's few who transact say little of a slope."""
+FULL = float(history.REACH_DAYS)
+"""From this day on everything features look back at has been watched, as with a team that has been here for a while: the
+curves are fitted on such rows alone (those before put slopes off by up to .09)."""
 SURE_OF_STORY = 0.5
 RESAMPLES = 100
 LIFE_DAYS = 90.0
@@ -240,16 +242,16 @@ def fit(rows: Watched, intent: Intent, *, contacts: int) -> dict[str, Any]:
     transacts, right = rows.transacts[:, which], rows.right[:, which]
     reached = np.random.default_rng(SEED).random(len(rows.at)) < REACHED
     confirmed = np.where(reached, right, np.nan)
-    early, late = rows.at < LEARN[1], rows.at >= TEST[0]
-    for_curves = rows.contact % CURVES == 0
-    learn, tune = early & ~for_curves, early & for_curves
+    learn, late = rows.at < LEARN[1], rows.at >= TEST[0]
+    for_curves = rows.at[learn] >= FULL
     parameters = shaped.fit(
         rows.features[learn],
         transacts[learn],
         intent=intent,
         seed=SEED,
         confirmed=confirmed[learn],
-        calibration=(rows.features[tune], transacts[tune], confirmed[tune]),
+        contact=rows.contact[learn],
+        for_curves=for_curves,
     )
     if said(parameters, staircase.stories(intent, features.NAMES)[0], intent)[1][0] < SURE_OF_STORY:
         raise RuntimeError(f"the documented story of {intent} would be no alert")
@@ -279,7 +281,7 @@ def fit(rows: Watched, intent: Intent, *, contacts: int) -> dict[str, Any]:
             "rows": int(learn.sum()),
             "positives": int(transacts[learn].sum()),
             "storyRows": shaped.STORY_ROWS,
-            "calibrationRows": int(tune.sum()),
+            "calibrationRows": int(for_curves.sum()),
             "testRows": int(late.sum()),
             "testContacts": len(np.unique(contact)),
             "horizonDays": HORIZON_DAYS[intent],
