@@ -19,7 +19,7 @@ from core.views import alert_types as alert_type_views
 from core.views import analytics, assignments, days, notifications, overview, progress, saved_filters, warmest
 from core.views.card import AlertCard
 from core.views.detail import AlertDetail
-from core.views.feed import Filters, Sort, count_alerts, get_alert, list_alerts
+from core.views.feed import Filters, Sort, count_alerts, first_in_line, get_alert, list_alerts
 from core.views.page import Page
 
 
@@ -79,7 +79,7 @@ def start(viewer: Viewer) -> Start:
         up_to = changes.newest_id(session)
         return Start(
             numbers=overview.overview(session, viewer, now=at),
-            urgent=list_alerts(session, viewer, Filters(open_only=True, snoozed=False), limit=5, now=at).items,
+            urgent=first_in_line(session, viewer, now=at),
             unread=notifications.unread_count(session, viewer),
             up_to=up_to,
         )

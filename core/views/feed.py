@@ -19,7 +19,7 @@ from core.views.card import AlertCard, card, columns, type_words
 from core.views.detail import AlertDetail, get_alert, get_card
 from core.views.filters import UNASSIGNED, Filters, check, conditions, contact_matches
 from core.views.page import Page, checked_limit, cursor_of, key_of
-from core.words import Intent, Priority, Role
+from core.words import Intent, Priority, Role, Status
 
 __all__ = [
     "UNASSIGNED",
@@ -41,6 +41,9 @@ _SHAPES: dict[str, tuple[type, ...]] = {
 }
 _FEW = 500
 """Up to so many found contacts their alerts are looked up one by one; with more, the sorted walk meets them soon."""
+
+
+_LINE = ((Status.NEW,), (Status.ACKNOWLEDGED, Status.IN_PROGRESS), (Status.CONTACTED,))
 
 
 def list_alerts(
@@ -168,6 +171,16 @@ def _cards(session: Session, viewer: Viewer, alert_ids: Sequence[str], *, now: d
         for row in session.execute(columns().where(Alert.id.in_(alert_ids)))
     }
     return tuple(rows[alert_id] for alert_id in alert_ids if alert_id in rows)
+
+
+def first_in_line(session: Session, viewer: Viewer, *, limit: int = 5, now: datetime) -> tuple[AlertCard, ...]:
+    """What to turn to first: alerts nobody has answered, then those begun, then those contacted; each the most urgent first."""
+    found: list[AlertCard] = []
+    for statuses in _LINE:
+        if len(found) < limit:
+            filters = Filters(statuses=statuses, open_only=True)
+            found += list_alerts(session, viewer, filters, limit=limit - len(found), now=now).items
+    return tuple(found)
 
 
 def _key(last: AlertCard, sort: str) -> tuple[Any, ...]:

@@ -63,6 +63,18 @@ def test_naming_another_agent_in_the_filter_shows_nothing_of_theirs(database: Da
         assert ids(session, people.mia, replace(EVERYTHING, agent_ids=(UNASSIGNED,)), now=now) == [made["pool"]]
 
 
+def test_first_in_line_is_what_nobody_has_answered(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        ann = open_brokerage(session, now=now).ann
+        made = {
+            f"{status} {priority}": make.alert(session, agent_id="ann", status=status, priority=priority, now=now)
+            for status in (Status.CONTACTED, Status.IN_PROGRESS, Status.NEW)
+            for priority in (Priority.MEDIUM, Priority.CRITICAL)
+        }
+        wanted = ["NEW CRITICAL", "NEW MEDIUM", "IN_PROGRESS CRITICAL", "IN_PROGRESS MEDIUM", "CONTACTED CRITICAL"]
+        assert [card.id for card in feed.first_in_line(session, ann, now=now)] == [made[name] for name in wanted]
+
+
 def test_urgent_goes_by_tier_and_then_by_the_newest(database: Database, now: datetime) -> None:
     with database.write() as session:
         ada = open_brokerage(session, now=now).ada
