@@ -13,6 +13,7 @@ from core.clock import Clock
 from core.db import Database
 from core.pipeline import World
 from core.settings import Settings
+from core.views import progress
 from jobs import runs, schedule, work, workers
 from jobs.demo import Child
 from jobs.loops import Loop
@@ -125,8 +126,8 @@ class Process:
         now = self._clock.now()
         error = self._parking.report() or next(iter(self._errors.values()), None)
         with self._database.write() as session:
-            runs.started(session, runs.HEARTBEAT, now=self._started_at)
-            runs.finished(session, runs.HEARTBEAT, error=error, message=self._name, now=now)
+            runs.started(session, progress.HEARTBEAT, now=self._started_at)
+            runs.finished(session, progress.HEARTBEAT, error=error, message=self._name, now=now)
             told = self._tell_models(session, now=now)
         self._told = told
         self._errors.clear()
@@ -138,7 +139,7 @@ class Process:
         models = self._world.models if self._world else None
         if models is not None and models is not self._told:
             wrong = "; ".join(f"{intent}: {reason}" for intent, reason in models.wrong.items())
-            runs.finished(session, runs.MODELS, error=wrong or None, message=str(models.version), now=now)
+            runs.finished(session, progress.MODELS_SERVED, error=wrong or None, message=str(models.version), now=now)
         return models
 
     def _failed(self, loop: str, error: BaseException) -> None:

@@ -8,10 +8,6 @@ from sqlalchemy.orm import Session
 from core.db import dialect
 from core.db.tables import JobRun
 
-HEARTBEAT = "heartbeat"
-MODELS = "models served"
-"""Not a job: which version of the models the decide stage serves (its message), and what would not load (its error)."""
-
 
 def started(session: Session, name: str, *, now: datetime) -> None:
     _write(session, name, started_at=now)

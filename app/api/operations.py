@@ -16,9 +16,8 @@ from app.runtime import Runtime
 from core import changes, versions
 from core.db.migrate import is_current
 from core.db.tables import Alert, Delivery, Event, JobRun
+from core.views.progress import HEARTBEAT, MODELS_SERVED
 
-_HEARTBEAT = "heartbeat"
-_MODELS = "models served"
 _SILENT_AFTER = timedelta(seconds=30)
 _MOST_LAG = 1_000
 """Changes the sockets may be behind the table."""
@@ -57,8 +56,10 @@ def _checks(runtime: Runtime, last: float | None) -> tuple[dict[str, str], dict[
             checks["migrations"] = "the schema is older or newer than this program"
             return checks, models
         with runtime.database.read() as session:
-            seen = session.scalar(select(JobRun.finished_at).where(JobRun.name == _HEARTBEAT))
-            served = session.execute(select(JobRun.message, JobRun.error).where(JobRun.name == _MODELS)).one_or_none()
+            seen = session.scalar(select(JobRun.finished_at).where(JobRun.name == HEARTBEAT))
+            served = session.execute(
+                select(JobRun.message, JobRun.error).where(JobRun.name == MODELS_SERVED)
+            ).one_or_none()
             newest = changes.newest_id(session)
             current = versions.number(session, "models")
     except Exception as error:  # whatever it is, the answer is "not ready" and not a 500

@@ -14,6 +14,7 @@ from core.learning import card, reading
 from core.learning.drift import Checked
 from core.learning.reading import TrainingProgress, VersionRow
 from core.viewer import Viewer
+from core.views import progress as job_progress
 from core.views.model_performance import ModelPerformance, model_performance
 from core.words import Intent, Role
 
@@ -61,7 +62,14 @@ class Shown:
 def render(viewer: Viewer) -> None:
     """Everything about the versions; changes are an admin's."""
     with queries.reading() as session:
+        served = job_progress.job(session, job_progress.MODELS_SERVED)
         busy = is_busy(reading.training_progress(session, now=queries.now()))
+    if served is not None and served.error:
+        st.error(
+            f"{layout.plain(served.error)}. The last good one goes on scoring. Take an earlier version up below, or let "
+            "the night learn a new one.",
+            icon=":material/healing:",
+        )
     st.fragment(_training, run_every=_LOOK_AGAIN if busy else None)(viewer, was_busy=busy)
     _versions(viewer)
 

@@ -8,6 +8,11 @@ from sqlalchemy.orm import Session
 
 from core.db.tables import JobRun
 
+HEARTBEAT = "heartbeat"
+"""Not a job: when the jobs process was last alive."""
+MODELS_SERVED = "models served"
+"""Not a job: which version of the models the decide stage serves (its message), and what would not load (its error)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobProgress:

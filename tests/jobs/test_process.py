@@ -12,7 +12,7 @@ from core.clock import SystemClock
 from core.db import Database
 from core.db.tables import Delivery, JobRun
 from core.db.tables import Event as StoredEvent
-from jobs import runs
+from core.views import progress
 from tests.delivery.making import told
 from tests.mail import MailServer, serving
 from tests.processes import Processes
@@ -73,13 +73,13 @@ def test_a_mail_server_that_hangs_does_not_hold_up_the_end(database: Database, t
 
 def _beats(database: Database) -> bool:
     with database.read() as session:
-        found = session.get(JobRun, runs.HEARTBEAT)
+        found = session.get(JobRun, progress.HEARTBEAT)
         return found is not None and found.error is None
 
 
 def _tells_its_models(database: Database) -> bool:
     with database.read() as session:
-        found = session.get(JobRun, runs.MODELS)
+        found = session.get(JobRun, progress.MODELS_SERVED)
         return found is not None and found.error is None and int(found.message) == versions.number(session, "models")
 
 

@@ -13,8 +13,9 @@ from core.db import Database
 from core.db.tables import JobRun, ModelVersion, Notification
 from core.learning import memory, reading, registry
 from core.settings import Settings
+from core.views import progress
 from core.words import Intent, ModelStatus
-from jobs import learning, runs, schedule
+from jobs import learning, schedule
 from jobs.schedule import Context
 from tests import factories
 from tests.learning import worlds
@@ -171,4 +172,4 @@ def test_the_job_learns_in_a_process_of_its_own(
     assert job.run(context) == ""
     with database.read() as session:
         assert session.get_one(JobRun, "retrain").message == "Done"
-    assert job.name != runs.HEARTBEAT
+    assert job.name != progress.HEARTBEAT
