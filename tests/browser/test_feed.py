@@ -227,5 +227,7 @@ def test_the_first_page_leads_to_what_it_counts(house: House, visit: Open) -> No
     expect(card(page, "Otto Overview")).to_be_visible()
 
     page.get_by_test_id("stSidebarNavItems").get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("heading", name="First in line")).to_be_visible()  # the Feed's own card is gone
+    expect(page.get_by_role("button", name=re.compile("Filters"))).to_have_count(0)
     card(page, "Otto Overview").get_by_role("button", name="Details").click()
     expect(page.get_by_role("dialog")).to_contain_text("Reach them:")

@@ -41,7 +41,7 @@ def make(rows: int = 600, *, seed: int = 0, rate: float = -1.0) -> tuple[pd.Data
     return X, pd.Series(y, name="sold"), time
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def small_bags() -> Iterator[None]:
     """The same code with fewer trees: what is tested here does not hang on their number."""
     with pytest.MonkeyPatch.context() as patch, threadpool_limits(1):
@@ -57,8 +57,8 @@ def table() -> tuple[pd.DataFrame, pd.Series, pd.Series]:
     return make()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trained(table: tuple[pd.DataFrame, pd.Series, pd.Series]) -> Any:
-    """A model of the table, trained forward in time once for all tests that only read it."""
+    """A model of the table, trained forward in time once for all tests of a file that only read it."""
     X, y, time = table
     return scoring.train(X, y, time)
