@@ -1,12 +1,53 @@
-"""What a process of its own beside the jobs process does first: end with it, be nicer than it, and stop when asked."""
+"""Processes of their own beside the jobs process: kept running by it, and what each does first.
+
+Apart from what they run, because loading that takes long and the jobs process does without it.
+"""
 
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
+
+from core import log
 
 _PR_SET_PDEATHSIG = 1
+_PAUSE = 5.0
+"""Seconds before a demo that ended in an error is started again."""
+_log = log.get(__name__)
+
+
+class Demo:
+    """Keeps the demo's process running beside the jobs process."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._again_at = 0.0
+
+    def look(self) -> None:
+        """Start it, or start it again a while after it failed. To be called now and then by the thread that stays."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None or code == 0:
+                return
+            if self._again_at == 0.0:
+                _log.error("demo_ended", exit_code=code)
+                self._again_at = time.monotonic() + _PAUSE
+        if time.monotonic() >= self._again_at:
+            self._again_at = 0.0
+            self._process = subprocess.Popen([sys.executable, "-m", "jobs.demo", str(os.getpid())])
+
+    def stop(self) -> None:
+        """It may be killed at any instant; asking first is only polite."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
 
 def begin(parent: int) -> threading.Event:

@@ -15,7 +15,7 @@ from core.pipeline import World
 from core.settings import Settings
 from core.views import progress
 from jobs import runs, schedule, work, workers
-from jobs.demo import Child
+from jobs.child import Demo
 from jobs.loops import Loop
 from jobs.parking import Parking
 from jobs.sending import Sending
@@ -44,7 +44,7 @@ class Process:
         self._loops: list[Loop] = []
         self._sending: Sending | None = None
         self._scheduler: BackgroundScheduler | None = None
-        self._demo = Child() if with_schedule and settings.demo != "off" else None
+        self._demo = Demo() if with_schedule and settings.demo != "off" else None
         self._started_at: datetime = clock.now()
 
     def start(self) -> None:

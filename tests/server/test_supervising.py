@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from app import serving, supervisor
+from app.__main__ import main
 from app.supervisor import Supervisor
 from core import passwords
 from core.db import Database
@@ -125,16 +126,7 @@ def test_a_taken_port_is_one_clear_line() -> None:
     ("more", "named"),
     [
         ({"DOORBELL_PORT": "many"}, "DOORBELL_PORT"),
-        ({"DOORBELL_TIMEZONE": "Mars/Base"}, "DOORBELL_TIMEZONE"),
-        ({"DOORBELL_TIMEZONE": "../etc/passwd"}, "DOORBELL_TIMEZONE"),
-        ({"DOORBELL_PUBLIC_URL": "doorbell.example"}, "DOORBELL_PUBLIC_URL"),
-        ({"DOORBELL_PUBLIC_URL": "https://[x"}, "DOORBELL_PUBLIC_URL"),
-        ({"DOORBELL_MAIL_FROM": "nobody"}, "DOORBELL_MAIL_FROM"),
-        ({"DOORBELL_MAIL_FROM": "A <a@b.example>\nBcc: c@d.example"}, "DOORBELL_MAIL_FROM"),
-        ({"DOORBELL_DEMO": "big"}, "DOORBELL_DEMO"),
-        ({"DOORBELL_DATABASE_URL": "mysql://x"}, "DOORBELL_DATABASE_URL"),
         ({"DOORBELL_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "DOORBELL_DATABASE_URL"),
-        ({"DOORBELL_SECRET_KEY": "short"}, "DOORBELL_SECRET_KEY"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path, more: dict[str, str], named: str) -> None:
@@ -143,6 +135,30 @@ def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path, more: dic
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
     assert named in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("named", "wrong"),
+    [
+        ("DOORBELL_TIMEZONE", "Mars/Base"),
+        ("DOORBELL_TIMEZONE", "../etc/passwd"),
+        ("DOORBELL_PUBLIC_URL", "doorbell.example"),
+        ("DOORBELL_PUBLIC_URL", "https://[x"),
+        ("DOORBELL_MAIL_FROM", "nobody"),
+        ("DOORBELL_MAIL_FROM", "A <a@b.example>\nBcc: c@d.example"),
+        ("DOORBELL_DEMO", "big"),
+        ("DOORBELL_DATABASE_URL", "mysql://x"),
+        ("DOORBELL_SECRET_KEY", "short"),
+    ],
+)
+def test_each_wrong_setting_is_named(
+    named: str, wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(named, wrong)
+    assert main(["--no-jobs"]) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert named in told
 
 
 def test_the_first_admin_is_made_at_the_command_line(tmp_path: Path) -> None:
