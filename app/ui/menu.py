@@ -15,6 +15,7 @@ MENU = (
 """File name and address, title, icon. Another page is one line here and one file in pages/. Without sections: Streamlit
 puts their headings into the list itself, which a screen reader then reads wrong."""
 _STEERING = (
+    ("rules", "Rules", ":material/alt_route:"),
     ("models", "Models", ":material/model_training:"),
     ("experiments", "Experiments", ":material/science:"),
     ("alert_types", "Alert types", ":material/category:"),

@@ -1,6 +1,6 @@
 """The stored rules: list, add, replace, change and delete, each audited and seen by every router at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,12 +60,14 @@ def add(session: Session, raw: object, *, actor_id: str | None, now: datetime) -
         Invalid: naming what is wrong with it.
         Conflict: there are too many rules already.
     """
-    rule = rules.validate(raw)
-    if len(list_rules(session)) >= MOST_RULES:
-        raise Conflict(f"There are {MOST_RULES} rules already; delete some first.")
-    rule_id = new_id()
-    session.execute(insert(table_of(Rule)).values(id=rule_id, version=1, updated_at=now, **columns(rule)))
-    return _done(session, "rule.create", rule_id, before=None, actor_id=actor_id, now=now)
+    return _insert(session, "rule.create", new_id(), raw, version=1, actor_id=actor_id, now=now)
+
+
+def put_back(
+    session: Session, rule_id: str, raw: object, *, version: int, actor_id: str | None, now: datetime
+) -> StoredRule:
+    """Store a deleted rule again under its own id, at a version nobody has seen of it; errors as in `add`."""
+    return _insert(session, "rule.restore", rule_id, raw, version=version, actor_id=actor_id, now=now)
 
 
 def replace(
@@ -92,7 +94,7 @@ def replace(
         .returning(table.c.id)
     ).one_or_none()
     if done is None:
-        raise Conflict(f"Somebody changed this rule in between (it is at version {before.version}); look again.")
+        raise _moved_on(before)
     return _done(session, "rule.change", rule_id, before=before, actor_id=actor_id, now=now)
 
 
@@ -122,7 +124,7 @@ def remove(session: Session, rule_id: str, *, version: int | None, actor_id: str
     """
     before = get_rule(session, rule_id)
     if version is not None and version != before.version:
-        raise Conflict(f"Somebody changed this rule in between (it is at version {before.version}); look again.")
+        raise _moved_on(before)
     session.execute(delete(table_of(Rule)).where(table_of(Rule).c.id == rule_id))
     versions.bump(session, VERSION)
     audit.record(
@@ -134,6 +136,60 @@ def remove(session: Session, rule_id: str, *, version: int | None, actor_id: str
         before=text(before),
         now=now,
     )
+
+
+def move(
+    session: Session, rule_id: str, *, earlier: bool, version: int | None, actor_id: str | None, now: datetime
+) -> list[StoredRule]:
+    """Have a rule tried one place earlier or later; the rules whose priority that took. At the end of the row nothing happens.
+
+    Raises:
+        NotFound: there is no such rule.
+        Conflict: somebody else changed it in between.
+    """
+    found = list_rules(session)
+    rule = get_rule(session, rule_id)
+    if version is not None and version != rule.version:
+        raise _moved_on(rule)
+    wanted = earlier_by_one([(one.id, one.priority) for one in found], rule_id, earlier=earlier)
+    return [
+        change(session, each, {"priority": priority}, version=None, actor_id=actor_id, now=now)
+        for each, priority in wanted.items()
+    ]
+
+
+def earlier_by_one(order: Sequence[tuple[str, int]], rule_id: str, *, earlier: bool) -> dict[str, int]:
+    """Rule id -> the priority it needs so that this rule changes places with its neighbour; as few as that takes.
+
+    Args:
+        order: (id, priority) as they are tried: by falling priority, then by id.
+    """
+    ids = [each for each, _ in order]
+    upper = ids.index(rule_id) - (1 if earlier else 0)
+    if upper < 0 or upper + 1 >= len(ids):
+        return {}
+    wanted = [*order[:upper], order[upper + 1], order[upper], *order[upper + 2 :]]
+    changed: dict[str, int] = {}
+    below: tuple[str, int] | None = None
+    for each, priority in reversed(wanted):
+        if below is not None and (-priority, each) > (-below[1], below[0]):
+            priority = changed[each] = below[1] + 1
+        below = (each, priority)
+    return changed
+
+
+def _insert(
+    session: Session, action: str, rule_id: str, raw: object, *, version: int, actor_id: str | None, now: datetime
+) -> StoredRule:
+    rule = rules.validate(raw)
+    if len(list_rules(session)) >= MOST_RULES:
+        raise Conflict(f"There are {MOST_RULES} rules already; delete some first.")
+    session.execute(insert(table_of(Rule)).values(id=rule_id, version=version, updated_at=now, **columns(rule)))
+    return _done(session, action, rule_id, before=None, actor_id=actor_id, now=now)
+
+
+def _moved_on(rule: StoredRule) -> Conflict:
+    return Conflict(f"Somebody changed this rule in between (it is at version {rule.version}); look again.")
 
 
 def _done(

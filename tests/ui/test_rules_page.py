@@ -1,0 +1,76 @@
+"""The page of rules, as it is run: what each would do is told in words, and every change of the row has a way back."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app import runtime
+from app.runtime import Runtime
+from app.ui import identity
+from core.clock import FakeClock
+from core.db import Database
+from core.routing import rule_book
+from core.settings import Settings
+from core.viewer import SYSTEM
+from tests import factories as make
+
+PAGE = Path(__file__).parents[2] / "pages" / "rules.py"
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what it reads is tested on both
+SELLS = {"field": "alert.type", "operator": "equals", "value": "LIKELY_TO_SELL"}
+DEAR = {"field": "property.estimatedValue", "operator": "greater_than", "value": 900_000}
+LUXURY = {"type": "assign_by_skill", "params": {"requiredSkills": ["luxury"], "minLevel": 3}}
+TELL = {"type": "notify", "params": {"roles": ["manager"]}}
+
+
+@pytest.fixture
+def page(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AppTest]:
+    made = Runtime(settings=Settings(database_url=database.url), database=database, clock=clock)
+    monkeypatch.setattr(runtime, "_installed", made)
+    monkeypatch.setattr(identity, "me", lambda: SYSTEM)
+    st.cache_data.clear()
+    return lambda: AppTest.from_file(PAGE, default_timeout=60).run()
+
+
+def told(shown: AppTest) -> str:
+    return "\n".join(each.value for each in (*shown.markdown, *shown.caption, *shown.info, *shown.warning))
+
+
+def names(database: Database) -> list[str]:
+    with database.read() as session:
+        return [rule.name for rule in rule_book.list_rules(session)]
+
+
+def test_rules_are_told_in_words_in_the_order_they_are_tried(
+    page: Callable[[], AppTest], database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        make.agent(session, "ann", skills={"luxury": 4}, now=now)
+        make.rule(session, rule_id="late", priority=1, actions=[TELL], now=now)
+        make.rule(session, rule_id="dear", priority=9, conditions=[SELLS, DEAR], actions=[LUXURY, TELL], now=now)
+    shown = page()
+    assert not shown.exception
+    text = told(shown).replace("\\", "")
+    assert (
+        "When type is Likely to sell and home value is above $900,000 → somebody with the skill luxury at level 3 or more; "
+        "tell the manager" in text
+    )
+    assert text.index("1. dear") < text.index("2. late")
+    shown.button(key="earlier-late").click().run()
+    assert names(database) == ["late", "dear"]
+    shown.button(key="switch-dear").click().run()
+    with database.read() as session:
+        assert [rule.enabled for rule in rule_book.list_rules(session)] == [True, False]
+
+
+def test_a_deleted_rule_is_taken_back(page: Callable[[], AppTest], database: Database, now: datetime) -> None:
+    with database.write() as session:
+        make.rule(session, rule_id="dear", conditions=[SELLS], actions=[LUXURY], now=now)
+    shown = page()
+    shown.button(key="delete-dear").click().run()
+    assert names(database) == []
+    shown.button(key="undo-delete").click().run()
+    assert names(database) == ["dear"]
