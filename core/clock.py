@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class Clock(Protocol):
@@ -26,3 +27,11 @@ class FakeClock:
 
     def set(self, at: datetime) -> None:
         self._at = at
+
+
+def zone(name: str) -> ZoneInfo:
+    """The zone of that IANA name; UTC for one that does not exist (any more)."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")

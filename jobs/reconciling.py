@@ -113,7 +113,7 @@ def _without_assignment() -> Select[str]:
 
 def _miscounted() -> Select[str]:
     counts = (
-        select(Assignment.agent_id, func.count().label("open"))
+        select(Assignment.agent_id, func.count().label("open"), func.sum(Assignment.units).label("units"))
         .where(Assignment.ended_at.is_(None))
         .group_by(Assignment.agent_id)
         .subquery()
@@ -121,7 +121,12 @@ def _miscounted() -> Select[str]:
     return (
         select(Agent.id)
         .outerjoin(counts, counts.c.agent_id == Agent.id)
-        .where(Agent.open_alerts != func.coalesce(counts.c.open, 0))
+        .where(
+            or_(
+                Agent.open_alerts != func.coalesce(counts.c.open, 0),
+                Agent.open_units != func.coalesce(counts.c.units, 0),
+            )
+        )
     )
 
 
@@ -204,16 +209,19 @@ def _mend_counts(database: Database, agent_ids: Sequence[str], *, now: datetime)
     told = []
     for agent_id in agent_ids:
         with database.write() as session:
-            held = session.scalar(select(Agent.open_alerts).where(Agent.id == agent_id).with_for_update())
-            counted = session.scalar(
-                select(func.count())
-                .select_from(Assignment)
-                .where(Assignment.agent_id == agent_id, Assignment.ended_at.is_(None))
-            )
-            if held is None or held == counted:
+            row = session.execute(
+                select(Agent.open_alerts, Agent.open_units).where(Agent.id == agent_id).with_for_update()
+            ).one_or_none()
+            counted, units = session.execute(
+                select(func.count(), func.coalesce(func.sum(Assignment.units), 0.0)).where(
+                    Assignment.agent_id == agent_id, Assignment.ended_at.is_(None)
+                )
+            ).one()
+            if row is None or tuple(row) == (counted, units):
                 continue
+            held = row.open_alerts
             _log.error("agent_count_wrong", agent_id=agent_id, held=held, counted=counted)
-            session.execute(update(Agent).where(Agent.id == agent_id).values(open_alerts=counted))
+            session.execute(update(Agent).where(Agent.id == agent_id).values(open_alerts=counted, open_units=units))
             audit.record(
                 session,
                 "agent.recount",

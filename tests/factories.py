@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+from core.assignments import taken
 from core.db.base import table_of
 from core.db.tables import (
     Agent,
@@ -356,7 +357,7 @@ def alert(
             )
         )
         if status.is_open:
-            session.execute(update(Agent).where(Agent.id == agent_id).values(open_alerts=Agent.open_alerts + 1))
+            session.execute(update(Agent).where(Agent.id == agent_id).values(**taken(1, 1.0)))
     return alert_id
 
 

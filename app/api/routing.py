@@ -168,6 +168,11 @@ class ProfileIn(Camel):
 
     team_id: Id | None = None
     max_concurrent_alerts: int | None = Field(default=None, ge=0, le=10_000)
+    max_units: float | None = None
+    """Capacity by what alerts weigh, in quarters; null is no such limit."""
+    max_per_day: int | None = Field(default=None, ge=1, le=10_000)
+    weight: float | None = Field(default=None, ge=0.1, le=10)
+    """Share of turns: 0.5 gets half as many as 1."""
     territories: list[Id] | None = Field(default=None, max_length=200)
     primary_territory: Id | None = None
     skills: dict[str, int] | list[str] | None = None
@@ -187,6 +192,12 @@ class ProfileOut(Camel):
     timezone: str
     max_concurrent_alerts: int
     open_alerts: int
+    max_units: float | None
+    open_units: float
+    max_per_day: int | None
+    weight: float
+    paused_at: datetime | None
+    paused_reason: str | None
     territories: list[str]
     primary_territory: str | None
     skills: dict[str, int]

@@ -193,6 +193,7 @@ def undo(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> A
                 reason="reopened by undo",
                 by=viewer.user_id or None,
                 overflow=True,
+                anew=False,
                 now=now,
             )
             session.refresh(alert)

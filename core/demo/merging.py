@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from core import escalation
+from core.assignments import taken
 from core.db.base import table_of
 from core.db.tables import (
     Agent,
@@ -96,10 +97,15 @@ def _give_room(live: Session, alerts: list[dict[str, Any]], assignments: list[di
         assignment = current.get(alert["id"])
         if assignment is None:
             continue
+        units = assignment["units"]
         room = (
             update(Agent)
-            .where(Agent.id == assignment["agent_id"], Agent.open_alerts < Agent.max_concurrent_alerts)
-            .values(open_alerts=Agent.open_alerts + 1)
+            .where(
+                Agent.id == assignment["agent_id"],
+                Agent.open_alerts < Agent.max_concurrent_alerts,
+                or_(Agent.max_units.is_(None), Agent.open_units + units <= Agent.max_units),
+            )
+            .values(**taken(1, units))
             .execution_options(synchronize_session=False)
         )
         if live.execute(room).rowcount == 0:  # type: ignore[attr-defined]

@@ -1,17 +1,19 @@
 """Many alerts handed to many agents in a few statements; `core.assignments` is the same for one alert.
 
-The promise is the database's: a place is taken by `UPDATE ... WHERE open_alerts + n <= max_concurrent_alerts`, so no
-race of routers passes a capacity, whatever they read before.
+The promise is the database's: a place is taken by `UPDATE ... WHERE open_alerts + n <= max_concurrent_alerts` (and the
+like for units and a day's number), so no race of routers passes a capacity, whatever they read before.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from core.assignments import has_room, taken
 from core.db.base import table_of
 from core.db.dialect import is_postgres
 from core.db.tables import Agent, Alert, Assignment
@@ -29,6 +31,19 @@ class Handover:
     decision_id: str | None
     reason: str
     by: str | None
+    units: float
+
+
+class Load(NamedTuple):
+    """What one agent has, as read in this transaction."""
+
+    open: int = 0
+    turn: float = 0.0
+    """Virtual time of the fair queue."""
+    units: float = 0.0
+    given_on: date | None = None
+    given: int = 0
+    """Alerts given on `given_on`, a date where the agent is."""
 
 
 def take_turn(session: Session) -> None:
@@ -41,11 +56,15 @@ def take_turn(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
 
 
-def loads(session: Session) -> dict[str, tuple[int, float]]:
-    """Agent id -> (open alerts, virtual time), in one query."""
+def loads(session: Session) -> dict[str, Load]:
+    """Agent id -> what they have, in one query."""
     agents = table_of(Agent).c
-    rows = session.connection().execute(select(agents.id, agents.open_alerts, agents.round_robin_at))
-    return {agent_id: (open_alerts, turn) for agent_id, open_alerts, turn in rows}
+    rows = session.connection().execute(
+        select(
+            agents.id, agents.open_alerts, agents.round_robin_at, agents.open_units, agents.given_on, agents.given_today
+        )
+    )
+    return {agent_id: Load(*rest) for agent_id, *rest in rows}
 
 
 def lock(session: Session, agent_ids: Iterable[str]) -> None:
@@ -57,20 +76,45 @@ def lock(session: Session, agent_ids: Iterable[str]) -> None:
         )
 
 
-def reserve(session: Session, wanted: Mapping[str, int], *, overflow: bool = False) -> dict[str, int]:
-    """Take places of several agents, never past a capacity unless `overflow` is said; who got how many.
+def reserve(
+    session: Session,
+    wanted: Mapping[str, Sequence[float]],
+    *,
+    today: Callable[[str], date],
+    overflow: bool = False,
+) -> dict[str, list[bool]]:
+    """Take places of several agents, never past a limit unless `overflow` is said; who got which, in the order wanted.
 
-    An agent with fewer free places than wanted gives as many as there are.
+    Args:
+        wanted: agent id -> the units of each alert.
+        today: the date where the agent of that id is.
     """
-    granted: dict[str, int] = {}
-    for number, agent_ids in _by_number(wanted).items():
-        granted |= dict.fromkeys(_places(session, agent_ids, number, overflow=overflow), number)
-    for agent_id, number in wanted.items():
+    granted: dict[str, list[bool]] = {}
+    alike: defaultdict[tuple[int, float, date], list[str]] = defaultdict(list)
+    for agent_id, units in sorted(wanted.items()):
+        alike[len(units), sum(units), today(agent_id)].append(agent_id)
+    for (number, total, day), agent_ids in alike.items():
+        for agent_id in _places(session, agent_ids, number, total, today=day, overflow=overflow):
+            granted[agent_id] = [True] * number
+    for agent_id, units in wanted.items():
         if agent_id not in granted:
-            granted[agent_id] = 0
-            while granted[agent_id] < number - 1 and _places(session, [agent_id], 1, overflow=overflow):
-                granted[agent_id] += 1
+            granted[agent_id] = _one_by_one(session, agent_id, units, today=today(agent_id), overflow=overflow)
     return granted
+
+
+def _one_by_one(session: Session, agent_id: str, units: Sequence[float], *, today: date, overflow: bool) -> list[bool]:
+    """Where not all fit: each in turn, until one is refused that weighs no more than any after it."""
+    got: list[bool] = []
+    refused = float("inf")
+    for one in units:
+        got.append(
+            len(units) > 1
+            and one < refused
+            and bool(_places(session, [agent_id], 1, one, today=today, overflow=overflow))
+        )
+        if not got[-1]:
+            refused = min(refused, one)
+    return got
 
 
 def hand_over(session: Session, handovers: Sequence[Handover], *, now: datetime) -> None:
@@ -83,10 +127,16 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, now: datetime)
         update(assigned)
         .where(assigned.c.alert_id.in_([one.alert_id for one in handovers]), assigned.c.ended_at.is_(None))
         .values(ended_at=now, ended_reason="reassigned")
-        .returning(assigned.c.agent_id)
-    ).scalars()
-    for number, agent_ids in _by_number(Counter(lost)).items():
-        _places(session, agent_ids, -number, overflow=True)
+        .returning(assigned.c.agent_id, assigned.c.units)
+    )
+    given_back: defaultdict[str, list[float]] = defaultdict(list)
+    for agent_id, units in lost:
+        given_back[agent_id].append(units)
+    alike: defaultdict[tuple[int, float], list[str]] = defaultdict(list)
+    for agent_id, each in sorted(given_back.items()):
+        alike[len(each), sum(each)].append(agent_id)
+    for (number, total), agent_ids in alike.items():
+        _places(session, agent_ids, -number, -total, overflow=True)
     connection.execute(
         insert(assigned),
         [
@@ -98,6 +148,7 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, now: datetime)
                 "reason": one.reason,
                 "assigned_by": one.by,
                 "assigned_at": now,
+                "units": one.units,
             }
             for one in handovers
         ],
@@ -131,27 +182,28 @@ def set_turns(session: Session, turns: Mapping[str, float]) -> None:
 def add_turns(session: Session, given: Mapping[str, int]) -> None:
     """Count alerts given by hand in the fair queue."""
     agents = table_of(Agent)
-    for number, agent_ids in _by_number(given).items():
+    by_number: defaultdict[int, list[str]] = defaultdict(list)
+    for agent_id, number in sorted(given.items()):
+        by_number[number].append(agent_id)
+    for number, agent_ids in by_number.items():
         session.connection().execute(
-            update(agents).where(agents.c.id.in_(agent_ids)).values(round_robin_at=agents.c.round_robin_at + number)
+            update(agents)
+            .where(agents.c.id.in_(agent_ids))
+            .values(round_robin_at=agents.c.round_robin_at + number / agents.c.weight)
         )
 
 
-def _by_number(wanted: Mapping[str, int]) -> dict[int, list[str]]:
-    grouped: dict[int, list[str]] = {}
-    for agent_id, number in sorted(wanted.items()):
-        grouped.setdefault(number, []).append(agent_id)
-    return grouped
-
-
-def _places(session: Session, agent_ids: Sequence[str], number: int, *, overflow: bool) -> list[str]:
-    agents = table_of(Agent)
-    statement = (
-        update(agents)
-        .where(agents.c.id.in_(agent_ids))
-        .values(open_alerts=agents.c.open_alerts + number)
-        .returning(agents.c.id)
-    )
+def _places(
+    session: Session,
+    agent_ids: Sequence[str],
+    number: int,
+    units: float,
+    *,
+    today: date | None = None,
+    overflow: bool = False,
+) -> list[str]:
+    statement = update(Agent).where(Agent.id.in_(agent_ids)).values(**taken(number, units, today=today))
     if not overflow:
-        statement = statement.where(agents.c.open_alerts + number <= agents.c.max_concurrent_alerts)
-    return list(session.connection().execute(statement).scalars())
+        assert today is not None
+        statement = statement.where(has_room(number, units, today=today))
+    return list(session.connection().execute(statement.returning(Agent.id)).scalars())

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.db.base import table_of
 from core.db.tables import Alert, Contact, Property, Signal
+from core.load import Units
 from core.routing.state import House
 from core.routing.strategy import Case
 from core.words import Priority
@@ -57,11 +58,11 @@ def load(
     rows = session.execute(statement).all()
     contact_ids = sorted({row.contact_id for row in rows})
     reads = house.rules.reads
-    before = _previous_owners(session, rows) if "metadata" in reads else {}
+    before = _previous_owners(session, rows) if house.asks_before else {}
     homes = _homes(session, contact_ids, now=now) if "property" in reads else {}
     signals = _signals(session, contact_ids) if "signals" in reads else {}
     time = _time(now, house)
-    return {row.id: _case(row, before, homes, signals, time) for row in rows}
+    return {row.id: _case(row, before, homes, signals, time, house.units) for row in rows}
 
 
 def _case(
@@ -70,6 +71,7 @@ def _case(
     homes: Mapping[str, dict[str, Any]],
     signals: Mapping[str, list[str]],
     time: dict[str, Any],
+    units: Units,
 ) -> Case:
     previous = row.assigned_agent_id or row.owner_agent_id or before.get(row.contact_id)
     territory = row.territory or row.contact_territory
@@ -84,6 +86,7 @@ def _case(
         owner_id=row.assigned_agent_id,
         previous_agent_id=previous,
         opened_at=row.opened_at,
+        units=units.of(row.priority, row.alert_type),
         facts={
             "alert": {
                 "id": row.id,

@@ -3,7 +3,7 @@
 Values in, values out: the same case, house, loads and seed give the same answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -15,11 +15,12 @@ from core.routing.directory import Agent
 from core.routing.queues import Key, Queues
 from core.routing.rules import Compiled
 from core.routing.state import House
-from core.routing.strategies import STRATEGIES
-from core.routing.strategy import BY_LOAD, Case, Pool
+from core.routing.strategies import LEAVE, STRATEGIES
+from core.routing.strategy import BY_LOAD, Case, Pool, spoken
 
 MOST_CANDIDATES = 10
 MOST_RULES = 20
+LEFT = "left_to_claim"
 NOBODY_ON_DUTY = "nobody_on_duty"
 NOBODY_ELSE = "nobody_else"
 NO_AGENTS = "no_agents"
@@ -27,6 +28,7 @@ POOL_WORDS = {
     NOBODY_ON_DUTY: "Nobody is on duty; it waits in the pool.",
     NOBODY_ELSE: "Nobody else on duty can take it.",
     NO_AGENTS: "There are no agents yet; it waits in the pool.",
+    LEFT: "Nobody it is meant for is free; whoever takes it from the pool has it.",
 }
 STALE_TRIGGERS = frozenset({"stale", "escalated"})
 NO_OVERFLOW = frozenset({"stale", "returned"})
@@ -44,6 +46,8 @@ class Choice:
     reason: str = ""
     unassigned_reason: str | None = None
     notify: list[str] = field(default_factory=list)
+    waits: bool = False
+    """It is to be matched together with the others of its batch first (core.routing.matching)."""
     trace: dict[str, Any] = field(default_factory=dict)
 
 
@@ -67,6 +71,8 @@ def choose(
     seed: int | None = None,
     strategy: str | None = None,
     instead: str | None = None,
+    planned: int | None = None,
+    together: bool = False,
 ) -> Choice:
     """Choose the agent of one alert. Does not count the alert for the agent: `queues.hand` does.
 
@@ -75,24 +81,89 @@ def choose(
         seed: fixes the order of equals; made from the alert's id when left out.
         strategy: skips rules and the team's default.
         instead: stands for the team's default, where an experiment says so; rules come first.
+        planned: the position that the matching of its batch found; rules were tried before.
+        together: one of a batch: where the team's default matches batches, the choice waits for `planned`.
     """
     ring = crc32(case.alert_id.encode() if seed is None else f"{seed}:{case.alert_id}".encode())
     choice = Choice()
     tried: dict[int, dict[str, Any]] = {}
-    found = None if strategy else _by_rules(case, house, queues, exclude, ring, choice, tried)
+    chain = _chain(case, house, trigger=trigger, strategy=strategy, instead=instead)
+    heavy = queues.too_heavy(case.units)
+    out = exclude | heavy if heavy else exclude
+    found = None if strategy else _by_rules(case, house, queues, out, ring, choice, tried)
+    if found is None and together and STRATEGIES[chain[0]].matches_batches:
+        choice.waits = True
+        return choice
+    if found is None and planned is not None:
+        found = _planned(case, chain[0], planned, queues)
     if found is None:
-        default = "stale_escalation" if trigger in STALE_TRIGGERS else instead or house.strategy_for(case.territory)
-        found = _by_strategy(case, strategy or default, queues, None, exclude, ring)
+        found = _by_chain(case, chain, queues, out, ring)
     if found is not None:
         agent = house.directory.agents[found.position]
         choice.position, choice.strategy = found.position, found.strategy
         choice.reason = f"{found.why}; {queues.open[found.position]} of {agent.capacity} open."
     else:
-        _overflow_or_pool(queues, exclude, choice, strategy or default, may_overflow=trigger not in NO_OVERFLOW)
-    choice.trace = _trace(case, house, queues, exclude, found, choice, tried, ring)
+        choice.strategy = chain[0]
+        _overflow_or_pool(queues, exclude, heavy, choice, chain, may_overflow=trigger not in NO_OVERFLOW)
+    choice.trace = _trace(case, house, queues, exclude, heavy, found, choice, tried, ring)
     if instead:
         choice.trace["experiment"] = {"strategy": instead}
+    if found is not None and (chance := _chance(case, found, queues, out)) is not None:
+        choice.trace["propensity"] = chance
     return choice
+
+
+def _chain(case: Case, house: House, *, trigger: str, strategy: str | None, instead: str | None) -> tuple[str, ...]:
+    """The strategies to try, in order."""
+    if strategy:
+        return (strategy,)
+    if trigger in STALE_TRIGGERS:
+        return ("stale_escalation",)
+    return (instead,) if instead else house.chain_for(case.territory)
+
+
+def _by_chain(case: Case, chain: Sequence[str], queues: Queues, exclude: frozenset[int], ring: int) -> _Found | None:
+    """The first strategy that finds somebody; only the last one looks where it would rather not."""
+    for number, name in enumerate(chain):
+        if name == LEAVE:
+            return None
+        pools = STRATEGIES[name].pools(case, queues.directory)
+        if number < len(chain) - 1:
+            pools = (pool for pool in pools if not pool.last_resort)
+        found = _walk(name, pools, queues, None, exclude, ring)
+        if found is not None:
+            return found
+    return None
+
+
+def _planned(case: Case, name: str, position: int, queues: Queues) -> _Found | None:
+    """Who the batch's matching found, unless they have become full since."""
+    if not queues.free(position) or position in queues.too_heavy(case.units):
+        return None
+    agent = queues.directory.agents[position]
+    because = f"{spoken(agent, case, place=None)}, and it suits the whole batch best"
+    return _Found(
+        position=position,
+        strategy=name,
+        why=because,
+        candidates=[queues.describe(position, because, [])],
+        reachable=1,
+    )
+
+
+def _chance(case: Case, found: _Found, queues: Queues, exclude: frozenset[int]) -> float | None:
+    """How likely this agent was to be chosen before the lot was drawn; None where no chance was in play."""
+    strategy = STRATEGIES.get(found.strategy)
+    if strategy is None or strategy.ways is None:
+        return None
+    chance = 0.0
+    for share, pools in strategy.ways(case, queues.directory):
+        for pool in pools:
+            heads = queues.heads(strategy.id, pool, exclude)
+            if heads:
+                chance += share * (found.position in heads) / len(heads)
+                break
+    return chance
 
 
 def _by_rules(
@@ -145,7 +216,7 @@ def _grant(wish: Wish, case: Case, house: House, queues: Queues, exclude: frozen
         return _by_strategy(case, "stale_escalation", queues, None, exclude | before, ring)
     where = replace(case, territory=wish.territory) if wish.territory else case
     if not wish.skills:
-        return _by_strategy(where, house.strategy_for(where.territory), queues, None, exclude, ring)
+        return _by_chain(where, house.chain_for(where.territory), queues, exclude, ring)
     return _walk("skill", _skill_pools(wish, where, house), queues, None, exclude, ring)
 
 
@@ -211,7 +282,7 @@ def _by_strategy(
 
 def _walk(
     name: str,
-    pools: "Iterator[Pool] | Any",
+    pools: Iterable[Pool],
     queues: Queues,
     among: tuple[Key, frozenset[int]] | None,
     exclude: frozenset[int],
@@ -235,12 +306,22 @@ def _walk(
 
 
 def _overflow_or_pool(
-    queues: Queues, exclude: frozenset[int], choice: Choice, strategy: str, *, may_overflow: bool
+    queues: Queues,
+    exclude: frozenset[int],
+    heavy: frozenset[int],
+    choice: Choice,
+    chain: Sequence[str],
+    *,
+    may_overflow: bool,
 ) -> None:
-    eligible, full = queues.roster.eligible, queues.full
-    choice.strategy = strategy
-    if may_overflow and eligible and len(full) == len(eligible):  # overflow is only ever explicit
-        position = queues.least_loaded(exclude)
+    eligible = queues.roster.eligible
+    no_room = queues.full | heavy
+    if chain[-1] == LEAVE and eligible:
+        choice.unassigned_reason = LEFT
+        choice.reason = POOL_WORDS[LEFT]
+        return
+    if may_overflow and eligible and len(no_room) == len(eligible):  # overflow is only ever explicit
+        position = queues.least_loaded(no_room - exclude)
         if position is not None:
             agent = queues.directory.agents[position]
             choice.position, choice.overflow = position, True
@@ -270,19 +351,24 @@ def _trace(
     house: House,
     queues: Queues,
     exclude: frozenset[int],
+    heavy: frozenset[int],
     found: _Found | None,
     choice: Choice,
     tried: dict[int, dict[str, Any]],
     ring: int,
 ) -> dict[str, Any]:
     excluded = dict(queues.roster.excluded)
-    if queues.full:
-        excluded[why.AT_CAPACITY] = len(queues.full)
-    left_out = len(exclude & queues.roster.eligible - queues.full) if exclude else 0
+    no_room = len(queues.full) + len(heavy)
+    if no_room:
+        spent = queues.spent()
+        excluded |= {
+            reason: number for reason, number in ((why.AT_CAPACITY, no_room - spent), (why.DAY_FULL, spent)) if number
+        }
+    left_out = len(exclude & queues.roster.eligible - queues.full - heavy) if exclude else 0
     if left_out:
         excluded[why.LEFT_OUT] = left_out
     if found is not None:
-        elsewhere = len(queues.roster.eligible) - len(queues.full) - left_out - found.reachable
+        elsewhere = len(queues.roster.eligible) - no_room - left_out - found.reachable
         if elsewhere > 0:
             excluded[why.OUT_OF_REACH] = elsewhere
     last = max(tried) + 1 if choice.rule else len(house.rules)

@@ -1,10 +1,10 @@
 """The house as routing sees it: agents, teams and territories, indexed so that no decision scans everybody."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,15 @@ SKILLS_OF_TYPE = {
     "INVESTMENT_INTEREST": ("INVESTMENT_INTEREST", "investment", "investor", "investors", "investing"),
 }
 """Names under which people write the skill for an alert type."""
+
+
+class Result(NamedTuple):
+    """How an agent does with a type of alert (core.routing.results)."""
+
+    ratio: float = 1.0
+    """1: wins as many as the others do with alerts of the same confidence; shrunk towards that by how few there were."""
+    closed: int = 0
+    """Alerts that it is based on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +49,14 @@ class Agent:
     zone: ZoneInfo
     time_off: tuple[tuple[datetime, datetime, str | None], ...]
     """(from, to, who covers)"""
+    weight: float = 1.0
+    """Share of turns."""
+    max_units: float | None = None
+    max_per_day: int | None = None
+    paused: str | None = None
+    """Why nothing new is given, where the agent cannot be reached."""
+    results: Mapping[str, "Result"] = field(default_factory=dict)
+    """By alert type; "" is all types together."""
 
     @cached_property
     def token(self) -> int:
@@ -64,6 +81,9 @@ class Agent:
         known = self._known.get(skill)
         return self._named.get(skill.casefold(), 0) if known is None else known
 
+    def result(self, alert_type: str) -> Result:
+        return self.results.get(alert_type) or self.results.get("") or Result()
+
     def prefers(self, alert_type: str) -> bool:
         """An empty list prefers everything."""
         return not self.preferred or alert_type in self.preferred
@@ -75,6 +95,8 @@ class Team:
     name: str
     manager_id: str | None
     default_strategy: str
+    fallbacks: tuple[str, ...] = ()
+    """Strategies tried after the default one."""
 
 
 class Directory:

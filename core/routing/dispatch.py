@@ -1,9 +1,9 @@
 """ROUTE: alerts to agents, in one transaction: read, choose, reserve, write the decision, hand over, tell."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -12,10 +12,10 @@ from core import feed
 from core.db.base import table_of
 from core.db.tables import Alert, Decision, User
 from core.ids import new_id
-from core.routing import capacity, cases
+from core.routing import capacity, cases, matching
 from core.routing.capacity import Handover
 from core.routing.choosing import Choice, choose
-from core.routing.queues import Queues
+from core.routing.queues import Queues, Today
 from core.routing.state import House, State
 from core.routing.strategies import STRATEGIES
 from core.routing.strategy import Case
@@ -23,6 +23,8 @@ from core.words import ChangeKind
 
 OPENED = "opened"
 """The one trigger whose assignment the feed is not told here: the pipeline tells the new alert with its owner."""
+RETURNED = "returned"
+"""A backlog that drains: somebody may be back."""
 _MOST_AT_ONCE = 2_000
 
 
@@ -113,10 +115,11 @@ class _Batch:
         """Alert id -> what stands for the team's default."""
         capacity.take_turn(session)
         self.queues = Queues(state.house.directory, state.roster(now), capacity.loads(session))
+        self.today = Today(now)
 
     def route(self, wanted: Mapping[str, tuple[Case, frozenset[str]]]) -> dict[str, Routed]:
         chosen = self._choose(wanted)
-        if self.trigger in ("stale", "returned"):
+        if self.trigger in ("stale", RETURNED):
             chosen = {key: choice for key, choice in chosen.items() if choice.position is not None}
         decision_ids = {alert_id: new_id() for alert_id in chosen}
         self._write_decisions(chosen, decision_ids)
@@ -132,29 +135,57 @@ class _Batch:
     def _choose(self, wanted: Mapping[str, tuple[Case, frozenset[str]]]) -> dict[str, Choice]:
         """Choose and reserve until everybody chosen had the place: usually once, again where a release was undone."""
         chosen: dict[str, Choice] = {}
-        order = STRATEGIES[self.house.default_strategy].order
-        pending = sorted((case for case, _ in wanted.values()), key=order)
+        pending = sorted((case for case, _ in wanted.values()), key=self._order)
         while pending:
-            picked = [(case, self._pick(case, wanted[case.alert_id][1])) for case in pending]
+            picked = self._pick_all(
+                pending, {case.alert_id: self._left_out(wanted[case.alert_id][1]) for case in pending}
+            )
             chosen |= {case.alert_id: choice for case, choice in picked}
             pending = self._reserve(picked)
         return chosen
 
-    def _pick(self, case: Case, exclude: frozenset[str]) -> Choice:
-        by_id = self.house.directory.by_id
+    def _order(self, case: Case) -> tuple[Any, ...]:
+        """A backlog drains oldest first; otherwise the house's strategy says who comes first."""
+        if self.trigger == RETURNED:
+            return (case.opened_at, case.alert_id)
+        return STRATEGIES[self.house.default_strategy].order(case)
+
+    def _pick_all(self, cases: Sequence[Case], left_out: Mapping[str, frozenset[int]]) -> list[tuple[Case, Choice]]:
+        """One after the other; those whose strategy matches whole batches together, after the others."""
+        together = len(cases) > 1
+        picked = [(case, self._pick(case, left_out[case.alert_id], together=together)) for case in cases]
+        waiting = [case for case, choice in picked if choice.waits]
+        if not waiting:
+            return picked
+        plan = matching.match(waiting, self.queues, exclude=left_out)
+        late = {
+            case.alert_id: self._pick(case, left_out[case.alert_id], planned=plan.get(case.alert_id))
+            for case in waiting
+        }
+        return [(case, late.get(case.alert_id, choice)) for case, choice in picked]
+
+    def _pick(
+        self, case: Case, exclude: frozenset[int], *, together: bool = False, planned: int | None = None
+    ) -> Choice:
         choice = choose(
             case,
             house=self.house,
             queues=self.queues,
             trigger=self.trigger,
-            exclude=frozenset(by_id[agent_id].position for agent_id in exclude if agent_id in by_id),
+            exclude=exclude,
             seed=self.seed,
             instead=self.strategies.get(case.alert_id),
+            together=together,
+            planned=planned,
         )
         if self._moves(case, choice):
             assert choice.position is not None
-            self.queues.hand(choice.position)
+            self.queues.hand(choice.position, case.units)
         return choice
+
+    def _left_out(self, agent_ids: frozenset[str]) -> frozenset[int]:
+        by_id = self.house.directory.by_id
+        return frozenset(by_id[agent_id].position for agent_id in agent_ids if agent_id in by_id)
 
     def _moves(self, case: Case, choice: Choice) -> bool:
         return choice.position is not None and self._agent_id(choice) != case.owner_id
@@ -162,25 +193,25 @@ class _Batch:
     def _reserve(self, picked: Sequence[tuple[Case, Choice]]) -> list[Case]:
         """Take the places in the database; the cases whose agent turned out to be full."""
         moving = [(case, choice) for case, choice in picked if self._moves(case, choice)]
-        plain = Counter(self._agent_id(choice) for _, choice in moving if not choice.overflow)
-        over = Counter(self._agent_id(choice) for _, choice in moving if choice.overflow)
+        plain, over = (
+            _by_agent(moving, self._agent_id, overflow=False),
+            _by_agent(moving, self._agent_id, overflow=True),
+        )
         losing = {case.owner_id for case, _ in moving if case.owner_id}
         lifted = self.queues.absent()
         capacity.lock(self.session, {*plain, *over, *losing, *lifted})
-        granted = capacity.reserve(self.session, plain)
-        capacity.reserve(self.session, over, overflow=True)
+        granted = capacity.reserve(self.session, plain, today=self._today)
+        capacity.reserve(self.session, over, today=self._today, overflow=True)
         refused = []
         for case, choice in moving:
-            agent_id = self._agent_id(choice)
-            if choice.overflow:
-                continue
-            if granted[agent_id] == 0:
+            if not choice.overflow and not granted[self._agent_id(choice)].pop(0):
                 assert choice.position is not None
-                self.queues.mark_full(choice.position)
+                self.queues.mark_full(choice.position, case.units)
                 refused.append(case)
-            else:
-                granted[agent_id] -= 1
         return refused
+
+    def _today(self, agent_id: str) -> date:
+        return self.today(self.house.directory.by_id[agent_id])
 
     def _write_decisions(self, chosen: Mapping[str, Choice], decision_ids: Mapping[str, str]) -> None:
         if not chosen:
@@ -220,6 +251,7 @@ class _Batch:
                     decision_id=decision_ids[alert_id],
                     reason=choice.reason,
                     by=self.by,
+                    units=wanted[alert_id][0].units,
                 )
                 for alert_id, choice in moved.items()
             ],
@@ -255,6 +287,17 @@ class _Batch:
 
     def _agent_id(self, choice: Choice) -> str:
         return self.house.directory.agents[choice.position].id if choice.position is not None else ""
+
+
+def _by_agent(
+    moving: Sequence[tuple[Case, Choice]], agent_id: Callable[[Choice], str], *, overflow: bool
+) -> dict[str, list[float]]:
+    """Agent id -> the units of the alerts chosen for them, in order."""
+    units: dict[str, list[float]] = {}
+    for case, choice in moving:
+        if choice.overflow is overflow:
+            units.setdefault(agent_id(choice), []).append(case.units)
+    return units
 
 
 def _users(session: Session, user_ids: set[str]) -> frozenset[str]:

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
-from core import audit, feed
+from core import audit, clock, feed, load
 from core.db.base import table_of
 from core.db.tables import Agent, Alert, Assignment, Decision, User
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
@@ -162,7 +162,7 @@ def drain_pool(session: Session, *, state: State, limit: int = 500, now: datetim
 def _visible(session: Session, alert_ids: Sequence[str], *, viewer: Viewer) -> dict[str, Any]:
     """The alerts this viewer may see, locked in the order of their ids."""
     rows = session.execute(
-        select(Alert.id, Alert.assigned_agent_id, Alert.closed_at, Alert.priority)
+        select(Alert.id, Alert.assigned_agent_id, Alert.closed_at, Alert.priority, Alert.alert_type)
         .where(Alert.id.in_(alert_ids), alert_scope(viewer))
         .order_by(Alert.id)
         .with_for_update()
@@ -172,7 +172,7 @@ def _visible(session: Session, alert_ids: Sequence[str], *, viewer: Viewer) -> d
 
 def _agents(session: Session, agent_ids: set[str]) -> dict[str, Any]:
     rows = session.execute(
-        select(Agent.id, Agent.team_id, Agent.max_concurrent_alerts, Agent.open_alerts, User.name, User.active)
+        select(Agent.id, Agent.team_id, Agent.max_concurrent_alerts, User.name, User.active, User.timezone)
         .join(User, User.id == Agent.id)
         .where(Agent.id.in_(agent_ids))
     )
@@ -211,29 +211,36 @@ def _give(
     if real:
         capacity.take_turn(session)
         capacity.lock(session, {agent_id for _, agent_id in real} | owners)
-    places = capacity.reserve(session, Counter(agent_id for _, agent_id in real))
-    over: Counter[str] = Counter()
+    weights = load.load(session)
+    units = {alert_id: weights.of(alerts[alert_id].priority, alerts[alert_id].alert_type) for alert_id, _ in real}
+    wanted: dict[str, list[float]] = {}
+    for alert_id, agent_id in real:
+        wanted.setdefault(agent_id, []).append(units[alert_id])
+
+    def today(agent_id: str) -> date:
+        return now.astimezone(clock.zone(agents[agent_id].timezone)).date()
+
+    places = capacity.reserve(session, wanted, today=today)
+    over: dict[str, list[float]] = {}
     results: dict[str, Moved] = {}
     done: list[tuple[str, str, str, Routed]] = []
     for alert_id, agent_id in moving:
         owner = alerts[alert_id].assigned_agent_id
-        is_over = owner != agent_id and places.get(agent_id, 0) == 0
+        is_over = owner != agent_id and not places[agent_id].pop(0)
         if is_over and not overflow:
             agent = agents[agent_id]
             error = Conflict(f"{agent.name} is at capacity ({agent.max_concurrent_alerts}).")
             results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, error=error)
             continue
         if is_over:
-            over[agent_id] += 1
-        elif owner != agent_id:
-            places[agent_id] -= 1
+            over.setdefault(agent_id, []).append(units[alert_id])
         said = reason.strip() or _made_up(viewer, agent_id, again=owner == agent_id)
         routed = _routed(alert_id, agent_id, reason=said, overflow=is_over)
         results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, routed=routed)
         if owner != agent_id:
             done.append((alert_id, agent_id, owner or "", routed))
-    capacity.reserve(session, over, overflow=True)
-    _write(session, done, alerts, viewer=viewer, now=now)
+    capacity.reserve(session, over, today=today, overflow=True)
+    _write(session, done, alerts, units=units, viewer=viewer, now=now)
     return results
 
 
@@ -242,6 +249,7 @@ def _write(
     done: Sequence[tuple[str, str, str, Routed]],
     alerts: Mapping[str, Any],
     *,
+    units: Mapping[str, float],
     viewer: Viewer,
     now: datetime,
 ) -> None:
@@ -274,6 +282,7 @@ def _write(
                 decision_id=routed.decision_id,
                 reason=routed.reason,
                 by=viewer.user_id or None,
+                units=units[alert_id],
             )
             for alert_id, agent_id, _, routed in done
         ],

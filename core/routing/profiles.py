@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from core import audit, versions
+from core import audit, load, versions
 from core.db.base import table_of
 from core.db.tables import Agent, Team, User
 from core.errors import Forbidden, Invalid, NotFound
@@ -33,6 +33,15 @@ class Profile:
     timezone: str
     max_concurrent_alerts: int
     open_alerts: int
+    max_units: float | None
+    """Capacity by weight (core.load), beside the number; None is no such limit."""
+    open_units: float
+    max_per_day: int | None
+    """New alerts in one day of the agent's zone; None is no such limit."""
+    weight: float
+    """Share of turns: 0.5 gets half as many as 1."""
+    paused_at: datetime | None
+    paused_reason: str | None
     territories: list[str]
     primary_territory: str | None
     skills: dict[str, int]
@@ -178,6 +187,28 @@ def _capacity(value: object) -> int:
     return value
 
 
+def _units(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 10_000 or value % load.STEP:
+        raise ValueError("a number of units above 0 in quarters, such as 12.5; or nothing for no limit")
+    return float(value)
+
+
+def _per_day(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000:
+        raise ValueError("a whole number, 1 to 10000; or nothing for no limit")
+    return value
+
+
+def _weight(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 10:
+        raise ValueError("a number, 0.1 to 10; 1 is an ordinary share of turns")
+    return float(value)
+
+
 def _name(value: object) -> str:
     if not isinstance(value, str) or not 1 <= len(value.strip()) <= _LONGEST_NAME or "\x00" in value:
         raise ValueError(f"names of 1 to {_LONGEST_NAME} characters")
@@ -215,6 +246,9 @@ def _schedule(value: object) -> dict[str, Any]:
 _CHECKS: dict[str, Any] = {
     "team_id": _optional_name,
     "max_concurrent_alerts": _capacity,
+    "max_units": _units,
+    "max_per_day": _per_day,
+    "weight": _weight,
     "territories": _names,
     "primary_territory": _optional_name,
     "skills": _skills,

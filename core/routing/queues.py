@@ -5,10 +5,12 @@ decision costs microseconds whatever the number of agents. Values only: no sessi
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
-from core.routing.directory import Directory
+from core.routing.capacity import Load
+from core.routing.directory import Agent, Directory
 from core.routing.roster import Roster
 from core.routing.strategy import BY_LOAD, Pool
 
@@ -16,6 +18,8 @@ Row = tuple[Any, ...]
 """(rank ..., moving, moving, token, position)"""
 Key = tuple[Any, ...]
 _MOST_KEPT = 20_000
+_NOTHING = Load()
+_NOBODY: frozenset[int] = frozenset()
 
 
 class _Standing:
@@ -44,16 +48,25 @@ class _Queue:
 
 
 class Queues:
-    def __init__(self, directory: Directory, roster: Roster, loads: Mapping[str, tuple[int, float]]) -> None:
-        """`loads` is agent id -> (open alerts, virtual time), as read in this transaction."""
+    def __init__(self, directory: Directory, roster: Roster, loads: Mapping[str, Load]) -> None:
+        """`loads` is by agent id, as read in this transaction."""
         self.directory = directory
         self.roster = roster
         agents = directory.agents
-        read = [loads.get(agent.id, (0, 0.0)) for agent in agents]
-        self.open = [one[0] for one in read]
-        self.turn = [one[1] for one in read]
-        """Virtual time of the fair queue: one unit an alert; the smallest is next."""
-        self.full = {position for position in roster.eligible if self.open[position] >= agents[position].capacity}
+        read = [loads.get(agent.id, _NOTHING) for agent in agents]
+        self.open = [one.open for one in read]
+        self.turn = [one.turn for one in read]
+        """Virtual time of the fair queue: one unit an alert, over the agent's weight; the smallest is next."""
+        self.units = [one.units for one in read]
+        today = Today(roster.since)
+        self.left = {
+            position: agents[position].max_per_day - (one.given if one.given_on == today(agents[position]) else 0)  # type: ignore[operator]
+            for position, one in enumerate(read)
+            if agents[position].max_per_day is not None
+        }
+        """How many more today, of those with a limit."""
+        self.full = {position for position in roster.eligible if self._is_full(position)}
+        self._by_units = [position for position in roster.eligible if agents[position].max_units is not None]
         self._queues: dict[Key, _Queue] = {}
         self._standing: list[list[_Queue]] = [[] for _ in directory.agents]
 
@@ -78,14 +91,23 @@ class Queues:
     def free(self, position: int) -> bool:
         return position in self.roster.eligible and position not in self.full
 
-    def hand(self, position: int) -> None:
-        """Count one more alert for this agent."""
-        self._move(position, opened=1, turn=1.0)
+    def too_heavy(self, units: float) -> frozenset[int]:
+        """Positions of agents who are free, but not for an alert of so many units."""
+        if not self._by_units:
+            return _NOBODY
+        return frozenset(one for one in self._by_units if one not in self.full and self._room(one) < units)
 
-    def mark_full(self, position: int) -> None:
+    def spent(self) -> int:
+        """How many of those who are full have had all they take in a day."""
+        return sum(1 for position in self.full if self.left.get(position, 1) <= 0)
+
+    def hand(self, position: int, units: float = 1.0) -> None:
+        """Count one more alert for this agent."""
+        self._move(position, opened=1, turns=1, units=units)
+
+    def mark_full(self, position: int, units: float = 1.0) -> None:
         """The alert just handed was refused: somebody took the last place after the loads were read."""
-        missing = self.directory.agents[position].capacity - self.open[position]
-        self._move(position, opened=max(0, missing), turn=-1.0)
+        self._move(position, opened=-1, turns=-1, units=-units, full=True)
 
     def length(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None) -> int:
         """How many free agents stand in this pool's queue."""
@@ -114,12 +136,18 @@ class Queues:
             "rank": rank,
             "open": self.open[position],
             "capacity": agent.capacity,
+            "share": self.share(position),
             "turn": self.turn[position],
         }
 
-    def least_loaded(self, exclude: frozenset[int]) -> int | None:
-        """Of those on duty who are full: the smallest load over capacity, then turn, then id."""
-        return min((one for one in self.full if one not in exclude), key=self._overload, default=None)
+    def least_loaded(self, among: Iterable[int]) -> int | None:
+        """The smallest share of capacity in use, then turn, then id."""
+        return min(among, key=self._overload, default=None)
+
+    def heads(self, strategy_id: str, pool: Pool, exclude: frozenset[int]) -> list[int]:
+        """Positions of those who stand level at the head of a pool's queue: any of them is as likely to be next."""
+        rows = [row for row in self._queue(strategy_id, pool, None).rows if row[-1] not in exclude]
+        return [row[-1] for row in rows if row[:-2] == rows[0][:-2]]
 
     def absent(self) -> dict[str, float]:
         """Agent id -> the virtual time to carry an absent or full agent to, so that absence earns no credit.
@@ -143,7 +171,20 @@ class Queues:
 
     def _overload(self, position: int) -> tuple[float, float, str]:
         agent = self.directory.agents[position]
-        return (self.open[position] / agent.capacity, self.turn[position], agent.id)
+        return (self.share(position), self.turn[position], agent.id)
+
+    def share(self, position: int) -> float:
+        """How much of the capacity is in use, by weight; above 1 is overflow."""
+        agent = self.directory.agents[position]
+        return self.units[position] / (agent.max_units or agent.capacity)
+
+    def _room(self, position: int) -> float:
+        most = self.directory.agents[position].max_units
+        return float("inf") if most is None else most - self.units[position]
+
+    def _is_full(self, position: int) -> bool:
+        full = self.open[position] >= self.directory.agents[position].capacity
+        return full or self.left.get(position, 1) <= 0 or self._room(position) <= 0
 
     def _queue(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None) -> _Queue:
         key = (strategy_id, pool.key, among[0] if among else None)
@@ -167,22 +208,40 @@ class Queues:
 
     def _row(self, queue: _Queue, position: int) -> Row:
         agent = self.directory.agents[position]
-        share, turn = self.open[position] / agent.capacity, self.turn[position]
+        share, turn = self.units[position] / (agent.max_units or agent.capacity), self.turn[position]
         moving = (share, turn) if queue.by_load else (turn, share)
         return (*queue.standing.ranks[position], *moving, agent.token, position)
 
-    def _move(self, position: int, *, opened: int, turn: float) -> None:
-        if position in self.roster.eligible and position not in self.full:
+    def _move(self, position: int, *, opened: int, turns: int, units: float, full: bool = False) -> None:
+        eligible = position in self.roster.eligible
+        if eligible and position not in self.full:
             for queue in self._standing[position]:
                 row = self._row(queue, position)
                 del queue.rows[bisect_left(queue.rows, row)]
         self.open[position] = max(0, self.open[position] + opened)
-        self.turn[position] += turn
-        if position not in self.roster.eligible:
+        self.units[position] = max(0.0, self.units[position] + units)
+        self.turn[position] += turns / self.directory.agents[position].weight
+        if position in self.left:
+            self.left[position] -= opened
+        if not eligible:
             return
-        if self.open[position] >= self.directory.agents[position].capacity:
+        if full or self._is_full(position):
             self.full.add(position)
             return
         self.full.discard(position)
         for queue in self._standing[position]:
             insort(queue.rows, self._row(queue, position))
+
+
+class Today:
+    """The date where an agent is, worked out once a zone."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._dates: dict[str, date] = {}
+
+    def __call__(self, agent: Agent) -> date:
+        found = self._dates.get(agent.zone.key)
+        if found is None:
+            found = self._dates[agent.zone.key] = self._now.astimezone(agent.zone).date()
+        return found

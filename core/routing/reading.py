@@ -236,7 +236,7 @@ def simulate(
             one, house=house, queues=queues, trigger="simulated", exclude=left_out, seed=seed, strategy=strategy
         )
         if choice.position is not None and house.directory.agents[choice.position].id != one.owner_id:
-            queues.hand(choice.position)
+            queues.hand(choice.position, one.units)
         answer = routed(house, one.alert_id, choice, "", known=frozenset(choice.notify))
         found[one.alert_id] = Simulated(
             alert_id=one.alert_id, routed=answer, unassigned_reason=choice.unassigned_reason, trace=choice.trace

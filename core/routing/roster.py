@@ -13,7 +13,9 @@ NO_AUTO_ASSIGN = "no_auto_assign"
 NO_CAPACITY = "no_capacity"
 TIME_OFF = "time_off"
 OFF_DUTY = "off_duty"
+PAUSED = "paused"
 AT_CAPACITY = "at_capacity"
+DAY_FULL = "day_full"
 LEFT_OUT = "left_out"
 """Left out of this decision on purpose: the one it is taken from."""
 OUT_OF_REACH = "out_of_reach"
@@ -26,7 +28,9 @@ WORDS = {
     NO_CAPACITY: "take no alerts",
     TIME_OFF: "on time off",
     OFF_DUTY: "outside working hours",
+    PAUSED: "paused because nobody could reach them",
     AT_CAPACITY: "at capacity",
+    DAY_FULL: "had all they take in a day",
     LEFT_OUT: "had it before",
     OUT_OF_REACH: "on duty elsewhere",
 }
@@ -70,6 +74,8 @@ def why_not(agent: Agent, now: datetime, working: dict[tuple[Week, str], bool] |
         return NO_AUTO_ASSIGN
     if agent.capacity <= 0:
         return NO_CAPACITY
+    if agent.paused is not None:
+        return PAUSED
     if any(starts <= now < ends for starts, ends, _cover in agent.time_off):
         return TIME_OFF
     if working is None:

@@ -3,20 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import log, versions
+from core import clock, load, log, versions
 from core.db import tables
 from core.errors import Invalid
-from core.routing.directory import Agent, Directory, Team
+from core.load import Units
+from core.routing.directory import Agent, Directory, Result, Team
 from core.routing.roster import Roster, roster
 from core.routing.rules import Compiled, RuleSet, compile_rule
 from core.routing.schedule import ALWAYS, Week, parse
-from core.routing.strategies import DEFAULT, STRATEGIES
+from core.routing.strategies import DEFAULT, LEAVE, STRATEGIES
 from core.words import Role
 
 VERSION = "routing"
@@ -32,16 +34,31 @@ class House:
     directory: Directory
     rules: RuleSet
     default_strategy: str = DEFAULT
+    fallbacks: tuple[str, ...] = ()
+    """Strategies tried after the house's default."""
+    units: Units = field(default_factory=Units)
+    """What alerts weigh."""
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(_FALLBACK_ZONE))
     """The house's own zone, for rules over time.*"""
     admin_ids: tuple[str, ...] = ()
     broken_rules: Mapping[str, str] = field(default_factory=dict)
     """Rule id -> why it was left out."""
 
-    def strategy_for(self, territory: str | None) -> str:
-        """The default of the team at home in the territory, else the house's."""
+    def chain_for(self, territory: str | None) -> tuple[str, ...]:
+        """The strategies tried one after the other: those of the team at home in the territory, else the house's."""
         team = self.directory.team_of(territory)
-        return team.default_strategy if team and team.default_strategy in STRATEGIES else self.default_strategy
+        if team and team.default_strategy in STRATEGIES:
+            return (team.default_strategy, *team.fallbacks)
+        return (self.default_strategy, *self.fallbacks)
+
+    @cached_property
+    def asks_before(self) -> bool:
+        """Whether anything here asks who had the contact's last alert: what nobody asks is not read."""
+        teams = self.directory.teams.values()
+        chains = {self.default_strategy, *self.fallbacks}.union(
+            *((one.default_strategy, *one.fallbacks) for one in teams)
+        )
+        return "metadata" in self.rules.reads or "sticky_owner" in chains
 
 
 class State:
@@ -76,7 +93,7 @@ class State:
 
 
 def read(session: Session) -> House:
-    """The whole house in six queries. The version is read first: a change in between is seen as newer next time."""
+    """The whole house in a handful of queries. The version is read first: a change in between is seen as newer next time."""
     version = versions.number(session, VERSION)
     setting = session.scalar(select(tables.Setting.value).where(tables.Setting.key == "routing")) or {}
     default = setting.get("default_strategy")
@@ -86,16 +103,18 @@ def read(session: Session) -> House:
     )
     return House(
         version=version,
-        directory=_directory(session),
+        directory=_directory(session, _results(session)),
         rules=rules,
         default_strategy=default if default in STRATEGIES else DEFAULT,
-        zone=_zone(setting.get("timezone") or _FALLBACK_ZONE),
+        fallbacks=_known(setting.get("fallbacks")),
+        units=load.read(setting.get("units") or {}),
+        zone=clock.zone(setting.get("timezone") or _FALLBACK_ZONE),
         admin_ids=tuple(admins),
         broken_rules=broken,
     )
 
 
-def _directory(session: Session) -> Directory:
+def _directory(session: Session, results: Mapping[str, Mapping[str, Result]]) -> Directory:
     off: dict[str, list[tuple[datetime, datetime, str | None]]] = {}
     times = select(
         tables.TimeOff.agent_id, tables.TimeOff.starts_at, tables.TimeOff.ends_at, tables.TimeOff.cover_agent_id
@@ -111,14 +130,19 @@ def _directory(session: Session) -> Directory:
     weeks: dict[str, Week] = {}
     places = session.execute(select(tables.Territory.id, tables.Territory.parent_id, tables.Territory.name)).all()
     return Directory(
-        [_agent(row, position, weeks, tuple(off.get(row.id, ()))) for position, row in enumerate(rows)],
+        [
+            _agent(row, position, weeks, tuple(off.get(row.id, ())), results.get(row.id, {}))
+            for position, row in enumerate(rows)
+        ],
         teams=[
-            Team(id=row.id, name=row.name, manager_id=row.manager_id, default_strategy=row.default_strategy)
-            for row in session.execute(
-                select(tables.Team.id, tables.Team.name, tables.Team.manager_id, tables.Team.default_strategy).order_by(
-                    tables.Team.id
-                )
+            Team(
+                id=row.id,
+                name=row.name,
+                manager_id=row.manager_id,
+                default_strategy=row.default_strategy,
+                fallbacks=_known(row.fallbacks),
             )
+            for row in session.execute(select(tables.Team.__table__).order_by(tables.Team.id))
         ],
         parents={place.id: place.parent_id for place in places},
         names={place.id: place.name for place in places},
@@ -126,7 +150,11 @@ def _directory(session: Session) -> Directory:
 
 
 def _agent(
-    row: Any, position: int, weeks: dict[str, Week], time_off: tuple[tuple[datetime, datetime, str | None], ...]
+    row: Any,
+    position: int,
+    weeks: dict[str, Week],
+    time_off: tuple[tuple[datetime, datetime, str | None], ...],
+    results: Mapping[str, Result],
 ) -> Agent:
     key = repr(row.schedule)
     if key not in weeks:
@@ -150,9 +178,29 @@ def _agent(
         specializations=frozenset(row.specializations or ()),
         preferred=frozenset(row.preferred_alert_types or ()),
         week=weeks[key],
-        zone=_zone(row.timezone),
+        zone=clock.zone(row.timezone),
         time_off=time_off,
+        weight=row.weight,
+        max_units=row.max_units,
+        max_per_day=row.max_per_day,
+        paused=None if row.paused_at is None else row.paused_reason or "",
+        results=results,
     )
+
+
+def _known(names: object) -> tuple[str, ...]:
+    """A chain as stored, without names that are no strategy (any more)."""
+    return tuple(name for name in names if name in STRATEGIES or name == LEAVE) if isinstance(names, list) else ()
+
+
+def _results(session: Session) -> dict[str, dict[str, Result]]:
+    found: dict[str, dict[str, Result]] = {}
+    table = tables.AgentResult.__table__.c
+    for agent_id, alert_type, ratio, closed in session.execute(
+        select(table.agent_id, table.alert_type, table.ratio, table.closed)
+    ):
+        found.setdefault(agent_id, {})[alert_type] = Result(ratio, closed)
+    return found
 
 
 def _rules(session: Session) -> tuple[RuleSet, dict[str, str]]:
@@ -181,10 +229,3 @@ def stored_rule(session: Session, rule_id: str) -> Compiled:
     """
     row = session.execute(select(tables.Rule.__table__).where(tables.Rule.id == rule_id)).one()
     return compile_rule(row.id, name=row.name, version=row.version, conditions=row.conditions, actions=row.actions)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

@@ -28,6 +28,8 @@ class Case:
     previous_agent_id: str | None
     """Who had it last, or has a standing relation with the contact."""
     opened_at: Any
+    units: float = 1.0
+    """What it takes of its agent's capacity."""
     facts: dict[str, Any] = field(compare=False)
 
 
@@ -45,6 +47,8 @@ class Pool(NamedTuple):
     """Why such an agent fits, as the start of a sentence to the agent."""
     among: frozenset[int] | None = None
     """Only these of the members."""
+    last_resort: bool = False
+    """Looked in only when no other strategy comes after this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,10 @@ class Strategy:
     """The pools in order of preference; the first that has a free agent decides."""
     order: Callable[[Case], tuple[Any, ...]]
     """Which alert of a batch is served first; smaller is earlier."""
+    matches_batches: bool = False
+    """Alerts handed out together are matched to agents all at once (core.routing.matching)."""
+    ways: Callable[[Case, Directory], Sequence[tuple[float, Iterable[Pool]]]] | None = None
+    """Where chance decides: every way `pools` may go for such an alert, with its probability."""
 
 
 def most_urgent_first(case: Case) -> tuple[Any, ...]:
@@ -65,6 +73,11 @@ def most_urgent_first(case: Case) -> tuple[Any, ...]:
 
 def whole_house(directory: Directory) -> range:
     return range(len(directory.agents))
+
+
+def fit(agent: Agent, alert_type: str) -> float:
+    """How well an agent suits a kind of alert, 1 for an ordinary specialist: skill (a judgement) times results (measured)."""
+    return (0.7 + 0.06 * agent.level(alert_type)) * agent.result(alert_type).ratio
 
 
 def spoken(agent: Agent, case: Case, *, place: str | None) -> str:

@@ -32,7 +32,7 @@ def test_a_way_of_handing_out_becomes_every_teams_and_is_audited(database: Datab
         assert set(session.scalars(select(Team.default_strategy))) == {"round_robin"}
         assert routing.refresh(session)
         entry = session.scalars(select(AuditRow).where(AuditRow.action == "experiment.adopt")).one()
-    assert routing.house.strategy_for(None) == "round_robin"
+    assert routing.house.chain_for(None) == ("round_robin",)
     assert (entry.actor_id, entry.subject_id) == ("ada", stopped)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from core import changes, routing, versions
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, Decision, TimeOff
+from core.routing.capacity import Load
 from core.words import Status
 from tests import factories as make
 
@@ -232,7 +233,7 @@ def test_a_place_taken_behind_the_routers_back_sends_it_to_the_next(
     """The loads say Ann is free, but the database knows better: the atomic update refuses and the next one gets it."""
     with house.write() as session:
         session.get_one(Agent, "ann").open_alerts = 3
-    stale = {"ann": (0, 0.0), "bob": (0, 0.0), "cleo": (0, 0.0)}
+    stale = {"ann": Load(), "bob": Load(), "cleo": Load()}
     monkeypatch.setattr("core.routing.capacity.loads", lambda session: stale)
     routed = route_one(house, open_alert(house, now), now)
     assert routed.agent_id == "bob"

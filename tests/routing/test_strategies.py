@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.routing.capacity import Load
 from core.routing.choosing import Choice, choose
 from core.routing.directory import Agent, Directory, Team
 from core.routing.queues import Queues
@@ -52,6 +53,10 @@ def directory(*people: dict[str, Any], **values: Any) -> Directory:
     )
 
 
+def have(open_alerts: int, turn: float = 0.0) -> Load:
+    return Load(open=open_alerts, turn=turn, units=float(open_alerts))
+
+
 def case(**values: Any) -> Case:
     territory = values.get("territory", "riverside")
     facts = {
@@ -85,7 +90,7 @@ def pick(
     one: Case,
     *,
     strategy: str | None = None,
-    loads: dict[str, tuple[int, float]] | None = None,
+    loads: dict[str, Load] | None = None,
     rules: list[dict[str, Any]] | None = None,
     trigger: str = "opened",
     seed: int | None = None,
@@ -113,9 +118,9 @@ def test_territory_prefers_the_smallest_area_then_skill_then_room() -> None:
         parents={"riverside": "city", "city": None},
     )
     assert chosen(house, case(), strategy="territory") == "best"
-    full = {"best": (10, 0.0)}
+    full = {"best": have(10)}
     assert chosen(house, case(), strategy="territory", loads=full) == "here"
-    full["here"] = (10, 0.0)
+    full["here"] = have(10)
     assert chosen(house, case(), strategy="territory", loads=full) == "city"
     assert chosen(house, case(territory=None), strategy="territory") in ("far", "city")
 
@@ -127,12 +132,12 @@ def test_skill_prefers_the_specialist_then_the_near_one() -> None:
         person("special-near", territories=("riverside",), skills={"seller": 5}),
     )
     assert chosen(house, case(), strategy="skill") == "special-near"
-    assert chosen(house, case(), strategy="skill", loads={"special-near": (10, 0.0)}) == "special"
+    assert chosen(house, case(), strategy="skill", loads={"special-near": have(10)}) == "special"
 
 
 def test_workload_takes_the_smallest_share_of_capacity() -> None:
     house = directory(person("small", capacity=2), person("large", capacity=20))
-    assert chosen(house, case(), strategy="workload", loads={"small": (1, 0.0), "large": (5, 0.0)}) == "large"
+    assert chosen(house, case(), strategy="workload", loads={"small": have(1), "large": have(5)}) == "large"
 
 
 def test_confidence_ranking_gives_the_surest_alert_to_the_best_agent() -> None:
@@ -166,7 +171,7 @@ def test_a_preferred_type_wins_between_equals() -> None:
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_strategy_reaches_everybody_and_explains_itself(name: str) -> None:
     house = directory(*(person(f"a{n}", team_id=None, territories=(f"t{n}",)) for n in range(12)))
-    loads = {f"a{n}": (10, 0.0) for n in range(11)}
+    loads = {f"a{n}": have(10) for n in range(11)}
     choice = pick(house, case(territory="nowhere"), strategy=name, loads=loads)
     assert choice.position == 11
     assert choice.reason.endswith("; 0 of 10 open.")
@@ -194,7 +199,7 @@ def test_the_queues_agree_with_a_plain_scan_after_many_hand_outs(name: str) -> N
     queues = Queues(house, roster(house, NOW), {})
     for number in range(40):
         one = case(alert_id=f"x{number}", territory=f"t{number % 4}")
-        loads = {agent.id: (queues.open[agent.position], queues.turn[agent.position]) for agent in house.agents}
+        loads = {agent.id: have(queues.open[agent.position], queues.turn[agent.position]) for agent in house.agents}
         fresh = choose(
             one, house=whole, queues=Queues(house, roster(house, NOW), loads), trigger="opened", strategy=name
         )
@@ -211,7 +216,7 @@ def test_assign_to_agent_waits_for_nobody_and_the_next_rule_is_tried() -> None:
         {"actions": [{"type": "assign_to_agent", "params": {"agentId": "bob"}}]},
     ]
     assert chosen(house, case(metadata={"previousAgentId": "ann"}), rules=rules) == "ann"
-    choice = pick(house, case(metadata={"previousAgentId": "ann"}), rules=rules, loads={"ann": (10, 0.0)})
+    choice = pick(house, case(metadata={"previousAgentId": "ann"}), rules=rules, loads={"ann": have(10)})
     assert choice.position == 1
     assert [one["outcome"] for one in choice.trace["rules"]] == ["nobody_free", "assigned"]
     assert chosen(house, case(metadata={}), rules=rules) == "bob"
@@ -270,7 +275,7 @@ def test_turns_are_fair_and_absence_earns_no_credit(presences: list[set[int]], e
     turns = {f"a{n}": 0.0 for n in range(5)}
     for number, present in enumerate(presences):
         house = directory(*(person(f"a{n}", available=n in present, capacity=10_000) for n in range(5)))
-        queues = Queues(house, roster(house, NOW), {agent: (0, turn) for agent, turn in turns.items()})
+        queues = Queues(house, roster(house, NOW), {agent: have(0, turn) for agent, turn in turns.items()})
         whole = House(version=1, directory=house, rules=RuleSet([]))
         given_out: Counter[int] = Counter()
         for alert in range(each * len(present)):
@@ -303,7 +308,7 @@ def test_coming_back_brings_no_flood() -> None:
     turns = {agent.id: queues.turn[agent.position] for agent in away.agents} | queues.absent()
 
     back = directory(person("ann", capacity=1000), person("bob", capacity=1000), person("cleo", capacity=1000))
-    queues = Queues(back, roster(back, NOW), {agent: (0, turn) for agent, turn in turns.items()})
+    queues = Queues(back, roster(back, NOW), {agent: have(0, turn) for agent, turn in turns.items()})
     first = Counter[str]()
     for number in range(30):
         choice = choose(

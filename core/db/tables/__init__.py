@@ -5,7 +5,7 @@ from core.db.tables.acting import Assignment, Attempt, Decision, Delivery, Notif
 from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.deciding import Alert, AlertOutcome, LatestScore, ModelVersion, Score, Transaction
 from core.db.tables.learning import AlertType, DriftCheck, Experiment, Exposure
-from core.db.tables.people import Agent, Contact, Property, Team, Territory, TimeOff, User
+from core.db.tables.people import Agent, AgentResult, Contact, Property, Team, Territory, TimeOff, User
 from core.db.tables.running import (
     AuditRow,
     Change,
@@ -19,6 +19,7 @@ from core.db.tables.running import (
 
 __all__ = [
     "Agent",
+    "AgentResult",
     "Alert",
     "AlertOutcome",
     "AlertType",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import Float, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db.base import Base, BigId
@@ -56,6 +56,8 @@ class Assignment(Base):
     reason: Mapped[str] = mapped_column(Text)
     assigned_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     assigned_at: Mapped[datetime]
+    units: Mapped[float] = mapped_column(Float, default=1.0, server_default=text("1"))
+    """What it takes of the agent's capacity until it ends (core.load)."""
     ended_at: Mapped[datetime | None]
     ended_reason: Mapped[str | None] = mapped_column(String(64))
 

@@ -16,6 +16,8 @@ class Team(Base):
     name: Mapped[str] = mapped_column(String(120), unique=True)
     manager_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     default_strategy: Mapped[str] = mapped_column(String(40), default="territory")
+    fallbacks: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Strategies tried after the default one, in this order; see core.routing.chain."""
     created_at: Mapped[datetime]
 
 
@@ -58,12 +60,43 @@ class Agent(Base):
     """Weekday ("mon" ... "sun") to a list of ["09:00", "17:30"] spans in the user's zone; empty means always on duty."""
     round_robin_at: Mapped[float] = mapped_column(Float, default=0.0)
     """Virtual time of the fair queue: the next alert goes to the smallest."""
+    weight: Mapped[float] = mapped_column(Float, default=1.0, server_default=text("1"))
+    """Share of turns: 0.5 gets half as many as 1."""
+    max_units: Mapped[float | None] = mapped_column(Float)
+    """Capacity by weight (core.load), beside the number of alerts; null is no such limit."""
+    open_units: Mapped[float] = mapped_column(Float, default=0.0, server_default=text("0"))
+    max_per_day: Mapped[int | None]
+    """Alerts given in one day of the agent's own zone; null is no such limit."""
+    given_on: Mapped[date | None] = mapped_column(Date)
+    given_today: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Alerts given on `given_on`."""
+    paused_at: Mapped[datetime | None]
+    """Since when nothing new is given, because nobody could be reached."""
+    paused_reason: Mapped[str | None] = mapped_column(String(200))
     updated_at: Mapped[datetime]
 
     __table_args__ = (
         CheckConstraint("open_alerts >= 0", name="open_alerts"),
         CheckConstraint("max_concurrent_alerts >= 0", name="max_concurrent_alerts"),
     )
+
+
+class AgentResult(Base):
+    """How an agent does with a type of alert beside the others (core.routing.results)."""
+
+    __tablename__ = "agent_results"
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
+    alert_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Empty for all types together."""
+    closed: Mapped[int]
+    won: Mapped[int]
+    expected: Mapped[float] = mapped_column(Float)
+    """What the others would have won of the same alerts."""
+    ratio: Mapped[float] = mapped_column(Float)
+    low: Mapped[float] = mapped_column(Float)
+    high: Mapped[float] = mapped_column(Float)
+    updated_at: Mapped[datetime]
 
 
 class TimeOff(Base):

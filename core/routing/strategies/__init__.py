@@ -17,3 +17,5 @@ def _found() -> dict[str, Strategy]:
 
 STRATEGIES: dict[str, Strategy] = _found()
 DEFAULT = "territory"
+LEAVE = "claim_pool"
+"""At the end of a chain of strategies: leave it to whoever takes it from the pool."""

@@ -29,6 +29,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         lambda agent: (
             f"It is your turn; {spoken(agent, case, place=None)[0].lower()}{spoken(agent, case, place=None)[1:]}"
         ),
+        last_resort=True,
     )
 
 

@@ -27,7 +27,12 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             )
         yield Pool(("level", kind, str(level)), people, rank, BY_LOAD, lambda agent: spoken(agent, case, place=None))
     yield Pool(
-        ("everybody", kind), whole_house(directory), rank, BY_LOAD, lambda agent: spoken(agent, case, place=None)
+        ("everybody", kind),
+        whole_house(directory),
+        rank,
+        BY_LOAD,
+        lambda agent: spoken(agent, case, place=None),
+        last_resort=True,
     )
 
 

@@ -28,6 +28,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         lambda agent: (-agent.level(kind), not agent.prefers(kind)),
         BY_LOAD,
         lambda agent: spoken(agent, case, place=None),
+        last_resort=True,
     )
 
 

@@ -23,6 +23,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         lambda agent: (),
         BY_LOAD,
         lambda agent: f"{spoken(agent, case, place=None)} with the most room",
+        last_resort=True,
     )
 
 
