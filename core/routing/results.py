@@ -2,7 +2,7 @@
 
 Wins are compared with the wins to be expected from the alerts' own confidence, so that whoever gets the easy ones does
 not look good for it. The ratio is shrunk by empirical Bayes (gamma-Poisson as in Clayton and Kaldor, 1987): to the
-agent's own ratio over all types, which is shrunk to 1, each by as much as the spread between agents says.
+agent's ratio over the other types, which is shrunk to 1, each by as much as the spread between agents says.
 """
 
 from collections import defaultdict
@@ -62,14 +62,14 @@ def measure(closed: Iterable[Closed]) -> dict[tuple[str, str], Measured]:
             count[2] += rates[one.alert_type] * one.confidence
     overall = {agent_id: count for (agent_id, kind), count in counts.items() if kind == ALL}
     strength = _strength((won, expected) for _, won, expected in overall.values())
-    base = {agent_id: (won + strength) / (expected + strength) for agent_id, (_, won, expected) in overall.items()}
     found = {}
     for kind in {kind for _, kind in counts}:
         those = {agent_id: count for (agent_id, one), count in counts.items() if one == kind}
-        prior = dict.fromkeys(those, 1.0) if kind == ALL else base
-        weight = strength if kind == ALL else _strength((won, prior[one] * e) for one, (_, won, e) in those.items())
+        priors = {one: _prior(overall[one], count, strength, alone=kind == ALL) for one, count in those.items()}
+        spread = _strength((won, priors[one][0] * expected) for one, (_, won, expected) in those.items())
         for agent_id, (number, won, expected) in those.items():
-            found[agent_id, kind] = _measured(number, won, expected, weight=weight, prior=prior[agent_id])
+            prior, known = priors[agent_id]
+            found[agent_id, kind] = _measured(number, won, expected, weight=min(spread, known), prior=prior)
     return found
 
 
@@ -128,6 +128,12 @@ def _rates(rows: Iterable[Closed]) -> Mapping[str, float]:
         sums[one.alert_type][0] += one.won
         sums[one.alert_type][1] += one.confidence
     return {kind: won / confidence if confidence else 0.0 for kind, (won, confidence) in sums.items()}
+
+
+def _prior(overall: list[float], own: list[float], strength: float, *, alone: bool) -> tuple[float, float]:
+    """(what the agent's other types say of them, shrunk to 1; how much that weighs, in expected wins)."""
+    won, expected = (0.0, 0.0) if alone else (overall[1] - own[1], overall[2] - own[2])
+    return (won + strength) / (expected + strength), expected + strength
 
 
 def _strength(pairs: Iterable[tuple[float, float]]) -> float:
