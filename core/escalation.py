@@ -6,7 +6,7 @@ people on duty; MEDIUM and LOW run in the owner's working hours.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import fmean
 from typing import Any
 
@@ -18,6 +18,7 @@ from core.db.base import table_of
 from core.db.tables import Agent, Alert, Assignment, Delivery, Team, TimeOff, User
 from core.delivery.notices import Kind, Notice
 from core.errors import DoorbellError
+from core.routing import days_off
 from core.routing import schedule as working
 from core.words import ChangeKind, DeliveryState, Priority, Role, Status
 
@@ -29,20 +30,38 @@ MOST_STEPS = 4
 _REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED)
 
 
-def deadline(priority: str, start: datetime, *, schedule: Mapping[str, Any], timezone: str) -> datetime:
-    """When an alert that was told at `start` goes on to the next person."""
+def deadline(
+    priority: str,
+    start: datetime,
+    *,
+    schedule: Mapping[str, Any],
+    timezone: str,
+    holidays: frozenset[date] = days_off.NONE,
+) -> datetime:
+    """When an alert that was told at `start` goes on to the next person; the owner's holidays are no working time."""
     tier = Priority(priority)
     if tier in WALL:
         return start + WALL[tier]
     time = WORKING_HOURS.get(tier) or WORKING_DAYS[tier] * _working_day(schedule)
-    return working.add_working_time(start, time, schedule, timezone)
+    return working.add_working_time(start, time, schedule, timezone, holidays)
 
 
 def start(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list[str]:
     """Start the clock of those whose owner has been reached and is on duty; the rest wait. Returns the started ones."""
+    ready = _ready(session, alert_ids, now=now)
+    holidays = days_off.covering(session, {row.agent_id for row in ready})
     changes = [
-        {"key": row.id, "until": deadline(row.priority, now, schedule=row.schedule, timezone=row.timezone)}
-        for row in _ready(session, alert_ids, now=now)
+        {
+            "key": row.id,
+            "until": deadline(
+                row.priority,
+                now,
+                schedule=row.schedule,
+                timezone=row.timezone,
+                holidays=holidays.get(row.agent_id, days_off.NONE),
+            ),
+        }
+        for row in ready
     ]
     if changes:
         alerts = table_of(Alert)
@@ -169,15 +188,17 @@ def _ready(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list
         .join(User, User.id == Agent.id)
         .where(Alert.id.in_(alert_ids), Alert.closed_at.is_(None), Alert.notified_at.is_(None), User.active, reached)
     ).all()
-    off = _time_off(session, {row.agent_id for row in rows}, now=now)
     duty = {row.agent_id: row for row in rows}
-    on = {agent_id for agent_id, row in duty.items() if row.available and _on_duty(row, off, now=now)}
+    off = _time_off(session, set(duty), now=now)
+    days = days_off.covering(session, duty)
+    on = {agent_id for agent_id, row in duty.items() if row.available and _on_duty(row, off, days, now=now)}
     return [row for row in rows if row.agent_id in on]
 
 
-def _on_duty(row: Any, off: set[str], *, now: datetime) -> bool:
+def _on_duty(row: Any, off: set[str], days: Mapping[str, frozenset[date]], *, now: datetime) -> bool:
     try:
-        return row.agent_id not in off and working.on_duty(row.schedule, row.timezone, now)
+        holidays = days.get(row.agent_id, days_off.NONE)
+        return row.agent_id not in off and working.on_duty(row.schedule, row.timezone, now, holidays=holidays)
     except (DoorbellError, KeyError):  # a schedule or zone that no longer parses: the clock runs rather than never
         return True
 

@@ -64,6 +64,7 @@ _EXCLUDED = {
     "no_auto_assign": "take no automatic alerts",
     "no_capacity": "have a capacity of 0",
     "time_off": "are on time off",
+    "holiday": "have an office holiday",
     "off_duty": "are outside their working hours",
     "at_capacity": "are at capacity",
     "left_out": "had it before or were left out",

@@ -191,11 +191,14 @@ def _is_quiet(closed: Sequence[tuple[Status, Priority]], tier: Priority) -> bool
 
 
 def _places(session: Session, contact_ids: Sequence[str]) -> Mapping[str, tuple[str | None, float | None]]:
-    """Contact id -> territory (the contact's own, else that of the most valuable property) and that property's value."""
+    """Contact id -> territory (the contact's own, else that of the dearest property that has one) and the dearest's value."""
     rows = session.execute(
         select(Contact.id, Contact.territory, Property.territory, Property.estimated_value)
         .outerjoin(Property, Property.contact_id == Contact.id)
         .where(Contact.id.in_(contact_ids))
-        .order_by(Contact.id, Property.estimated_value)
+        .order_by(Contact.id, Property.estimated_value.nulls_first(), Property.id)
     )
-    return {row[0]: (row[1] or row[2], row[3]) for row in rows}
+    places: dict[str, tuple[str | None, float | None]] = {}
+    for contact_id, own, home, value in rows:
+        places[contact_id] = (own or home or places.get(contact_id, (None, None))[0], value)
+    return places

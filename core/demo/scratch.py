@@ -19,6 +19,7 @@ from core.db.base import Base, table_of
 from core.db.tables import (
     Agent,
     Contact,
+    Holiday,
     ModelVersion,
     Property,
     Rule,
@@ -30,7 +31,7 @@ from core.db.tables import (
     Version,
 )
 
-_HOUSE = (User, Team, Agent, TimeOff, Territory, Rule, ModelVersion, Setting, Version)
+_HOUSE = (User, Team, Agent, TimeOff, Holiday, Territory, Rule, ModelVersion, Setting, Version)
 _PAGE = 400
 
 

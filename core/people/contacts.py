@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from core import audit, fairness, loose_json
 from core.db.dialect import upsert, wake
-from core.db.tables import Agent, Contact, Property, Territory
+from core.db.tables import Agent, Contact, Property
 from core.errors import Conflict, Invalid
+from core.people import placing
 
 CONTACT_FIELDS = ("name", "email", "phone", "territory", "owner_agent_id", "attributes")
 HOME_FIELDS = (
@@ -158,12 +159,12 @@ def _upsert_home(
 
 
 def _territories_by_zip(session: Session, homes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """ZIP to the territory that lists it, for the homes that come with a ZIP."""
+    """ZIP to the smallest territory that holds it, for the homes that come with a ZIP."""
     zips = {home["zip"] for home in homes if home.get("zip")}
     if not zips:
         return {}
-    rows = session.execute(select(Territory.id, Territory.zips).order_by(Territory.id.desc()))
-    return {zip_: row.id for row in rows for zip_ in row.zips if zip_ in zips}
+    atlas = placing.atlas(session)
+    return {zip_: found for zip_ in zips if (found := atlas.at(zip_))}
 
 
 def _territory_of(homes: Sequence[Mapping[str, Any]], zips: Mapping[str, str]) -> str | None:

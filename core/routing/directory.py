@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -49,6 +49,8 @@ class Agent:
     zone: ZoneInfo
     time_off: tuple[tuple[datetime, datetime, str | None], ...]
     """(from, to, who covers)"""
+    holidays: frozenset[date] = frozenset()
+    """Local days off of everybody or of the team."""
     weight: float = 1.0
     """Share of turns."""
     max_units: float | None = None

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core.routing.directory import Agent, Directory
-from core.routing.schedule import Week, is_working
+from core.routing.schedule import Week, is_holiday, is_working
 
 INACTIVE = "inactive"
 UNAVAILABLE = "unavailable"
 NO_AUTO_ASSIGN = "no_auto_assign"
 NO_CAPACITY = "no_capacity"
 TIME_OFF = "time_off"
+HOLIDAY = "holiday"
 OFF_DUTY = "off_duty"
 PAUSED = "paused"
 AT_CAPACITY = "at_capacity"
@@ -27,6 +28,7 @@ WORDS = {
     NO_AUTO_ASSIGN: "take alerts by hand only",
     NO_CAPACITY: "take no alerts",
     TIME_OFF: "on time off",
+    HOLIDAY: "on an office holiday",
     OFF_DUTY: "outside working hours",
     PAUSED: "paused because nobody could reach them",
     AT_CAPACITY: "at capacity",
@@ -78,6 +80,8 @@ def why_not(agent: Agent, now: datetime, working: dict[tuple[Week, str], bool] |
         return PAUSED
     if any(starts <= now < ends for starts, ends, _cover in agent.time_off):
         return TIME_OFF
+    if is_holiday(agent.zone, now, agent.holidays):
+        return HOLIDAY
     if working is None:
         return None if is_working(agent.week, agent.zone, now) else OFF_DUTY
     key = (agent.week, agent.zone.key)  # people share schedules, so each is worked out once

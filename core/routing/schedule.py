@@ -1,11 +1,11 @@
 """Working hours: who is on duty at an instant, and when so much working time has passed (split shifts, IANA zones, DST).
 
 A schedule is {"mon": [["09:00", "12:30"], ["13:30", "18:00"]], ...} in the agent's own zone; the empty one means always
-on duty. Wall time decides: in the hour a clock repeats, a span that names it counts twice; in the hour it skips, never.
+on duty. A holiday is no working time, the whole local day. Wall time decides: in the hour a clock repeats, a span that names it counts twice; in the hour it skips, never.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ _FOREVER_DAYS = 3700
 Week = tuple[tuple[tuple[int, int], ...], ...]
 """Monday to Sunday, each a sorted row of (first minute, minute after the last) of the local day."""
 ALWAYS: Week = ()
+_ROUND_THE_CLOCK: Week = (((0, _MINUTES),),) * 7
 
 
 def parse(schedule: Mapping[str, Any]) -> Week:
@@ -47,11 +48,18 @@ def on_duty(
     timezone: str,
     now: datetime,
     time_off: Sequence[tuple[datetime, datetime]] = (),
+    holidays: Set[date] = frozenset(),
 ) -> bool:
-    """Whether an agent works at `now`: inside a span of the schedule and outside every (start, end) of time off."""
+    """Whether an agent works at `now`: inside a span of the schedule, outside every (start, end) of time off, on no holiday."""
     if any(starts <= now < ends for starts, ends in time_off):
         return False
-    return is_working(parse(schedule), ZoneInfo(timezone), now)
+    zone = ZoneInfo(timezone)
+    return not is_holiday(zone, now, holidays) and is_working(parse(schedule), zone, now)
+
+
+def is_holiday(zone: ZoneInfo, now: datetime, holidays: Set[date]) -> bool:
+    """Whether the local date in this zone is one of these days."""
+    return bool(holidays) and now.astimezone(zone).date() in holidays
 
 
 def is_working(week: Week, zone: ZoneInfo, now: datetime) -> bool:
@@ -62,25 +70,32 @@ def is_working(week: Week, zone: ZoneInfo, now: datetime) -> bool:
     return any(start <= minute < end for start, end in week[local.weekday()])
 
 
-def add_working_time(start: datetime, delta: timedelta, schedule: Mapping[str, Any], tz: str) -> datetime:
-    """The instant at which `delta` of working time has passed since `start`, in UTC."""
+def add_working_time(
+    start: datetime, delta: timedelta, schedule: Mapping[str, Any], tz: str, holidays: Set[date] = frozenset()
+) -> datetime:
+    """The instant at which `delta` of working time has passed since `start`, in UTC; a holiday has none."""
     week = parse(schedule)
-    if not week or delta <= timedelta(0):
+    if delta <= timedelta(0) or not (week or holidays):
         return (start + max(delta, timedelta(0))).astimezone(UTC)
     left = delta
-    for begins, ends in shifts(week, ZoneInfo(tz), start):
+    for begins, ends in shifts(week or _ROUND_THE_CLOCK, ZoneInfo(tz), start, holidays):
         if ends - begins >= left:
             return begins + left
         left -= ends - begins
-    raise AssertionError("a week with a span always has a next one")
+    raise AssertionError("a week with a span always has a next one, and nobody has ten years of holidays")
 
 
-def shifts(week: Week, zone: ZoneInfo, start: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The working spans from `start` on, as UTC instants; the first may be cut short by `start`."""
+def shifts(
+    week: Week, zone: ZoneInfo, start: datetime, holidays: Set[date] = frozenset()
+) -> Iterator[tuple[datetime, datetime]]:
+    """The working spans from `start` on, as UTC instants, without those of holidays; the first may be cut short by `start`."""
     start = start.astimezone(UTC)
     first = start.astimezone(zone).date()
     for number in range(_FOREVER_DAYS):
-        for begins, ends in _instants(week, zone, first + timedelta(days=number)):
+        day = first + timedelta(days=number)
+        if day in holidays:
+            continue
+        for begins, ends in _instants(week, zone, day):
             if ends > start:
                 yield max(begins, start), ends
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from core import clock, load, log, versions
 from core.db import tables
 from core.errors import Invalid
 from core.load import Units
+from core.routing import days_off
 from core.routing.directory import Agent, Directory, Result, Team
 from core.routing.roster import Roster, roster
 from core.routing.rules import Compiled, RuleSet, compile_rule
@@ -128,10 +129,18 @@ def _directory(session: Session, results: Mapping[str, Mapping[str, Result]]) ->
         .order_by(tables.Agent.id)
     ).all()
     weeks: dict[str, Week] = {}
+    days = days_off.by_team(session)
     places = session.execute(select(tables.Territory.id, tables.Territory.parent_id, tables.Territory.name)).all()
     return Directory(
         [
-            _agent(row, position, weeks, tuple(off.get(row.id, ())), results.get(row.id, {}))
+            _agent(
+                row,
+                position,
+                weeks,
+                tuple(off.get(row.id, ())),
+                results.get(row.id, {}),
+                days_off.of_team(days, row.team_id),
+            )
             for position, row in enumerate(rows)
         ],
         teams=[
@@ -155,6 +164,7 @@ def _agent(
     weeks: dict[str, Week],
     time_off: tuple[tuple[datetime, datetime, str | None], ...],
     results: Mapping[str, Result],
+    holidays: frozenset[date],
 ) -> Agent:
     key = repr(row.schedule)
     if key not in weeks:
@@ -185,6 +195,7 @@ def _agent(
         max_per_day=row.max_per_day,
         paused=None if row.paused_at is None else row.paused_reason or "",
         results=results,
+        holidays=holidays,
     )
 
 

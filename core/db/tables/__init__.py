@@ -5,7 +5,7 @@ from core.db.tables.acting import Assignment, Attempt, Decision, Delivery, Notif
 from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.deciding import Alert, AlertOutcome, LatestScore, ModelVersion, Score, Transaction
 from core.db.tables.learning import AlertType, DriftCheck, Experiment, Exposure
-from core.db.tables.people import Agent, AgentResult, Contact, Property, Team, Territory, TimeOff, User
+from core.db.tables.people import Agent, AgentResult, Contact, Holiday, Property, Team, Territory, TimeOff, User
 from core.db.tables.running import (
     AuditRow,
     Change,
@@ -36,6 +36,7 @@ __all__ = [
     "Event",
     "Experiment",
     "Exposure",
+    "Holiday",
     "IdempotentResponse",
     "JobRun",
     "LatestScore",

@@ -112,6 +112,21 @@ class TimeOff(Base):
     __table_args__ = (CheckConstraint("starts_at < ends_at", name="order"),)
 
 
+class Holiday(Base):
+    """A day off for everybody, or for one team."""
+
+    __tablename__ = "holidays"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    day: Mapped[date] = mapped_column(Date)
+    """The whole local day, in the zone of each agent it covers."""
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id"))
+    """None covers everybody."""
+
+    __table_args__ = (Index("ix_holidays_day", "day"),)
+
+
 class Territory(Base):
     __tablename__ = "territories"
 
