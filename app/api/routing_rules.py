@@ -11,11 +11,12 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.api.deps import Admin, Caller, Camel, Db, Now
-from app.api.routing import PathId, Version
+from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
+from app.api.routing import PathId, RoutingState, Version
 from core.db import Database
-from core.routing import doubts, presets, rule_book, rule_files
+from core.routing import doubts, presets, rule_book, rule_files, rule_history, rule_preview, rule_words
 from core.viewer import Viewer
+from core.views import rules as views
 
 router = APIRouter(prefix="/alerts", tags=["routing"])
 
@@ -94,6 +95,91 @@ class TakenOut(Camel):
     """The rules of the file that have something odd."""
 
 
+class PreviewIn(RuleIn):
+    rule_id: str | None = Field(default=None, max_length=64)
+    """The stored rule it would replace; without one it is a new rule."""
+
+
+class CountOut(Camel):
+    alert_type: str
+    priority: str
+    count: int
+
+
+class BeforeOut(Camel):
+    rule: str
+    """The name of a rule that is tried before and fits too."""
+    count: int
+
+
+class GoesToOut(Camel):
+    agent: str | None
+    """null: into the pool."""
+    count: int
+
+
+class ExampleOut(Camel):
+    alert_id: str
+    contact: str
+    alert_type: str
+    priority: str
+    opened_at: datetime
+    caught: bool
+    why: str
+
+
+class GoingOut(Camel):
+    alert_id: str
+    contact: str
+    alert_type: str
+    priority: str
+    agent: str | None
+    owner: str | None
+    by_draft: bool
+    why: str
+
+
+class PreviewOut(Camel):
+    """What a draft would have caught of the last days' alerts, and where the open ones it fits would go if handed out now."""
+
+    days: int
+    looked_at: int
+    capped: bool
+    """Only the newest were looked at."""
+    caught: int
+    counts: list[CountOut]
+    taken_before: int
+    before: list[BeforeOut]
+    open_looked_at: int
+    open_caught: int
+    goes_to: list[GoesToOut]
+    open: list[GoingOut]
+    examples: list[ExampleOut]
+
+
+class EntryOut(Camel):
+    id: int
+    rule_id: str
+    at: datetime
+    actor_id: str | None
+    actor_name: str | None
+    action: str
+    changes: list[str]
+    """What changed, in words."""
+    rule: dict[str, Any]
+    """As it was after this change; of a deletion, before it."""
+
+
+class EntryList(Camel):
+    items: list[EntryOut]
+
+
+class RestoreIn(Camel):
+    entry_id: int = Field(ge=1, le=2**63 - 1)
+    """An id of the rule's history."""
+    version: int | None = Field(default=None, ge=0, le=2**31 - 1)
+
+
 @router.get("/routing/rules", summary="The rules, in the order they are tried")
 def rules(_viewer: Caller, db: Db) -> RuleList:
     with db.read() as session:
@@ -107,6 +193,52 @@ def check_rules(_viewer: Caller, db: Db) -> RuleList:
         return RuleList(
             items=[_rule(rule, found[rule.id]) for rule in rule_book.list_rules(session) if rule.id in found]
         )
+
+
+@router.post("/routing/rules/preview", summary="What a draft of a rule would do; writes nothing")
+def preview_rule(body: PreviewIn, viewer: Manager, db: Db, state: RoutingState, now: Now) -> PreviewOut:
+    raw = body.model_dump(exclude={"version", "rule_id"})
+    with db.read() as session:
+        names = views.choices(session).names
+        found = rule_preview.preview(
+            session, raw, rule_id=body.rule_id, state=state, names=names, viewer=viewer, now=now
+        )
+    past = found.past
+    return PreviewOut(
+        days=found.days,
+        looked_at=past.looked_at,
+        capped=found.capped,
+        caught=len(past.caught),
+        counts=[CountOut(alert_type=kind, priority=priority, count=number) for kind, priority, number in past.counts],
+        taken_before=past.taken_before,
+        before=[BeforeOut(rule=name, count=number) for name, number in past.before],
+        open_looked_at=found.open_looked_at,
+        open_caught=found.open_caught,
+        goes_to=[GoesToOut(agent=agent, count=number) for agent, number in found.goes_to],
+        open=[GoingOut(**asdict(one)) for one in found.open],
+        examples=[ExampleOut(**asdict(one)) for one in found.examples],
+    )
+
+
+@router.get("/routing/rules/deleted", summary="The last change of every rule that is gone, the newest first")
+def deleted_rules(_viewer: Manager, db: Db) -> EntryList:
+    with db.read() as session:
+        return _entries(session, rule_history.deleted(session))
+
+
+@router.get("/routing/rules/{rule_id}/history", summary="Every change of a rule, the newest first")
+def rule_changes(rule_id: PathId, _viewer: Manager, db: Db) -> EntryList:
+    with db.read() as session:
+        return _entries(session, rule_history.of_rule(session, rule_id))
+
+
+@router.post("/routing/rules/{rule_id}/restore", summary="Make a rule what it was, or take its deletion back")
+def restore_rule(rule_id: PathId, body: RestoreIn, viewer: Admin, db: Db, now: Now) -> RuleOut:
+    with db.write() as session:
+        saved = rule_history.restore(
+            session, rule_id, body.entry_id, version=body.version, actor_id=viewer.user_id, now=now
+        )
+        return _saved(session, saved)
 
 
 @router.post("/routing/rules", status_code=201, summary="Add a rule")
@@ -200,6 +332,25 @@ def _import(db: Database, raw: bytes, *, replace: bool, dry_run: bool, viewer: V
         if dry_run:
             session.rollback()
     return TakenOut(**{name: list(each) for name, each in asdict(taken).items()}, doubts=told)
+
+
+def _entries(session: Session, found: Iterable[rule_history.Entry]) -> EntryList:
+    names = views.choices(session).names
+    return EntryList(
+        items=[
+            EntryOut(
+                id=one.id,
+                rule_id=one.rule_id,
+                at=one.at,
+                actor_id=one.actor_id,
+                actor_name=one.actor_name,
+                action=one.action,
+                changes=rule_words.changes(one.before, one.after, names),
+                rule=dict(one.text),
+            )
+            for one in found
+        ]
+    )
 
 
 def _saved(session: Session, rule: rule_book.StoredRule) -> RuleOut:

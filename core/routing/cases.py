@@ -1,10 +1,10 @@
 """Alerts as routing sees them, read in bulk: the case itself and the facts that rules may ask about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from core.db.base import table_of
@@ -12,7 +12,7 @@ from core.db.tables import Alert, Contact, Property, Signal
 from core.load import Units
 from core.routing.state import House
 from core.routing.strategy import Case
-from core.words import Priority
+from core.words import Priority, Status
 
 _DAYS_IN_YEAR = 365.25
 
@@ -25,34 +25,8 @@ def load(
     Args:
         lock: keep the alerts from being worked on until the transaction ends (in the order of their ids).
     """
-    alert, contact = table_of(Alert).c, table_of(Contact).c
-    statement = (
-        select(
-            alert.id,
-            alert.contact_id,
-            alert.alert_type,
-            alert.status,
-            alert.priority,
-            alert.confidence,
-            alert.probability,
-            alert.lift,
-            alert.signal_strength,
-            alert.signal_count,
-            alert.model_version,
-            alert.territory,
-            alert.property_value,
-            alert.assigned_agent_id,
-            alert.opened_at,
-            alert["metadata"].label("details"),
-            contact.territory.label("contact_territory"),
-            contact.owner_agent_id,
-            contact.first_seen_at,
-            contact.attributes,
-        )
-        .join(Contact, contact.id == alert.contact_id)
-        .where(alert.id.in_(alert_ids), alert.closed_at.is_(None))
-        .order_by(alert.id)
-    )
+    alert = table_of(Alert).c
+    statement = _statement().where(alert.id.in_(alert_ids), alert.closed_at.is_(None)).order_by(alert.id)
     if lock:
         statement = statement.with_for_update(of=table_of(Alert))
     rows = session.execute(statement).all()
@@ -62,18 +36,98 @@ def load(
     homes = _homes(session, contact_ids, now=now) if "property" in reads else {}
     signals = _signals(session, contact_ids) if "signals" in reads else {}
     time = _time(now, house)
-    return {row.id: _case(row, before, homes, signals, time, house.units) for row in rows}
+    return {
+        row.id: _case(
+            row,
+            status=row.status,
+            owner=row.assigned_agent_id,
+            previous=row.assigned_agent_id or row.owner_agent_id or before.get(row.contact_id),
+            home=homes.get(row.contact_id),
+            signals=signals.get(row.contact_id, []),
+            time=time,
+            units=house.units,
+        )
+        for row in rows
+    }
+
+
+def as_opened(
+    session: Session, which: ColumnElement[bool], *, since: datetime, most: int, house: House, now: datetime
+) -> list[Case]:
+    """The newest alerts opened since then, closed ones too, as they stood on opening: new, nobody's, at that hour, with the
+    signals that were open and whoever had the contact before. What is not kept of the past is taken as it is now: scores,
+    priority, homes, the contact's own agent.
+
+    Args:
+        which: the alerts that may be looked at.
+        most: how many at most.
+    """
+    alert = table_of(Alert).c
+    rows = session.execute(
+        _statement()
+        .where(alert.opened_at > since, alert.opened_at <= now, which)
+        .order_by(alert.opened_at.desc(), alert.id)
+        .limit(most)
+    ).all()
+    contact_ids = sorted({row.contact_id for row in rows})
+    reads = house.rules.reads
+    owners = _owners(session, contact_ids) if "metadata" in reads else {}
+    homes = _homes(session, contact_ids, now=now) if "property" in reads else {}
+    spans = _signal_spans(session, contact_ids, since=since) if "signals" in reads else {}
+    return [
+        _case(
+            row,
+            status=Status.NEW,
+            owner=None,
+            previous=row.owner_agent_id or _last_before(owners.get(row.contact_id, ()), row.opened_at),
+            home=homes.get(row.contact_id),
+            signals=sorted(
+                {kind for kind, start, end in spans.get(row.contact_id, ()) if start <= row.opened_at < (end or now)}
+            ),
+            time=_time(row.opened_at, house),
+            units=house.units,
+        )
+        for row in rows
+    ]
+
+
+def _statement() -> Select[Any]:
+    alert, contact = table_of(Alert).c, table_of(Contact).c
+    return select(
+        alert.id,
+        alert.contact_id,
+        alert.alert_type,
+        alert.status,
+        alert.priority,
+        alert.confidence,
+        alert.probability,
+        alert.lift,
+        alert.signal_strength,
+        alert.signal_count,
+        alert.model_version,
+        alert.territory,
+        alert.property_value,
+        alert.assigned_agent_id,
+        alert.opened_at,
+        alert["metadata"].label("details"),
+        contact.territory.label("contact_territory"),
+        contact.owner_agent_id,
+        contact.first_seen_at,
+        contact.attributes,
+    ).join(Contact, contact.id == alert.contact_id)
 
 
 def _case(
     row: Any,
-    before: Mapping[str, str],
-    homes: Mapping[str, dict[str, Any]],
-    signals: Mapping[str, list[str]],
+    *,
+    status: str,
+    owner: str | None,
+    previous: str | None,
+    home: dict[str, Any] | None,
+    signals: list[str],
     time: dict[str, Any],
     units: Units,
 ) -> Case:
-    previous = row.assigned_agent_id or row.owner_agent_id or before.get(row.contact_id)
     territory = row.territory or row.contact_territory
     return Case(
         alert_id=row.id,
@@ -83,7 +137,7 @@ def _case(
         priority_rank=Priority(row.priority).rank,
         confidence=row.confidence,
         territory=territory,
-        owner_id=row.assigned_agent_id,
+        owner_id=owner,
         previous_agent_id=previous,
         opened_at=row.opened_at,
         units=units.of(row.priority, row.alert_type),
@@ -91,7 +145,7 @@ def _case(
             "alert": {
                 "id": row.id,
                 "type": row.alert_type,
-                "status": row.status,
+                "status": status,
                 "priority": row.priority,
                 "confidence": row.confidence,
                 "probability": row.probability,
@@ -101,7 +155,7 @@ def _case(
                 "territory": territory,
                 "propertyValue": row.property_value,
                 "modelVersion": row.model_version,
-                "assignedAgentId": row.assigned_agent_id,
+                "assignedAgentId": owner,
             },
             "contact": {
                 "id": row.contact_id,
@@ -110,8 +164,8 @@ def _case(
                 "firstSeenAt": row.first_seen_at.isoformat(),
                 "attributes": row.attributes or {},
             },
-            "property": homes.get(row.contact_id, {"count": 0}),
-            "signals": signals.get(row.contact_id, []),
+            "property": home or {"count": 0},
+            "signals": signals,
             "metadata": {"previousAgentId": previous, **(row.details or {})},
             "time": time,
         },
@@ -129,6 +183,24 @@ def _previous_owners(session: Session, rows: Sequence[Any]) -> dict[str, str]:
         .order_by(Alert.opened_at, Alert.id)
     )
     return {contact_id: agent_id for contact_id, agent_id in found if agent_id is not None}
+
+
+def _owners(session: Session, contact_ids: Sequence[str]) -> dict[str, list[tuple[datetime, str]]]:
+    """Contact id -> (when an alert opened, who has or had it), the oldest first."""
+    found: dict[str, list[tuple[datetime, str]]] = {}
+    rows = session.execute(
+        select(Alert.contact_id, Alert.opened_at, Alert.assigned_agent_id)
+        .where(Alert.contact_id.in_(contact_ids), Alert.assigned_agent_id.is_not(None))
+        .order_by(Alert.opened_at, Alert.id)
+    )
+    for contact_id, opened_at, agent_id in rows:
+        assert agent_id is not None
+        found.setdefault(contact_id, []).append((opened_at, agent_id))
+    return found
+
+
+def _last_before(owners: Sequence[tuple[datetime, str]], at: datetime) -> str | None:
+    return next((agent_id for opened_at, agent_id in reversed(owners) if opened_at < at), None)
 
 
 def _homes(session: Session, contact_ids: Sequence[str], *, now: datetime) -> dict[str, dict[str, Any]]:
@@ -177,6 +249,21 @@ def _signals(session: Session, contact_ids: Sequence[str]) -> dict[str, list[str
     )
     for contact_id, kind in rows:
         found.setdefault(contact_id, []).append(kind)
+    return found
+
+
+def _signal_spans(
+    session: Session, contact_ids: Sequence[str], *, since: datetime
+) -> dict[str, list[tuple[str, datetime, datetime | None]]]:
+    """Contact id -> (type, first seen, closed) of the signals that were open at some time since."""
+    found: dict[str, list[tuple[str, datetime, datetime | None]]] = {}
+    rows = session.execute(
+        select(Signal.contact_id, Signal.type, Signal.first_seen_at, Signal.closed_at).where(
+            Signal.contact_id.in_(contact_ids), or_(Signal.closed_at.is_(None), Signal.closed_at > since)
+        )
+    )
+    for contact_id, kind, start, end in rows:
+        found.setdefault(contact_id, []).append((kind, start, end))
     return found
 
 

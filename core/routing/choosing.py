@@ -194,7 +194,7 @@ def _by_rules(
             choice.rule = rule
             found.why = f"Rule “{rule.name}”: {found.why[0].lower()}{found.why[1:]}"
             return found
-        outcome = "nobody_free" if any(action.kind != "notify" for action in rule.actions) else "notified"
+        outcome = "nobody_free" if rule.assigns else "notified"
         tried[position] = {"id": rule.id, "name": rule.name, "outcome": outcome}
     return None
 

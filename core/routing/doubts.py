@@ -80,10 +80,10 @@ def _never(rule: Compiled, known: contradictions.Known) -> Iterator[Doubt]:
 def _taken(rule: Compiled, rules: Sequence[Compiled], known: contradictions.Known) -> Iterator[Doubt]:
     """Which rule before it takes all that this one would, and whether it does so to one after it."""
     place = next((at for at, one in enumerate(rules) if one.id == rule.id), None)
-    if place is None or not _assigns(rule):
+    if place is None or not rule.assigns:
         return
     for other in rules[:place]:
-        if _assigns(other) and contradictions.covered(rule.conditions, other.conditions, known=known):
+        if other.assigns and contradictions.covered(rule.conditions, other.conditions, known=known):
             yield Doubt(
                 at="priority",
                 text=f"“{other.name}” is tried first and fits whenever this one does: this one only gets what that finds nobody for.",
@@ -92,17 +92,13 @@ def _taken(rule: Compiled, rules: Sequence[Compiled], known: contradictions.Know
     later = (
         other
         for other in rules[place + 1 :]
-        if _assigns(other) and contradictions.covered(other.conditions, rule.conditions, known=known)
+        if other.assigns and contradictions.covered(other.conditions, rule.conditions, known=known)
     )
     for other in islice(later, MOST_TAKEN):
         yield Doubt(
             at="priority",
             text=f"It is tried before “{other.name}” and fits whenever that does: that one only gets what this finds nobody for.",
         )
-
-
-def _assigns(rule: Compiled) -> bool:
-    return any(action.kind != "notify" for action in rule.actions)
 
 
 def _missing_in_conditions(rule: Compiled, house: House) -> Iterator[Doubt]:

@@ -1,6 +1,6 @@
 """What screens and the API ask of routing without changing anything: who is free and why not, loads, dry runs, decisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from core.routing.roster import AT_CAPACITY, WORDS
 from core.routing.rules import RuleSet, compile_rule
 from core.routing.state import House, State
 from core.routing.strategies import STRATEGIES
+from core.routing.strategy import Case
 from core.viewer import Viewer, alert_scope
 from core.words import Priority, Role
 
@@ -228,10 +229,32 @@ def simulate(
     state.refresh(session)
     house = state.house if draft_rules is None else _with(state.house, draft_rules)
     known = cases.load(session, visible(session, viewer, alert_ids), house=house, now=now)
+    found = dry_run(
+        session, known.values(), house=house, state=state, strategy=strategy, exclude=exclude, seed=seed, now=now
+    )
+    return [found[alert_id] for alert_id in dict.fromkeys(alert_ids) if alert_id in found]
+
+
+def dry_run(
+    session: Session,
+    known: Iterable[Case],
+    *,
+    house: House,
+    state: State,
+    strategy: str | None = None,
+    exclude: frozenset[str] = frozenset(),
+    seed: int | None = None,
+    now: datetime,
+) -> dict[str, Simulated]:
+    """Alert id -> what would become of it in this house, one alert after the other from the loads of now; writes nothing.
+
+    Args:
+        house: that of `state`, or one that differs from it in its rules alone.
+    """
     queues = _queues(session, state, now=now)
     left_out = frozenset(house.directory.by_id[one].position for one in exclude if one in house.directory.by_id)
     found: dict[str, Simulated] = {}
-    for one in sorted(known.values(), key=STRATEGIES[strategy or house.default_strategy].order):
+    for one in sorted(known, key=STRATEGIES[strategy or house.default_strategy].order):
         choice = choose(
             one, house=house, queues=queues, trigger="simulated", exclude=left_out, seed=seed, strategy=strategy
         )
@@ -241,7 +264,7 @@ def simulate(
         found[one.alert_id] = Simulated(
             alert_id=one.alert_id, routed=answer, unassigned_reason=choice.unassigned_reason, trace=choice.trace
         )
-    return [found[alert_id] for alert_id in dict.fromkeys(alert_ids) if alert_id in found]
+    return found
 
 
 def assignments(

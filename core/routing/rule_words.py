@@ -1,7 +1,7 @@
 """Rules as people say them: conditions, actions and whole rules in one sentence, and what changed between two versions."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as held
 from typing import Any
@@ -167,18 +167,36 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, n
     return found
 
 
-def why_not(raw: Any, facts: fields.Facts, names: Names) -> str:
+def why_not(raw: Mapping[str, Any], facts: fields.Facts, names: Names) -> str:
     """Why a condition does not hold for an alert: what was found, and what is asked."""
-    if not isinstance(raw, Mapping) or "field" not in raw:
-        return f"it does not hold that {condition(raw, names)}"
-    of = field(str(raw["field"]))
-    try:
-        found = fields.reader(fields.canonical(str(raw["field"])))(facts)
-    except ValueError:
-        found = None
-    verb = "are" if of.listed else "is"
-    there = "not known" if found in (None, "", []) else value(found, of, names)
-    return f"{_lower(of.label)} {verb} {there}; the rule asks that it {asked(raw, names)}"
+    if "field" not in raw:
+        told = condition(raw, names)
+        return f"this does hold: {told[5:-1]}" if "not" in raw else f"none of these holds: {told}"
+    there = _found(raw, facts, names)
+    whose = "they" if field(str(raw["field"])).listed else "it"
+    return f"{there}; the rule asks that {whose} {asked(raw, names)}"
+
+
+def why(conditions: Sequence[Any], facts: fields.Facts, names: Names) -> str:
+    """What an alert shows of the fields a rule looks at."""
+    found = list(dict.fromkeys(_found(leaf, facts, names) for leaf in _leaves(conditions)))
+    more = len(found) - _MOST_LISTED
+    return ", ".join([*found[:_MOST_LISTED], *([f"{more} more"] if more > 0 else [])]) or "the rule asks for nothing"
+
+
+def _found(leaf: Mapping[str, Any], facts: fields.Facts, names: Names) -> str:
+    of = field(str(leaf["field"]))
+    there = fields.reader(fields.canonical(str(leaf["field"])))(facts)
+    told = "not known" if there in (None, "", []) else value(there, of, names)
+    return f"{_lower(of.label)} {'are' if of.listed else 'is'} {told}"
+
+
+def _leaves(raw: Any) -> Iterator[Mapping[str, Any]]:
+    for one in _listed(raw):
+        if "field" in one:
+            yield one
+        else:
+            yield from _leaves(one.get("all") or one.get("any") or one.get("not"))
 
 
 def _parts(what: str, before: list[Any], after: list[Any], names: Names) -> list[str]:

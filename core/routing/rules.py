@@ -34,6 +34,12 @@ class Compiled:
     version: int
     conditions: tuple[Node, ...]
     actions: tuple[Action, ...]
+    priority: int = 0
+
+    @property
+    def assigns(self) -> bool:
+        """Whether it can give the alert to somebody, rather than only tell."""
+        return any(action.kind != "notify" for action in self.actions)
 
     @cached_property
     def misses(self) -> tuple[dict[str, Any], ...]:
@@ -95,7 +101,13 @@ def validate(raw: object) -> NewRule:
 
 
 def compile_rule(
-    rule_id: str, *, name: str, version: int, conditions: Mapping[str, Any] | Sequence[Any], actions: Sequence[Any]
+    rule_id: str,
+    *,
+    name: str,
+    version: int,
+    conditions: Mapping[str, Any] | Sequence[Any],
+    actions: Sequence[Any],
+    priority: int = 0,
 ) -> Compiled:
     """Turn a stored rule into closures.
 
@@ -103,7 +115,7 @@ def compile_rule(
         Invalid: it no longer reads; whoever loads it leaves it out and says so.
     """
     tests, deeds = _compile_parts(conditions, actions)
-    return Compiled(id=rule_id, name=name, version=version, conditions=tests, actions=deeds)
+    return Compiled(id=rule_id, name=name, version=version, conditions=tests, actions=deeds, priority=priority)
 
 
 def _compile_parts(

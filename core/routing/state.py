@@ -223,9 +223,7 @@ def _rules(session: Session) -> tuple[RuleSet, dict[str, str]]:
     )
     for row in stored:
         try:
-            compiled.append(
-                compile_rule(row.id, name=row.name, version=row.version, conditions=row.conditions, actions=row.actions)
-            )
+            compiled.append(_compiled(row))
         except Invalid as error:
             broken[row.id] = "; ".join(f"{name}: {why}" for name, why in error.fields.items())
             _log.error("rule_unreadable", rule_id=row.id, why=broken[row.id])
@@ -239,4 +237,15 @@ def stored_rule(session: Session, rule_id: str) -> Compiled:
         Invalid: it no longer reads.
     """
     row = session.execute(select(tables.Rule.__table__).where(tables.Rule.id == rule_id)).one()
-    return compile_rule(row.id, name=row.name, version=row.version, conditions=row.conditions, actions=row.actions)
+    return _compiled(row)
+
+
+def _compiled(row: Any) -> Compiled:
+    return compile_rule(
+        row.id,
+        name=row.name,
+        version=row.version,
+        conditions=row.conditions,
+        actions=row.actions,
+        priority=row.priority,
+    )

@@ -246,3 +246,24 @@ def test_stats_say_who_is_free_and_what_waits(running: Running, now: datetime) -
     an_alert(running, now)
     stats = Client(running, "ada")("GET", "/routing/stats").json()
     assert (stats["inPool"], stats["inPoolByReason"], stats["agents"]) == (1, {"nobody_on_duty": 1}, 3)
+
+
+def test_a_draft_is_tried_and_a_version_brought_back(running: Running, now: datetime) -> None:
+    ada, mia = Client(running, "ada"), Client(running, "mia")
+    an_alert(running, now)
+    found = mia("POST", "/routing/rules/preview", RULE).json()
+    assert (found["lookedAt"], found["caught"], found["openCaught"]) == (1, 1, 1)
+    assert found["counts"] == [{"alertType": "LIKELY_TO_SELL", "priority": "HIGH", "count": 1}]
+    assert ada("GET", "/routing/rules").json()["items"] == []
+    assert mia("POST", "/routing/rules/preview", {**RULE, "actions": []}).status_code == 422
+    assert Client(running, "ann")("POST", "/routing/rules/preview", RULE).status_code == 403
+    made = ada("POST", "/routing/rules", RULE).json()
+    ada("PATCH", f"/routing/rules/{made['id']}", {"enabled": False})
+    ada("DELETE", f"/routing/rules/{made['id']}")
+    (gone,) = mia("GET", "/routing/rules/deleted").json()["items"]
+    deleted, changed, _ = mia("GET", f"/routing/rules/{made['id']}/history").json()["items"]
+    assert (gone["id"], deleted["action"], changed["changes"]) == (deleted["id"], "rule.delete", ["Switched off."])
+    assert mia("POST", f"/routing/rules/{made['id']}/restore", {"entryId": gone["id"]}).status_code == 403
+    back = ada("POST", f"/routing/rules/{made['id']}/restore", {"entryId": gone["id"]}).json()
+    assert (back["id"], back["enabled"]) == (made["id"], False)
+    assert mia("GET", "/routing/rules/unknown/history").status_code == 404
