@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 from core import assignments, audit, delivery, escalation, feed, log, routing
 from core.clock import Clock
 from core.db import Database
-from core.db.tables import Agent, Alert, Assignment, TimeOff, User
+from core.db.tables import Agent, Alert, Assignment, User
 from core.delivery import Kind, Notice
-from core.words import ChangeKind, Priority, Role, Status
+from core.routing import handing_on
+from core.routing.dispatch import Routed
+from core.words import ChangeKind, Priority, Role
 
 OWNER_LEFT = "owner_left"
 _SOME = 200
@@ -46,11 +48,11 @@ def reconcile_once(database: Database, state: routing.State, clock: Clock) -> Re
         state.refresh(session)
         pool = list(session.scalars(_pool()))
         left = list(session.scalars(_owner_left()))
-        away = list(session.scalars(_owner_away(now)))
+        away = list(session.scalars(handing_on.untouched(now, limit=_SOME)))
         broken = list(session.scalars(_without_assignment()))
         miscounted = list(session.scalars(_miscounted()))
     routed = _route(database, state, pool, trigger="returned", now=now)
-    routed += _route(database, state, away, trigger="stale", now=now)
+    routed += _hand_on(database, state, away, now=now)
     moved, released = _from_who_left(database, state, left, now=now)
     told = [
         *_mend_assignments(database, broken, now=now),
@@ -76,20 +78,6 @@ def _owner_left() -> Select[str]:
         select(Alert.id)
         .join(User, User.id == Alert.assigned_agent_id)
         .where(Alert.closed_at.is_(None), ~User.active)
-        .limit(_SOME)
-    )
-
-
-def _owner_away(now: datetime) -> Select[str]:
-    """Untouched, and its owner has time off: what somebody has begun to work stays with them."""
-    return (
-        select(Alert.id)
-        .join(
-            TimeOff,
-            and_(TimeOff.agent_id == Alert.assigned_agent_id, TimeOff.starts_at <= now, TimeOff.ends_at > now),
-        )
-        .where(Alert.closed_at.is_(None), Alert.status == Status.NEW, Alert.acknowledged_at.is_(None))
-        .distinct()
         .limit(_SOME)
     )
 
@@ -155,8 +143,22 @@ def _move(
 ) -> int:
     routed = routing.route(session, alert_ids, state=state, trigger=trigger, now=now, exclude=exclude)
     moved = [one for one in routed if one.agent_id and one.agent_id not in exclude]
+    _ring(session, moved, now=now)
+    return len(moved)
+
+
+def _ring(session: Session, moved: Sequence[Routed], *, now: datetime) -> None:
     delivery.enqueue(session, delivery.notices_of(session, moved, kind=Kind.ALERT_ASSIGNED), now=now)
     escalation.start(session, [one.alert_id for one in moved], now=now)
+
+
+def _hand_on(database: Database, state: routing.State, alert_ids: Sequence[str], *, now: datetime) -> int:
+    """What somebody away never touched: their cover first."""
+    if not alert_ids:
+        return 0
+    with database.write() as session:
+        moved = handing_on.hand_on(session, alert_ids, state=state, now=now)
+        _ring(session, moved, now=now)
     return len(moved)
 
 

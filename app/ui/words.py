@@ -57,6 +57,7 @@ _POOL = {
     "no_agents": "there are no agents yet",
     "not_routed_yet": "being handed out now",
     "reopened": "it was reopened",
+    "owner_away": "its owner is away",
 }
 _EXCLUDED = {
     "inactive": "no longer active",

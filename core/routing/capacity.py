@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from core.assignments import has_room, taken
@@ -18,7 +18,10 @@ from core.db.base import table_of
 from core.db.dialect import is_postgres
 from core.db.tables import Agent, Alert, Assignment
 from core.ids import new_id
+from core.words import Status
 
+AT_A_TIME = 5
+"""A backlog gives an agent no more while they have so many alerts they have not looked at."""
 _TURN = 0x0D00_BE13
 
 
@@ -65,6 +68,24 @@ def loads(session: Session) -> dict[str, Load]:
         )
     )
     return {agent_id: Load(*rest) for agent_id, *rest in rows}
+
+
+def untouched_room(session: Session) -> dict[str, int]:
+    """Agent id -> how many alerts of a backlog they may get now: what they have not looked at yet counts against it.
+
+    Who comes back after two weeks is not handed all that waited: the rest stays in the pool, oldest first, for everybody.
+    """
+    agents, alerts = table_of(Agent).c, table_of(Alert).c
+    waiting = (
+        select(alerts.assigned_agent_id.label("agent_id"), func.count().label("number"))
+        .where(alerts.closed_at.is_(None), alerts.status == Status.NEW, alerts.acknowledged_at.is_(None))
+        .group_by(alerts.assigned_agent_id)
+        .subquery()
+    )
+    rows = session.connection().execute(
+        select(agents.id, waiting.c.number).outerjoin(waiting, waiting.c.agent_id == agents.id)
+    )
+    return {agent_id: max(0, AT_A_TIME - (number or 0)) for agent_id, number in rows}
 
 
 def lock(session: Session, agent_ids: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 from zlib import crc32
 
+from core.routing import covers
 from core.routing import roster as why
 from core.routing.actions import Wish
 from core.routing.directory import Agent
@@ -31,7 +32,9 @@ POOL_WORDS = {
     LEFT: "Nobody it is meant for is free; whoever takes it from the pool has it.",
 }
 STALE_TRIGGERS = frozenset({"stale", "escalated"})
-NO_OVERFLOW = frozenset({"stale", "returned"})
+AWAY = "away"
+"""Its owner is away or cannot be reached, and has not touched it."""
+NO_OVERFLOW = frozenset({"stale", "returned", AWAY})
 """A late alert has an owner, and a backlog drains into free places: neither may flood people who are full."""
 
 
@@ -84,6 +87,7 @@ def choose(
         planned: the position that the matching of its batch found; rules were tried before.
         together: one of a batch: where the team's default matches batches, the choice waits for `planned`.
     """
+    case = _with_cover(case, queues)
     ring = crc32(case.alert_id.encode() if seed is None else f"{seed}:{case.alert_id}".encode())
     choice = Choice()
     tried: dict[int, dict[str, Any]] = {}
@@ -111,6 +115,16 @@ def choose(
     if found is not None and (chance := _chance(case, found, queues, out)) is not None:
         choice.trace["propensity"] = chance
     return choice
+
+
+def _with_cover(case: Case, queues: Queues) -> Case:
+    """What would go to the previous agent, who is away, goes to who covers for them."""
+    directory, now = queues.directory, queues.roster.since
+    before = directory.by_id.get(case.previous_agent_id or "")
+    if before is None or not before.time_off or not covers.is_away(before, now):
+        return case
+    cover = covers.stand_in(directory, before, now)
+    return replace(case, previous_agent_id=cover.id, covered=before.name) if cover else case
 
 
 def _chain(case: Case, house: House, *, trigger: str, strategy: str | None, instead: str | None) -> tuple[str, ...]:
@@ -247,17 +261,11 @@ def _named(wish: Wish, house: House, queues: Queues, exclude: frozenset[int]) ->
     """The first named agent who is free; somebody on time off is answered for by their cover."""
     directory = house.directory
     for agent_id in wish.agent_ids:
-        agent = directory.by_id.get(agent_id)
+        named = directory.by_id.get(agent_id)
+        agent = covers.stand_in(directory, named, queues.roster.since) if named else None
         if agent is None:
             continue
-        because = "You are named in it"
-        if queues.roster.reasons.get(agent.position) == why.TIME_OFF:
-            now = queues.roster.since
-            cover_id = next((cover for start, end, cover in agent.time_off if start <= now < end and cover), None)
-            cover = directory.by_id.get(cover_id or "")
-            if cover is None:
-                continue
-            agent, because = cover, f"You cover for {agent.name}"
+        because = "You are named in it" if agent is named else f"You cover for {named.name}"  # type: ignore[union-attr]
         if agent.position not in exclude and queues.free(agent.position):
             return _Found(
                 position=agent.position,

@@ -14,7 +14,7 @@ from core.db.tables import Alert, Decision, User
 from core.ids import new_id
 from core.routing import capacity, cases, matching
 from core.routing.capacity import Handover
-from core.routing.choosing import Choice, choose
+from core.routing.choosing import AWAY, Choice, choose
 from core.routing.queues import Queues, Today
 from core.routing.state import House, State
 from core.routing.strategies import STRATEGIES
@@ -64,7 +64,7 @@ def route(
     `alert:assigned` to the new owner and the one who lost it (not for new alerts; see `OPENED`).
 
     Args:
-        trigger: opened, escalated, released, manual, stale or returned; the last two skip alerts nobody can take.
+        trigger: opened, escalated, released, manual, stale, returned or away; the last three skip alerts nobody can take.
         exclude: agents who must not get these.
         seed: fixes the order of equals for a replay.
         strategies: alert id -> what stands for the team's default strategy, where an experiment says so.
@@ -114,12 +114,13 @@ class _Batch:
         self.strategies: Mapping[str, str] = {}
         """Alert id -> what stands for the team's default."""
         capacity.take_turn(session)
-        self.queues = Queues(state.house.directory, state.roster(now), capacity.loads(session))
+        at_most = capacity.untouched_room(session) if trigger == RETURNED else None
+        self.queues = Queues(state.house.directory, state.roster(now), capacity.loads(session), at_most=at_most)
         self.today = Today(now)
 
     def route(self, wanted: Mapping[str, tuple[Case, frozenset[str]]]) -> dict[str, Routed]:
         chosen = self._choose(wanted)
-        if self.trigger in ("stale", RETURNED):
+        if self.trigger in ("stale", RETURNED, AWAY):
             chosen = {key: choice for key, choice in chosen.items() if choice.position is not None}
         decision_ids = {alert_id: new_id() for alert_id in chosen}
         self._write_decisions(chosen, decision_ids)

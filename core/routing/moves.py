@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from core import audit, clock, feed, load
 from core.db.base import table_of
-from core.db.tables import Agent, Alert, Assignment, Decision, User
+from core.db.tables import Agent, Alert, Assignment, Decision, TimeOff, User
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
 from core.ids import new_id
 from core.routing import capacity
 from core.routing.capacity import Handover
+from core.routing.choosing import AWAY
 from core.routing.dispatch import Routed, route_each
 from core.routing.state import State
-from core.viewer import Viewer, alert_scope
+from core.viewer import SYSTEM, Viewer, alert_scope
 from core.words import ChangeKind, Role, Status
 
+MANUAL = "manual"
+COVER = "cover"
+"""How an alert came to who covers for its owner."""
 MOST_AT_ONCE = 5_000
 STALE_HOURS = 24.0
 
@@ -87,7 +91,7 @@ def bulk_reassign(
         raise Forbidden("Only a manager or an admin gives alerts past a capacity.")
     last = dict(wanted)
     alerts = _visible(session, list(last), viewer=viewer)
-    agents = _agents(session, set(last.values()))
+    agents = _agents(session, set(last.values()), now=now)
     results: dict[str, Moved] = {}
     moving: list[tuple[str, str]] = []
     for alert_id, agent_id in last.items():
@@ -103,6 +107,19 @@ def bulk_reassign(
         else Moved(alert_id=alert_id, agent_id=agent_id, error=Conflict("The same request names it again later."))
         for alert_id, agent_id in wanted
     ]
+
+
+def give_to_cover(
+    session: Session, alert_ids: Sequence[str], agent_id: str, *, reason: str, now: datetime
+) -> list[Routed]:
+    """Give open alerts to who covers for their owner, as far as there is room; those that were given."""
+    alerts = {row_id: row for row_id, row in _visible(session, alert_ids, viewer=SYSTEM).items() if not row.closed_at}
+    moving = [(alert_id, agent_id) for alert_id in alert_ids if alert_id in alerts]
+    agents = _agents(session, {agent_id}, now=now)
+    moved = _give(
+        session, moving, alerts, agents, viewer=SYSTEM, reason=reason, overflow=False, how=COVER, now=now
+    ).values()
+    return [one.routed for one in moved if one.routed is not None]
 
 
 def handle_stale(
@@ -170,9 +187,20 @@ def _visible(session: Session, alert_ids: Sequence[str], *, viewer: Viewer) -> d
     return {row.id: row for row in rows}
 
 
-def _agents(session: Session, agent_ids: set[str]) -> dict[str, Any]:
+def _agents(session: Session, agent_ids: set[str], *, now: datetime) -> dict[str, Any]:
+    off = select(func.max(TimeOff.ends_at)).where(
+        TimeOff.agent_id == Agent.id, TimeOff.starts_at <= now, TimeOff.ends_at > now
+    )
     rows = session.execute(
-        select(Agent.id, Agent.team_id, Agent.max_concurrent_alerts, User.name, User.active, User.timezone)
+        select(
+            Agent.id,
+            Agent.team_id,
+            Agent.max_concurrent_alerts,
+            User.name,
+            User.active,
+            User.timezone,
+            off.scalar_subquery().label("off_until"),
+        )
         .join(User, User.id == Agent.id)
         .where(Agent.id.in_(agent_ids))
     )
@@ -192,6 +220,9 @@ def _refusal(alert: Any, agent: Any, agent_id: str, *, viewer: Viewer) -> Doorbe
         return Forbidden("This agent is not in your teams.")
     if alert.closed_at is not None:
         return Conflict("This alert is closed; it cannot be assigned.")
+    if agent.off_until is not None and viewer.user_id != agent_id:
+        until = agent.off_until.astimezone(clock.zone(agent.timezone))
+        return Conflict(f"{agent.name} is on time off until {until.day} {until:%b, %H:%M}.")
     return None
 
 
@@ -204,6 +235,7 @@ def _give(
     viewer: Viewer,
     reason: str,
     overflow: bool,
+    how: str = MANUAL,
     now: datetime,
 ) -> dict[str, Moved]:
     real = [(alert_id, agent_id) for alert_id, agent_id in moving if alerts[alert_id].assigned_agent_id != agent_id]
@@ -235,12 +267,12 @@ def _give(
         if is_over:
             over.setdefault(agent_id, []).append(units[alert_id])
         said = reason.strip() or _made_up(viewer, agent_id, again=owner == agent_id)
-        routed = _routed(alert_id, agent_id, reason=said, overflow=is_over)
+        routed = _routed(alert_id, agent_id, how=how, reason=said, overflow=is_over)
         results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, routed=routed)
         if owner != agent_id:
             done.append((alert_id, agent_id, owner or "", routed))
     capacity.reserve(session, over, today=today, overflow=True)
-    _write(session, done, alerts, units=units, viewer=viewer, now=now)
+    _write(session, done, alerts, units=units, viewer=viewer, how=how, now=now)
     return results
 
 
@@ -251,6 +283,7 @@ def _write(
     *,
     units: Mapping[str, float],
     viewer: Viewer,
+    how: str,
     now: datetime,
 ) -> None:
     if not done:
@@ -262,9 +295,9 @@ def _write(
                 "id": routed.decision_id,
                 "alert_id": alert_id,
                 "decided_at": now,
-                "trigger": "manual",
+                "trigger": AWAY if how == COVER else MANUAL,
                 "agent_id": agent_id,
-                "strategy": "manual",
+                "strategy": how,
                 "rule_id": None,
                 "overflow": routed.overflow,
                 "reason": routed.reason,
@@ -312,12 +345,12 @@ def _made_up(viewer: Viewer, agent_id: str, *, again: bool) -> str:
     return f"{viewer.name} gave it to you."
 
 
-def _routed(alert_id: str, agent_id: str, *, reason: str, overflow: bool) -> Routed:
+def _routed(alert_id: str, agent_id: str, *, how: str, reason: str, overflow: bool) -> Routed:
     return Routed(
         alert_id=alert_id,
         agent_id=agent_id,
         decision_id=new_id(),
-        strategy="manual",
+        strategy=how,
         rule_id=None,
         reason=reason,
         overflow=overflow,

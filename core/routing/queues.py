@@ -48,8 +48,15 @@ class _Queue:
 
 
 class Queues:
-    def __init__(self, directory: Directory, roster: Roster, loads: Mapping[str, Load]) -> None:
-        """`loads` is by agent id, as read in this transaction."""
+    def __init__(
+        self,
+        directory: Directory,
+        roster: Roster,
+        loads: Mapping[str, Load],
+        *,
+        at_most: Mapping[str, int] | None = None,
+    ) -> None:
+        """`loads` is by agent id, as read in this transaction; `at_most` is how many each gets of a backlog for now."""
         self.directory = directory
         self.roster = roster
         agents = directory.agents
@@ -65,6 +72,10 @@ class Queues:
             if agents[position].max_per_day is not None
         }
         """How many more today, of those with a limit."""
+        if at_most is not None:
+            for position, agent in enumerate(agents):
+                now_at_most = at_most.get(agent.id, 0)
+                self.left[position] = min(self.left.get(position, now_at_most), now_at_most)
         self.full = {position for position in roster.eligible if self._is_full(position)}
         self._by_units = [position for position in roster.eligible if agents[position].max_units is not None]
         self._queues: dict[Key, _Queue] = {}

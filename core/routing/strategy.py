@@ -26,7 +26,9 @@ class Case:
     owner_id: str | None
     """Who has it now."""
     previous_agent_id: str | None
-    """Who had it last, or has a standing relation with the contact."""
+    """Who had it last, or has a standing relation with the contact; who covers for them while they are away."""
+    covered: str = ""
+    """The name of the one who is away, where `previous_agent_id` covers for them."""
     opened_at: Any
     units: float = 1.0
     """What it takes of its agent's capacity."""

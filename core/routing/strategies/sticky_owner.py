@@ -10,8 +10,9 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
     """The agent with a standing relation, or of the last alert; only where nothing else is to be tried, everybody."""
     before = directory.by_id.get(case.previous_agent_id or "")
     if before is not None:
+        because = f"You cover for {case.covered}, who knows this client" if case.covered else "You know this client"
         yield Pool(
-            ("sticky", before.id), (before.position,), lambda agent: (), BY_LOAD, lambda agent: "You know this client"
+            ("sticky", before.id, case.covered), (before.position,), lambda agent: (), BY_LOAD, lambda agent: because
         )
     yield Pool(
         ("everybody",),
