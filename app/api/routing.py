@@ -20,7 +20,7 @@ from core.db import Database
 from core.db.tables import Agent
 from core.delivery import Kind
 from core.errors import Forbidden, NotFound
-from core.routing import moves, profiles, reading
+from core.routing import ledger, moves, profiles, reading
 from core.routing.dispatch import Routed, route_each
 from core.viewer import Viewer
 from core.views.page import checked_limit, cursor_of, key_of
@@ -244,6 +244,27 @@ class DecisionOut(Camel):
     overflow: bool
     reason: str
     trace: dict[str, Any]
+    full: "RecomputedOut | None" = None
+    """Only where it was asked for."""
+
+
+class ConsideredOut(Camel):
+    agent_id: str
+    name: str
+    outcome: str
+    place: int | None
+    reason: str | None
+    text: str
+    open_alerts: int | None
+    capacity: int
+
+
+class RecomputedOut(Camel):
+    agrees: bool
+    differences: list[str]
+    everybody: list[ConsideredOut]
+    others: dict[str, int]
+    rules: list[dict[str, Any]]
 
 
 class StatsOut(Camel):
@@ -442,9 +463,18 @@ def assignments_of(alert_id: PathId, viewer: Caller, db: Db) -> AssignmentList:
 
 
 @router.get("/{alert_id}/decision", summary="Why this agent, and why not the others")
-def decision(alert_id: PathId, viewer: Caller, db: Db) -> DecisionOut:
+def decision(
+    alert_id: PathId,
+    viewer: Caller,
+    db: Db,
+    full: Annotated[bool, Query(description="work it out again, with every agent and every rule")] = False,
+) -> DecisionOut:
     with db.read() as session:
-        return DecisionOut(**asdict(reading.decision(session, viewer, alert_id)))
+        found = DecisionOut(**asdict(reading.decision(session, viewer, alert_id)))
+        if full:
+            again = ledger.recompute(session, viewer, alert_id, decision_id=found.id)
+            found.full = RecomputedOut(**asdict(again))
+    return found
 
 
 def _check_agent(session: Session, agent_id: str, *, viewer: Viewer) -> None:

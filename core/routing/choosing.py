@@ -17,7 +17,7 @@ from core.routing.queues import Key, Queues
 from core.routing.rules import Compiled
 from core.routing.state import House
 from core.routing.strategies import LEAVE, STRATEGIES
-from core.routing.strategy import BY_LOAD, Case, Pool, spoken
+from core.routing.strategy import BY_LOAD, KNOWS, PREFERS, Case, Pool, spoken
 
 MOST_CANDIDATES = 10
 MOST_RULES = 20
@@ -49,6 +49,8 @@ class Choice:
     reason: str = ""
     unassigned_reason: str | None = None
     notify: list[str] = field(default_factory=list)
+    in_line: bool = False
+    """Chosen from a line of candidates: not named by a rule, matched in a batch, or given as overflow."""
     waits: bool = False
     """It is to be matched together with the others of its batch first (core.routing.matching)."""
     trace: dict[str, Any] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class _Found:
     candidates: list[dict[str, Any]]
     reachable: int
     """How many free agents the pool that decided had."""
+    in_line: bool = False
 
 
 def choose(
@@ -90,6 +93,7 @@ def choose(
     case = _with_cover(case, queues)
     ring = crc32(case.alert_id.encode() if seed is None else f"{seed}:{case.alert_id}".encode())
     choice = Choice()
+    queues.looked.clear()
     tried: dict[int, dict[str, Any]] = {}
     chain = _chain(case, house, trigger=trigger, strategy=strategy, instead=instead)
     heavy = queues.too_heavy(case.units)
@@ -104,7 +108,7 @@ def choose(
         found = _by_chain(case, chain, queues, out, ring)
     if found is not None:
         agent = house.directory.agents[found.position]
-        choice.position, choice.strategy = found.position, found.strategy
+        choice.position, choice.strategy, choice.in_line = found.position, found.strategy, found.in_line
         choice.reason = f"{found.why}; {queues.open[found.position]} of {agent.capacity} open."
     else:
         choice.strategy = chain[0]
@@ -253,8 +257,12 @@ def _skill_pools(wish: Wish, case: Case, house: House) -> Iterator[Pool]:
             BY_LOAD,
             lambda agent, here=here: here,  # type: ignore[misc]
             able,
+            said=(KNOWS, PREFERS),
         )
-    yield Pool(("asked", kind, *asked), tuple(able), rank, BY_LOAD, lambda agent: f"You know {named}", able)
+    everywhere = f"You know {named}"
+    yield Pool(
+        ("asked", kind, *asked), tuple(able), rank, BY_LOAD, lambda agent: everywhere, able, said=(KNOWS, PREFERS)
+    )
 
 
 def _named(wish: Wish, house: House, queues: Queues, exclude: frozenset[int]) -> _Found | None:
@@ -308,7 +316,8 @@ def _walk(
                 strategy=name,
                 why=candidates[0]["why"],
                 candidates=candidates,
-                reachable=queues.length(name, pool, among),
+                reachable=queues.length(name, pool, among, exclude),
+                in_line=True,
             )
     return None
 

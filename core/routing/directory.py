@@ -116,8 +116,8 @@ class Directory:
         self.agents = tuple(agents)
         self.teams = {team.id: team for team in teams}
         self.by_id = {agent.id: agent for agent in self.agents}
-        self._parents = dict(parents or {})
-        self._names = dict(names or {})
+        self.parents = dict(parents or {})
+        self.names = dict(names or {})
         self._covering: dict[str, list[int]] = {}
         self._primary: dict[str, list[int]] = {}
         self._skilled: dict[str, tuple[int, ...]] = {}
@@ -151,7 +151,7 @@ class Directory:
             at: str | None = territory
             while at is not None and at not in chain:  # a circle in the table must not hang routing
                 chain.append(at)
-                at = self._parents.get(at)
+                at = self.parents.get(at)
             found = tuple(chain)
             if len(self._around) < 100_000:
                 self._around[territory] = found
@@ -203,10 +203,10 @@ class Directory:
 
     def place(self, territory: str) -> str:
         """How people call a territory."""
-        return self._names.get(territory) or territory.replace("-", " ").replace("_", " ").title()
+        return self.names.get(territory) or territory.replace("-", " ").replace("_", " ").title()
 
     def knows_territory(self, territory: str) -> bool:
-        return territory in self._names or territory in self._covering
+        return territory in self.names or territory in self._covering
 
     def _home_team(self, territory: str) -> str | None:
         for place in self.around(territory):

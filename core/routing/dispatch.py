@@ -12,7 +12,7 @@ from core import feed
 from core.db.base import table_of
 from core.db.tables import Alert, Decision, User
 from core.ids import new_id
-from core.routing import capacity, cases, matching
+from core.routing import capacity, cases, ledger, matching
 from core.routing.capacity import Handover
 from core.routing.choosing import AWAY, Choice, choose
 from core.routing.queues import Queues, Today
@@ -117,6 +117,9 @@ class _Batch:
         at_most = capacity.untouched_room(session) if trigger == RETURNED else None
         self.queues = Queues(state.house.directory, state.roster(now), capacity.loads(session), at_most=at_most)
         self.today = Today(now)
+        self.inputs: dict[str, bytes] = {}
+        """Alert id -> what its choice rested on."""
+        self.house_id = ledger.keep_house(session, state, now=now)
 
     def route(self, wanted: Mapping[str, tuple[Case, frozenset[str]]]) -> dict[str, Routed]:
         chosen = self._choose(wanted)
@@ -179,6 +182,17 @@ class _Batch:
             together=together,
             planned=planned,
         )
+        if not choice.waits:
+            self.inputs[case.alert_id] = ledger.pack(
+                case,
+                choice,
+                self.queues,
+                exclude=exclude,
+                trigger=self.trigger,
+                seed=self.seed,
+                instead=self.strategies.get(case.alert_id),
+                planned=planned,
+            )
         if self._moves(case, choice):
             assert choice.position is not None
             self.queues.hand(choice.position, case.units)
@@ -231,6 +245,8 @@ class _Batch:
                     "overflow": choice.overflow,
                     "reason": choice.reason,
                     "trace": choice.trace,
+                    "house_id": self.house_id,
+                    "inputs": self.inputs[alert_id],
                 }
                 for alert_id, choice in chosen.items()
             ],

@@ -20,14 +20,17 @@ Key = tuple[Any, ...]
 _MOST_KEPT = 20_000
 _NOTHING = Load()
 _NOBODY: frozenset[int] = frozenset()
+_BY_LOAD = ("has more room", "has had fewer turns")
+_BY_TURN = ("has had fewer turns", "has more room")
 
 
 class _Standing:
     """What loads do not change of a pool: who is in it, their ranks and reasons. Kept with the directory between batches."""
 
-    __slots__ = ("members", "ranks", "said")
+    __slots__ = ("members", "order", "ranks", "said")
 
     def __init__(self, pool: Pool, among: frozenset[int] | None, directory: Directory) -> None:
+        self.order = (*pool.said, *(_BY_LOAD if pool.by == BY_LOAD else _BY_TURN))
         members = frozenset(pool.members)
         if pool.among is not None:
             members &= pool.among
@@ -78,12 +81,22 @@ class Queues:
                 self.left[position] = min(self.left.get(position, now_at_most), now_at_most)
         self.full = {position for position in roster.eligible if self._is_full(position)}
         self._by_units = [position for position in roster.eligible if agents[position].max_units is not None]
+        self.refused: set[int] = set()
+        """Those whom the database refused, whatever their loads say."""
+        self.looked: list[_Queue] = []
+        """The queues that the choice being made looked in, the one that decided last."""
         self._queues: dict[Key, _Queue] = {}
         self._standing: list[list[_Queue]] = [[] for _ in directory.agents]
 
     def line(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None, seed: int) -> Iterator[int]:
         """Positions of the free agents of a pool, best first; equals at the head are rotated by the seed."""
-        rows = self._queue(strategy_id, pool, among).rows
+        queue = self._queue(strategy_id, pool, among)
+        self.looked.append(queue)
+        return self._in_order(queue, seed)
+
+    @staticmethod
+    def _in_order(queue: _Queue, seed: int) -> Iterator[int]:
+        rows = queue.rows
         if not rows:
             return
         head = rows[0][:-2]
@@ -119,10 +132,46 @@ class Queues:
     def mark_full(self, position: int, units: float = 1.0) -> None:
         """The alert just handed was refused: somebody took the last place after the loads were read."""
         self._move(position, opened=-1, turns=-1, units=-units, full=True)
+        self.refused.add(position)
 
-    def length(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None) -> int:
-        """How many free agents stand in this pool's queue."""
-        return len(self._queue(strategy_id, pool, among).rows)
+    def refuse(self, position: int) -> None:
+        """Count this agent as full before anything is chosen: they were refused when the choice was first made."""
+        self.refused.add(position)
+        self.full.add(position)
+
+    def looked_at(self) -> set[int]:
+        """Positions of those whose loads bore on the choice just made."""
+        members: set[int] = set(self.full)
+        members.update(self._by_units)
+        for queue in self.looked:
+            members.update(queue.standing.members & self.roster.eligible)
+        return members
+
+    def last_line(self, seed: int) -> list[int]:
+        """Positions in the order of the queue that decided."""
+        return list(self._in_order(self.looked[-1], seed)) if self.looked else []
+
+    def behind(self, ahead: int, position: int) -> str:
+        """The first thing that puts one agent before another in the queue that decided, said of the one ahead."""
+        queue = self.looked[-1]
+        first, second = self._row(queue, ahead), self._row(queue, position)
+        for part, said in enumerate(queue.standing.order):
+            if first[part] != second[part]:
+                return said
+        return "stood level, and the draw by the alert's own number fell on them"
+
+    def length(
+        self,
+        strategy_id: str,
+        pool: Pool,
+        among: tuple[Key, frozenset[int]] | None,
+        exclude: frozenset[int],
+    ) -> int:
+        """How many free agents who are not left out stand in this pool's queue."""
+        queue = self._queue(strategy_id, pool, among)
+        if not exclude:
+            return len(queue.rows)
+        return len(queue.rows) - sum(1 for one in exclude if one in queue.standing.members and self.free(one))
 
     def described(
         self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None, positions: Sequence[int]

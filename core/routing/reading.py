@@ -331,12 +331,13 @@ def decision(session: Session, viewer: Viewer, alert_id: str) -> DecisionRow:
         NotFound: no such alert for this viewer, or nobody has decided on it yet.
     """
     _check_visible(session, alert_id, viewer=viewer)
-    table = table_of(Decision)
+    table = table_of(Decision).c
+    names = [name for name in DecisionRow.__slots__ if name != "agent_name"]
     row = session.execute(
-        select(table, User.name.label("agent_name"))
-        .outerjoin(User, User.id == table.c.agent_id)
-        .where(table.c.alert_id == alert_id)
-        .order_by(table.c.decided_at.desc(), table.c.id.desc())
+        select(*(table[name] for name in names), User.name.label("agent_name"))
+        .outerjoin(User, User.id == table.agent_id)
+        .where(table.alert_id == alert_id)
+        .order_by(table.decided_at.desc(), table.id.desc())
         .limit(1)
     ).one_or_none()
     if row is None:

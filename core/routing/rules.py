@@ -34,6 +34,8 @@ class Compiled:
     version: int
     conditions: tuple[Node, ...]
     actions: tuple[Action, ...]
+    written: Mapping[str, Any]
+    """{conditions, actions} as they are stored."""
     priority: int = 0
 
     @property
@@ -115,7 +117,15 @@ def compile_rule(
         Invalid: it no longer reads; whoever loads it leaves it out and says so.
     """
     tests, deeds = _compile_parts(conditions, actions)
-    return Compiled(id=rule_id, name=name, version=version, conditions=tests, actions=deeds, priority=priority)
+    return Compiled(
+        id=rule_id,
+        name=name,
+        version=version,
+        conditions=tests,
+        actions=deeds,
+        written={"conditions": conditions, "actions": actions},
+        priority=priority,
+    )
 
 
 def _compile_parts(

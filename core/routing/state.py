@@ -69,6 +69,8 @@ class State:
         self.house = house
         self.hits = 0
         self.misses = 0
+        self.kept: tuple[House, str, bool] | None = None
+        """What core.routing.ledger knows of its copy of the house."""
         self._roster: tuple[House, Roster] | None = None
 
     @classmethod

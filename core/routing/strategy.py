@@ -11,6 +11,13 @@ BY_LOAD = "load"
 BY_TURN = "turn"
 """Within equal rank: the smallest virtual time first, then load."""
 
+KNOWS = "knows this kind of client better"
+HOME = "is at home in the area"
+PREFERS = "prefers this kind of alert"
+SUITS = "suits it better"
+WINS = "wins more of such alerts"
+FEWER = "has closed fewer of these so far, and this was a chance to show what they can"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -49,6 +56,8 @@ class Pool(NamedTuple):
     """Why such an agent fits, as the start of a sentence to the agent."""
     among: frozenset[int] | None = None
     """Only these of the members."""
+    said: tuple[str, ...] = ()
+    """For each part of the rank, what is true of whoever is ahead by it: "Ann knows this kind of client better"."""
     last_resort: bool = False
     """Looked in only when no other strategy comes after this one."""
 

@@ -1,7 +1,7 @@
 """Every table, one module a part of the line."""
 
 from core.db.base import Base
-from core.db.tables.acting import Assignment, Attempt, Decision, Delivery, Notification, Rule
+from core.db.tables.acting import Assignment, Attempt, Decision, Delivery, Notification, RoutingHouse, Rule
 from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.deciding import Alert, AlertOutcome, LatestScore, ModelVersion, Score, Transaction
 from core.db.tables.learning import AlertType, DriftCheck, Experiment, Exposure
@@ -44,6 +44,7 @@ __all__ = [
     "Notification",
     "Property",
     "Rollup",
+    "RoutingHouse",
     "Rule",
     "SavedFilter",
     "Score",

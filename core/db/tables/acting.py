@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import Float, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db.base import Base, BigId
@@ -44,6 +44,22 @@ class Decision(Base):
     """One plain sentence for the agent."""
     trace: Mapped[dict[str, Any]]
     """{rules: [...], excluded: {reason: count}, candidates: [best ten], seed, versions}."""
+    house_id: Mapped[str | None] = mapped_column(String(64))
+    """The house it was decided in (`routing_houses`); null where a person decided."""
+    inputs: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What else it rested on (core.routing.ledger)."""
+
+
+class RoutingHouse(Base):
+    """Agents, teams, territories, rules and strategies as they were, kept for as long as a decision rests on them."""
+
+    __tablename__ = "routing_houses"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the content before compression."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    """core.routing.snapshot."""
+    created_at: Mapped[datetime]
 
 
 class Assignment(Base):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.routing.directory import Directory
-from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, spoken, whole_house
+from core.routing.strategy import BY_LOAD, KNOWS, PREFERS, Case, Pool, Strategy, spoken, whole_house
 
 
 def pools(case: Case, directory: Directory) -> Iterator[Pool]:
@@ -15,6 +15,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         lambda agent: (-agent.level(kind), not agent.prefers(kind)),
         BY_LOAD,
         lambda agent: spoken(agent, case, place=None),
+        said=(KNOWS, PREFERS),
     )
 
 

@@ -6,7 +6,7 @@ One alert alone goes to whoever suits it best; several are matched by core.routi
 from collections.abc import Iterator
 
 from core.routing.directory import Agent, Directory
-from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, fit, most_urgent_first, spoken, whole_house
+from core.routing.strategy import BY_LOAD, SUITS, Case, Pool, Strategy, fit, most_urgent_first, spoken, whole_house
 
 
 def pools(case: Case, directory: Directory) -> Iterator[Pool]:
@@ -24,6 +24,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             rank,
             BY_LOAD,
             lambda agent, place=place: spoken(agent, case, place=place),  # type: ignore[misc]
+            said=(SUITS,),
         )
     yield Pool(
         ("fit", kind),
@@ -31,6 +32,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         rank,
         BY_LOAD,
         lambda agent: spoken(agent, case, place=None),
+        said=(SUITS,),
         last_resort=True,
     )
 

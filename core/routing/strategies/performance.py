@@ -8,7 +8,19 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from core.routing.directory import Agent, Directory
-from core.routing.strategy import BY_LOAD, BY_TURN, TOPICS, Case, Pool, Strategy, most_urgent_first, whole_house
+from core.routing.strategy import (
+    BY_LOAD,
+    BY_TURN,
+    FEWER,
+    PREFERS,
+    TOPICS,
+    WINS,
+    Case,
+    Pool,
+    Strategy,
+    most_urgent_first,
+    whole_house,
+)
 
 EXPLORED = 0.1
 """The share of alerts given to whoever has the fewest closed: without it a newcomer would never show what they can."""
@@ -47,9 +59,10 @@ def _pools(case: Case, directory: Directory, *, explore: bool) -> Iterator[Pool]
         return f"You do well with {about}" if closed else f"You are next for {about}"
 
     lot, rank, by = ("explore", newest, BY_TURN) if explore else ("best", best, BY_LOAD)
+    said = (FEWER if explore else WINS, PREFERS)
     for territory in directory.around(case.territory):
-        yield Pool((lot, territory, kind), directory.covering(territory), rank, by, why)
-    yield Pool((lot, kind), whole_house(directory), rank, by, why, last_resort=True)
+        yield Pool((lot, territory, kind), directory.covering(territory), rank, by, why, said=said)
+    yield Pool((lot, kind), whole_house(directory), rank, by, why, said=said, last_resort=True)
 
 
 STRATEGY = Strategy(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.routing.directory import Agent, Directory
-from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, most_urgent_first, spoken, whole_house
+from core.routing.strategy import BY_LOAD, PREFERS, Case, Pool, Strategy, most_urgent_first, spoken, whole_house
 
 
 def pools(case: Case, directory: Directory) -> Iterator[Pool]:
@@ -24,14 +24,23 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
                 rank,
                 BY_LOAD,
                 lambda agent, place=place: spoken(agent, case, place=place),  # type: ignore[misc]
+                said=(PREFERS,),
             )
-        yield Pool(("level", kind, str(level)), people, rank, BY_LOAD, lambda agent: spoken(agent, case, place=None))
+        yield Pool(
+            ("level", kind, str(level)),
+            people,
+            rank,
+            BY_LOAD,
+            lambda agent: spoken(agent, case, place=None),
+            said=(PREFERS,),
+        )
     yield Pool(
         ("everybody", kind),
         whole_house(directory),
         rank,
         BY_LOAD,
         lambda agent: spoken(agent, case, place=None),
+        said=(PREFERS,),
         last_resort=True,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.routing.directory import Directory
-from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, spoken, whole_house
+from core.routing.strategy import BY_LOAD, KNOWS, Case, Pool, Strategy, spoken, whole_house
 
 
 def pools(case: Case, directory: Directory) -> Iterator[Pool]:
@@ -17,6 +17,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             lambda agent: (agent.level(kind) == 0,),
             BY_LOAD,
             lambda agent: f"It waited with {before.name}; {_inside(spoken(agent, case, place=None))}",
+            said=(KNOWS,),
         )
     for territory in directory.around(case.territory):
         place = directory.place(territory)
@@ -26,6 +27,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             lambda agent: (agent.level(kind) == 0,),
             BY_LOAD,
             lambda agent, place=place: f"It waited too long; {_inside(spoken(agent, case, place=place))}",  # type: ignore[misc]
+            said=(KNOWS,),
         )
     yield Pool(
         ("everybody", kind),
@@ -33,6 +35,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         lambda agent: (agent.level(kind) == 0,),
         BY_LOAD,
         lambda agent: f"It waited too long; {_inside(spoken(agent, case, place=None))}",
+        said=(KNOWS,),
     )
 
 

@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 
 from core.routing.directory import Agent, Directory
-from core.routing.strategy import BY_LOAD, Case, Pool, Strategy, most_urgent_first, spoken, whole_house
+from core.routing.strategy import (
+    BY_LOAD,
+    HOME,
+    KNOWS,
+    PREFERS,
+    Case,
+    Pool,
+    Strategy,
+    most_urgent_first,
+    spoken,
+    whole_house,
+)
 
 
 def pools(case: Case, directory: Directory) -> Iterator[Pool]:
@@ -21,6 +32,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             rank,
             BY_LOAD,
             lambda agent, place=place: spoken(agent, case, place=place),  # type: ignore[misc]
+            said=(KNOWS, HOME, PREFERS),
         )
     yield Pool(
         ("everybody", kind),
@@ -28,6 +40,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         lambda agent: (-agent.level(kind), not agent.prefers(kind)),
         BY_LOAD,
         lambda agent: spoken(agent, case, place=None),
+        said=(KNOWS, PREFERS),
         last_resort=True,
     )
 
