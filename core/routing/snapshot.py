@@ -27,7 +27,8 @@ def dump(house: House) -> tuple[str, bytes]:
         "parents": directory.parents,
         "names": directory.names,
         "rules": [
-            {"id": rule.id, "name": rule.name, "version": rule.version, **rule.written} for rule in house.rules.rules
+            {"id": rule.id, "name": rule.name, "version": rule.version, "priority": rule.priority, **rule.written}
+            for rule in house.rules.rules
         ],
         "default_strategy": house.default_strategy,
         "fallbacks": house.fallbacks,
@@ -56,6 +57,7 @@ def load(content: bytes, *, version: int) -> House:
                     rule["id"],
                     name=rule["name"],
                     version=rule["version"],
+                    priority=rule["priority"],
                     conditions=rule["conditions"],
                     actions=rule["actions"],
                 )
