@@ -70,6 +70,7 @@ def change(
 ) -> StoredTeam:
     """Change the named fields; whom a given `agent_ids` leaves out is in no team then. Errors as in `add`, and NotFound."""
     before = get(session, team_id)
+    changes = {name: value for name, value in changes.items() if not (name == "agent_ids" and value is None)}
     present = {name: getattr(before, name) for name in _FIELDS}
     made = _checked(session, team_id, present | dict(changes))
     session.execute(

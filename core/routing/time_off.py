@@ -23,6 +23,7 @@ from core.words import Role
 FIELDS = ("starts_at", "ends_at", "first_day", "last_day", "cover_agent_id", "reason")
 _LONGEST = timedelta(days=731)
 _LONGEST_REASON = 200
+_YEARS = range(1970, 2201)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,14 +269,16 @@ def _times(raw: Mapping[str, Any], zone: Any, wrong: dict[str, str]) -> tuple[da
         return None, None
     if first is not None or last is not None:
         first, last = first or last, last or first
-        assert first is not None
+        if not all(isinstance(day, date) and day.year in _YEARS for day in (first, last)):
+            wrong["first_day"] = f"dates from {_YEARS[0]} to {_YEARS[-1]}"
+            return None, None
         assert last is not None
-        starts = datetime.combine(first, time(), zone)
-        ends = datetime.combine(last + timedelta(days=1), time(), zone) if last < date.max else None
+        starts = datetime.combine(first, time(), zone)  # type: ignore[arg-type]
+        ends = datetime.combine(last + timedelta(days=1), time(), zone)
     names = ("first_day", "last_day") if first is not None else ("starts_at", "ends_at")
     for name, at in zip(names, (starts, ends), strict=True):
-        if not isinstance(at, datetime) or at.tzinfo is None:
-            wrong[name] = "a time with its zone"
+        if not isinstance(at, datetime) or at.tzinfo is None or at.year not in _YEARS:
+            wrong[name] = f"a time with its zone, from {_YEARS[0]} to {_YEARS[-1]}"
     if wrong:
         return None, None
     assert starts is not None
