@@ -194,7 +194,10 @@ def _by_rules(
     tried: dict[int, dict[str, Any]],
 ) -> _Found | None:
     """The first rule that holds and whose action finds somebody; every rule that holds gets to notify until then."""
-    for position, rule, miss in house.rules.tried(case.facts):
+    rules = house.rules.rules
+    for position in house.rules.promising(case.facts).positions:
+        rule = rules[position]
+        miss = rule.miss(case.facts)
         if miss is not None:
             tried[position] = miss
             continue
@@ -390,7 +393,7 @@ def _trace(
             excluded[why.OUT_OF_REACH] = elsewhere
     last = max(tried) + 1 if choice.rule else len(house.rules)
     return {
-        "rules": _rule_entries(house, tried, last),
+        "rules": _rule_entries(case, house, tried, last),
         "rulesTried": last,
         "excluded": excluded,
         "candidates": found.candidates if found else [],
@@ -399,13 +402,10 @@ def _trace(
     }
 
 
-def _rule_entries(house: House, tried: dict[int, dict[str, Any]], last: int) -> list[dict[str, Any]]:
+def _rule_entries(case: Case, house: House, tried: dict[int, dict[str, Any]], last: int) -> list[dict[str, Any]]:
     """Every rule that was looked at, and the first few that the index passed over: all can be recomputed on request."""
-    passed_over = house.rules.passed_over
-    if last <= MOST_RULES:
-        return [tried.get(position) or passed_over[position] for position in range(last)]
-    shown = sorted(tried)[:MOST_RULES]
-    missing = MOST_RULES - len(shown)
-    if missing:
-        shown = sorted([*shown, *islice((position for position in range(last) if position not in tried), missing)])
-    return [tried.get(position) or passed_over[position] for position in shown]
+    passed = house.rules.promising(case.facts)
+    shown = list(tried)[:MOST_RULES]
+    shown += [position for position in passed.first_others[: MOST_RULES - len(shown)] if position < last]
+    shown.sort()
+    return [tried.get(position) or passed.misses[position] or {} for position in shown]

@@ -32,6 +32,8 @@ class Condition:
     """In plain words, for the trace."""
     narrow: tuple[Narrow, ...]
     """The one field it narrows, where that is an indexed one and the value is fixed."""
+    needs_value: bool
+    """It cannot hold where the field is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,15 @@ def _condition(raw: Mapping[Any, Any], *, at: str) -> Condition:
         test=_test(path, operator, value, at=f"{at}.value"),
         says=_says(path, operator, value),
         narrow=_narrow(path, operator, value),
+        needs_value=_needs_value(operator, value),
     )
+
+
+def _needs_value(operator: str, value: Any) -> bool:
+    """Whether a missing field fails the condition for certain: it is in no list, and neither above nor below anything."""
+    if operator == "equals":
+        return value is not None and not (isinstance(value, str) and "${" in value)
+    return operator not in ("not_equals", "not_in") and value is not False
 
 
 def _all(members: tuple[Node, ...]) -> Group:

@@ -38,7 +38,8 @@ class _Standing:
             members &= among
         self.members = members
         self.ranks = {position: pool.rank(directory.agents[position]) for position in members}
-        self.said: dict[int, tuple[list[float], str]] = {}
+        self.said: dict[int, dict[str, Any]] = {}
+        """Per member, what of a candidate's description loads do not change."""
 
 
 class _Queue:
@@ -68,6 +69,7 @@ class Queues:
         self.turn = [one.turn for one in read]
         """Virtual time of the fair queue: one unit an alert, over the agent's weight; the smallest is next."""
         self.units = [one.units for one in read]
+        self._most = [float(agent.max_units or max(agent.capacity, 1)) for agent in agents]
         today = Today(roster.since)
         self.left = {
             position: agents[position].max_per_day - (one.given if one.given_on == today(agents[position]) else 0)  # type: ignore[operator]
@@ -180,25 +182,27 @@ class Queues:
         standing = self._queue(strategy_id, pool, among).standing
         found = []
         for position in positions:
-            known = standing.said.get(position)
-            if known is None:
+            fixed = standing.said.get(position)
+            if fixed is None:
                 rank = [float(part) for part in standing.ranks[position]]
-                known = standing.said[position] = (rank, pool.why(self.directory.agents[position]))
-            found.append(self.describe(position, known[1], known[0]))
+                fixed = standing.said[position] = self._fixed(position, pool.why(self.directory.agents[position]), rank)
+            found.append(self._with_load(fixed, position))
         return found
 
     def describe(self, position: int, why: str, rank: list[float]) -> dict[str, Any]:
         """One candidate in a trace."""
+        return self._with_load(self._fixed(position, why, rank), position)
+
+    def _fixed(self, position: int, why: str, rank: list[float]) -> dict[str, Any]:
         agent = self.directory.agents[position]
-        return {
-            "agentId": agent.id,
-            "why": why,
-            "rank": rank,
-            "open": self.open[position],
-            "capacity": agent.capacity,
-            "share": self.share(position),
-            "turn": self.turn[position],
-        }
+        return {"agentId": agent.id, "why": why, "rank": rank, "capacity": agent.capacity}
+
+    def _with_load(self, fixed: dict[str, Any], position: int) -> dict[str, Any]:
+        one = fixed.copy()
+        one["open"] = self.open[position]
+        one["share"] = self.units[position] / self._most[position]
+        one["turn"] = self.turn[position]
+        return one
 
     def least_loaded(self, among: Iterable[int]) -> int | None:
         """The smallest share of capacity in use, then turn, then id."""
@@ -235,8 +239,7 @@ class Queues:
 
     def share(self, position: int) -> float:
         """How much of the capacity is in use, by weight; above 1 is overflow."""
-        agent = self.directory.agents[position]
-        return self.units[position] / (agent.max_units or agent.capacity)
+        return self.units[position] / self._most[position]
 
     def _room(self, position: int) -> float:
         most = self.directory.agents[position].max_units
@@ -267,17 +270,21 @@ class Queues:
         return queue
 
     def _row(self, queue: _Queue, position: int) -> Row:
-        agent = self.directory.agents[position]
-        share, turn = self.units[position] / (agent.max_units or agent.capacity), self.turn[position]
-        moving = (share, turn) if queue.by_load else (turn, share)
-        return (*queue.standing.ranks[position], *moving, agent.token, position)
+        return queue.standing.ranks[position] + self._moving(position)[queue.by_load]
+
+    def _moving(self, position: int) -> tuple[Row, Row]:
+        """The end of an agent's rows: where turns come first, and where the load does."""
+        share, turn = self.units[position] / self._most[position], self.turn[position]
+        token = self.directory.agents[position].token
+        return (turn, share, token, position), (share, turn, token, position)
 
     def _move(self, position: int, *, opened: int, turns: int, units: float, full: bool = False) -> None:
         eligible = position in self.roster.eligible
         if eligible and position not in self.full:
+            moving = self._moving(position)
             for queue in self._standing[position]:
-                row = self._row(queue, position)
-                del queue.rows[bisect_left(queue.rows, row)]
+                rows = queue.rows
+                del rows[bisect_left(rows, queue.standing.ranks[position] + moving[queue.by_load])]
         self.open[position] = max(0, self.open[position] + opened)
         self.units[position] = max(0.0, self.units[position] + units)
         self.turn[position] += turns / self.directory.agents[position].weight
@@ -289,8 +296,9 @@ class Queues:
             self.full.add(position)
             return
         self.full.discard(position)
+        moving = self._moving(position)
         for queue in self._standing[position]:
-            insort(queue.rows, self._row(queue, position))
+            insort(queue.rows, queue.standing.ranks[position] + moving[queue.by_load])
 
 
 class Today:

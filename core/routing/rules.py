@@ -1,17 +1,23 @@
 """Rules: conditions that must all hold (or groups of them), and actions tried in order; validated on saving, compiled on loading."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import Invalid
+from core.routing import fields
 from core.routing.actions import Action, compile_action
-from core.routing.conditions import INDEXED, Node, compile_all, leaves, normal
+from core.routing.conditions import INDEXED, Condition, Node, compile_all, leaves, normal
 from core.routing.fields import Facts
 
 MOST_ACTIONS = 20
 _PRIORITIES = range(-1_000_000, 1_000_001)
+_MOST_PATHS = 12
+"""Fields by whose being there rules are found; rules over rarer ones are simply tried."""
+_MOST_KEPT = 5_000
+_FIRST = 20
 _FIELDS = {"name", "priority", "enabled", "description", "conditions", "actions"}
 
 
@@ -137,62 +143,79 @@ def _compile_parts(
     )
 
 
-class RuleSet:
-    """Compiled rules in the order they are tried, indexed by one fixed value each.
+class _Promising(NamedTuple):
+    positions: tuple[int, ...]
+    misses: tuple[dict[str, Any] | None, ...]
+    """Per rule of the house; None for those that may hold. Shared between decisions."""
+    first_others: tuple[int, ...]
+    """The first of those that cannot hold."""
 
-    A rule that asks for `alert.territory equals riverside` is only looked at for Riverside's alerts: at 200 rules that
-    is the difference between trying all of them for each alert and trying a handful.
+
+class RuleSet:
+    """Compiled rules in the order they are tried, found by what an alert has instead of being tried one by one.
+
+    A rule that asks for `alert.territory equals riverside` is only tried for Riverside's alerts, one that looks for a
+    pattern in `metadata.campaign` only for alerts that have a campaign. What is left for each combination is worked out
+    once: at 200 rules that is the difference between trying all of them for each alert and trying a handful.
     """
 
     def __init__(self, rules: Sequence[Compiled]) -> None:
         self.rules = tuple(rules)
-        self._always: list[int] = []
-        self._by_value: dict[tuple[str, ...], dict[str, list[int]]] = {path: {} for path in INDEXED}
-        self.passed_over: list[dict[str, Any]] = []
-        """Per rule, what the trace says when its indexed condition did not hold; shared between decisions."""
-        for position, rule in enumerate(self.rules):
-            self._index(position, rule)
-        self._cache: dict[tuple[Any, ...], tuple[int, ...]] = {}
+        self._needs = [tuple(_needed(rule)) for rule in self.rules]
+        named = Counter(path for needs in self._needs for path in dict(needs))
+        self._present = [(path, fields.reader(path)) for path, _ in named.most_common(_MOST_PATHS)]
+        self._cache: dict[tuple[Any, ...], _Promising] = {}
         self.reads = {name for rule in self.rules for name in _read(rule)}
         """The namespaces some rule reads: what nobody reads is not loaded."""
 
     def __len__(self) -> int:
         return len(self.rules)
 
-    def promising(self, facts: Facts) -> tuple[int, ...]:
-        """Positions of the rules whose indexed condition holds, in order."""
+    def promising(self, facts: Facts) -> _Promising:
+        """The rules that may hold, and for each of the others what the trace says."""
         alert = facts["alert"]
-        key = tuple(alert.get(name) for _, name in INDEXED)
+        key = (
+            *[alert.get(name) for _, name in INDEXED],
+            *[read(facts) is None for _, read in self._present],
+        )
         found = self._cache.get(key)
         if found is None:
-            positions = list(self._always)
-            for path, value in zip(INDEXED, key, strict=True):
-                positions += self._by_value[path].get(value, ())
-            found = tuple(sorted(positions))
-            if len(self._cache) < 10_000:
+            found = self._work_out(key)
+            if len(self._cache) < _MOST_KEPT:
                 self._cache[key] = found
         return found
 
     def tried(self, facts: Facts) -> Iterator[tuple[int, Compiled, dict[str, Any] | None]]:
         """Every promising rule in order, with what the trace says of its failing; None when it holds."""
-        for position in self.promising(facts):
+        for position in self.promising(facts).positions:
             rule = self.rules[position]
             yield position, rule, rule.miss(facts)
 
-    def _index(self, position: int, rule: Compiled) -> None:
-        narrow = [
-            (values, path, number)
-            for number, condition in enumerate(rule.conditions)
-            for path, values in condition.narrow
-        ]
-        if not narrow:
-            self._always.append(position)
-            self.passed_over.append({"id": rule.id, "outcome": "no_match"})
-            return
-        values, path, number = min(narrow, key=lambda one: (len(one[0]), -INDEXED.index(one[1])))
-        self.passed_over.append(rule.misses[number])
-        for value in values:
-            self._by_value[path].setdefault(value, []).append(position)
+    def _work_out(self, key: tuple[Any, ...]) -> _Promising:
+        values = dict(zip(INDEXED, key, strict=False))
+        missing = {path for (path, _), none in zip(self._present, key[len(INDEXED) :], strict=True) if none}
+        misses = [self._miss(position, values, missing) for position in range(len(self.rules))]
+        return _Promising(
+            positions=tuple(position for position, miss in enumerate(misses) if miss is None),
+            misses=tuple(misses),
+            first_others=tuple(position for position, miss in enumerate(misses) if miss is not None)[:_FIRST],
+        )
+
+    def _miss(
+        self, position: int, values: Mapping[tuple[str, ...], Any], missing: Set[tuple[str, ...]]
+    ) -> dict[str, Any] | None:
+        rule = self.rules[position]
+        for number, condition in enumerate(rule.conditions):
+            if any(values[path] not in allowed for path, allowed in condition.narrow):
+                return rule.misses[number]
+        return next((rule.misses[number] for path, number in self._needs[position] if path in missing), None)
+
+
+def _needed(rule: Compiled) -> Iterator[tuple[tuple[str, ...], int]]:
+    """(a field without which the rule cannot hold, the number of the condition that says so)."""
+    for number, condition in enumerate(rule.conditions):
+        if isinstance(condition, Condition) and condition.needs_value:
+            yield condition.path, number
 
 
 def _read(rule: Compiled) -> Iterator[str]:
