@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from app.ui import identity, rules_list
+from app.ui import identity, rules_list, strategies
 from core.words import Role
 
-VIEWS = {"rules": ("Rules", rules_list.render)}
+VIEWS = {"rules": ("Rules", rules_list.render), "strategies": ("Strategies", strategies.render)}
 """Address -> what the tab is called, and what shows it. Another tab is one line here."""
 
 

@@ -14,14 +14,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
-from app.api.deps import Caller, Camel, Db, Manager, Now
+from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
 from core import delivery, escalation, routing
 from core.db import Database
 from core.db.tables import Agent
 from core.delivery import Kind
 from core.errors import Forbidden, NotFound
-from core.routing import ledger, moves, profiles, reading
+from core.routing import house_settings, ledger, moves, profiles, reading
 from core.routing.dispatch import Routed, route_each
+from core.routing.strategies import STRATEGIES
 from core.viewer import Viewer
 from core.views.page import checked_limit, cursor_of, key_of
 from core.views.scope import compared_scope
@@ -267,6 +268,31 @@ class RecomputedOut(Camel):
     rules: list[dict[str, Any]]
 
 
+class HouseIn(Camel):
+    """What is not named stays as it is."""
+
+    default_strategy: Id = ""
+    fallbacks: list[Id] = Field(default_factory=list, max_length=20)
+    units: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """What alerts weigh: {"priorities": {"CRITICAL": 2}, "types": {"LIKELY_TO_SELL": 1.5}}; 1 where not named."""
+    timezone: Id = ""
+
+
+class StrategyOut(Camel):
+    id: str
+    title: str
+    about: str
+
+
+class HouseOut(Camel):
+    default_strategy: str
+    fallbacks: list[str]
+    units: dict[str, dict[str, float]]
+    timezone: str
+    strategies: list[StrategyOut]
+    """All there are."""
+
+
 class StatsOut(Camel):
     since: datetime
     decisions: int
@@ -446,6 +472,23 @@ def assignments(
     page = found[:limit]
     more = cursor_of(_LIST, page[-1].assigned_at, page[-1].id) if len(found) > limit else None
     return AssignmentList(items=[_assignment(row) for row in page], next_cursor=more)
+
+
+@router.get("/routing/settings", summary="How the house hands out where no team has a way of its own")
+def house(viewer: Manager, db: Db) -> HouseOut:
+    with db.read() as session:
+        return HouseOut(**asdict(house_settings.get(session)), strategies=_offered())
+
+
+@router.put("/routing/settings", summary="Change how the house hands out; what is not named stays")
+def put_house(body: HouseIn, viewer: Admin, db: Db, now: Now) -> HouseOut:
+    with db.write() as session:
+        found = house_settings.put(session, body.model_dump(exclude_unset=True), viewer=viewer, now=now)
+        return HouseOut(**asdict(found), strategies=_offered())
+
+
+def _offered() -> list[StrategyOut]:
+    return [StrategyOut(id=one.id, title=one.title, about=one.about) for one in STRATEGIES.values()]
 
 
 @router.get("/routing/stats", summary="How routing went lately, and who is free")

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.ui import cards, identity, layout, queries, why, words
+from app.ui import cards, considered, identity, layout, queries, why, words
 from core.errors import NotFound
 from core.viewer import Viewer
 from core.views.detail import AlertDetail, DecisionRow
@@ -121,7 +121,7 @@ def _story(viewer: Viewer, found: AlertDetail) -> None:
 def _owner(viewer: Viewer, found: AlertDetail) -> None:
     decision = found.decision
     if decision is not None:
-        _decision(viewer, decision)
+        _decision(viewer, found.card.id, decision)
     if found.assignments:
         st.markdown("**Who had it**")
         st.table(
@@ -139,7 +139,7 @@ def _owner(viewer: Viewer, found: AlertDetail) -> None:
         )
 
 
-def _decision(viewer: Viewer, decision: DecisionRow) -> None:
+def _decision(viewer: Viewer, alert_id: str, decision: DecisionRow) -> None:
     mine = decision.agent_id == viewer.user_id
     whom = "you" if mine else layout.plain(decision.agent_name) if decision.agent_name else "nobody"
     told = "" if mine or decision.agent_id is None else " (as they were told)"
@@ -156,3 +156,4 @@ def _decision(viewer: Viewer, decision: DecisionRow) -> None:
         st.markdown(f"**Why not others:** {layout.plain('; '.join(parts))}.")
     if others:
         st.caption(f"{words.plural(len(others), 'other agent')} could have taken it and came after in the order.")
+    considered.render(viewer, alert_id, decision.id)

@@ -58,6 +58,7 @@ _POOL = {
     "not_routed_yet": "being handed out now",
     "reopened": "it was reopened",
     "owner_away": "its owner is away",
+    "left_to_claim": "it is meant to be taken from the pool",
 }
 _EXCLUDED = {
     "inactive": "no longer active",
@@ -67,7 +68,9 @@ _EXCLUDED = {
     "time_off": "are on time off",
     "holiday": "have an office holiday",
     "off_duty": "are outside their working hours",
+    "paused": "are paused because nobody could reach them",
     "at_capacity": "are at capacity",
+    "day_full": "had all they take in a day",
     "left_out": "had it before or were left out",
     "out_of_reach": "do not cover this territory or skill",
 }

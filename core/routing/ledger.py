@@ -48,7 +48,7 @@ class Considered:
     reason: str | None
     """Why excluded, a word of core.routing.roster."""
     text: str
-    """For the chosen one the sentence they were told, for candidates what put the one before them ahead."""
+    """For the chosen one the sentence they were told, for candidates what put the one before them ahead, else the reason."""
     open_alerts: int | None
     """Where it was looked at."""
     capacity: int
@@ -235,7 +235,7 @@ def _everybody(case: Case, choice: Choice, queues: Queues, exclude: frozenset[in
             outcome="excluded",
             place=None,
             reason=reason,
-            text=_said(reason, agent.name),
+            text=why.WORDS[reason],
             open_alerts=queues.open[position] if known else None,
             capacity=agent.capacity,
         )
@@ -250,10 +250,6 @@ def _why_not(position: int, queues: Queues, exclude: frozenset[int], heavy: froz
     if position in heavy:
         return why.AT_CAPACITY
     return why.LEFT_OUT if position in exclude else why.OUT_OF_REACH
-
-
-def _said(reason: str, name: str) -> str:
-    return f"{name}: {why.WORDS[reason]}"
 
 
 def _rules(case: Case, house: House, choice: Choice) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,7 @@ from core.routing.strategies import DEFAULT, LEAVE, STRATEGIES
 from core.words import Role
 
 VERSION = "routing"
-_FALLBACK_ZONE = "America/Chicago"
+FALLBACK_ZONE = "America/Chicago"
 _log = log.get(__name__)
 
 
@@ -39,7 +39,7 @@ class House:
     """Strategies tried after the house's default."""
     units: Units = field(default_factory=Units)
     """What alerts weigh."""
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(_FALLBACK_ZONE))
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(FALLBACK_ZONE))
     """The house's own zone, for rules over time.*"""
     admin_ids: tuple[str, ...] = ()
     broken_rules: Mapping[str, str] = field(default_factory=dict)
@@ -111,7 +111,7 @@ def read(session: Session) -> House:
         default_strategy=default if default in STRATEGIES else DEFAULT,
         fallbacks=_known(setting.get("fallbacks")),
         units=load.read(setting.get("units") or {}),
-        zone=clock.zone(setting.get("timezone") or _FALLBACK_ZONE),
+        zone=clock.zone(setting.get("timezone") or FALLBACK_ZONE),
         admin_ids=tuple(admins),
         broken_rules=broken,
     )

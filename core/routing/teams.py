@@ -13,8 +13,9 @@ from core.db.base import table_of
 from core.db.tables import Agent, Holiday, Team, User
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
+from core.routing import chains
 from core.routing.state import VERSION
-from core.routing.strategies import DEFAULT, LEAVE, STRATEGIES
+from core.routing.strategies import DEFAULT
 from core.words import Role
 
 _LONGEST_NAME = 120
@@ -103,15 +104,7 @@ def _checked(session: Session, team_id: str, raw: Mapping[str, Any]) -> StoredTe
         wrong["name"] = f"1 to {_LONGEST_NAME} characters"
     if manager is not None and not _has_role(session, manager, Role.MANAGER, Role.ADMIN):
         wrong["manager_id"] = "there is no such active manager"
-    if raw["default_strategy"] not in STRATEGIES:
-        wrong["default_strategy"] = f"one of {', '.join(STRATEGIES)}"
-    known = {*STRATEGIES, LEAVE}
-    if not isinstance(fallbacks, list | tuple) or not set(fallbacks) <= known or len(fallbacks) > len(known):
-        wrong["fallbacks"] = f"a list of {', '.join(sorted(known))}"
-    elif len({raw["default_strategy"], *fallbacks}) <= len(fallbacks):
-        wrong["fallbacks"] = "names a strategy twice"
-    elif LEAVE in fallbacks[:-1]:
-        wrong["fallbacks"] = f"nothing comes after {LEAVE}"
+    wrong |= chains.wrong(raw["default_strategy"], fallbacks)
     agents = list(dict.fromkeys(raw["agent_ids"] or ()))
     known_agents = set(session.scalars(select(Agent.id).where(Agent.id.in_(agents))))
     if unknown := [agent for agent in agents if agent not in known_agents]:

@@ -119,7 +119,7 @@ def test_candidates_stand_in_their_order_with_what_put_the_one_before_ahead(data
         "ann": (1, "You cover Riverside and know sellers; 0 of 10 open."),
         "bob": (2, "Ann knows this kind of client better"),
         "cal": (3, "Bob has more room"),
-        "dee": (None, "Dee: set to unavailable"),
+        "dee": (None, "set to unavailable"),
     }
 
 

@@ -13,7 +13,7 @@ from app.runtime import Runtime
 from app.ui import identity
 from core.clock import FakeClock
 from core.db import Database
-from core.routing import rule_book
+from core.routing import house_settings, rule_book
 from core.settings import Settings
 from core.viewer import SYSTEM
 from tests import factories as make
@@ -74,3 +74,26 @@ def test_a_deleted_rule_is_taken_back(page: Callable[[], AppTest], database: Dat
     assert names(database) == []
     shown.button(key="undo-delete").click().run()
     assert names(database) == ["dear"]
+
+
+def test_the_way_of_the_house_is_told_changed_and_taken_back(
+    page: Callable[[], AppTest], database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        make.team(session, "north", name="North", default_strategy="skill", now=now)
+    shown = page()
+    shown.segmented_control(key="view").set_value("strategies").run()
+    assert "**Territory, then skill, then load**; then anybody on duty with room" in told(shown)
+    shown.selectbox[0].set_value("performance")
+    shown.multiselect[0].set_value(["claim_pool"])
+    shown.number_input(key="strategies-By priority-CRITICAL").set_value(2.0)
+    shown.button[-1].click().run()
+    assert not shown.exception
+    with database.read() as session:
+        found = house_settings.get(session)
+    assert (found.default_strategy, found.fallbacks) == ("performance", ["claim_pool"])
+    assert found.units == {"priorities": {"CRITICAL": 2.0}, "types": {}}
+    assert "**Results** → **Left in the pool for whoever takes it**" in told(shown)
+    shown.button(key="strategies-undo").click().run()
+    with database.read() as session:
+        assert house_settings.get(session).default_strategy == "territory"

@@ -1,0 +1,138 @@
+"""How alerts are handed out where no rule decides: the house's strategies in order, the teams' own, and what alerts weigh."""
+
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import available_timezones
+
+import pandas as pd
+import streamlit as st
+
+from app import runtime
+from app.ui import commands, layout, queries, words
+from core.errors import DoorbellError
+from core.load import MOST, STEP
+from core.routing import house_settings
+from core.routing.house_settings import HouseSettings
+from core.routing.strategies import LEAVE, STRATEGIES
+from core.thresholds.setting import known_types
+from core.viewer import Viewer
+from core.views import agents
+from core.words import Priority, Role
+
+_BEFORE = "strategies-before"
+_TITLES = {one.id: one.title for one in STRATEGIES.values()} | {LEAVE: "Left in the pool for whoever takes it"}
+_PLAIN = [one for one in STRATEGIES if one != "stale_escalation"]
+"""The other is for what nobody acted on."""
+
+
+def render(viewer: Viewer) -> None:
+    """The tab: managers read, admins change."""
+    if said := st.session_state.pop("strategies-said", None):
+        st.toast(said)
+    with queries.reading() as session:
+        found = house_settings.get(session)
+        teams = agents.list_teams(session, viewer)
+        types = known_types(session)
+    st.markdown(
+        f"An alert that no rule gives to somebody goes on to the strategies. For the whole house: {_chain(found)}."
+    )
+    _undo(viewer)
+    if teams:
+        st.markdown("**Teams.** An alert goes by the way of the team at home in its territory.")
+        st.table(
+            pd.DataFrame(
+                [
+                    {"Team": one.name, "First": _TITLES.get(one.default_strategy, "as the house"), "Agents": one.agents}
+                    for one in teams
+                ]
+            ).set_index("Team")
+        )
+        st.caption("A team's way is changed on the page Agents, under Teams.")
+    if viewer.role is Role.ADMIN:
+        _form(viewer, found, types)
+    with st.expander("What the strategies do"):
+        for name in _PLAIN:
+            st.markdown(f"**{_TITLES[name]}**: {STRATEGIES[name].about}")
+
+
+def _chain(found: HouseSettings) -> str:
+    titles = [f"**{_TITLES.get(one, one)}**" for one in (found.default_strategy, *found.fallbacks)]
+    end = "" if found.fallbacks and found.fallbacks[-1] == LEAVE else "; then anybody on duty with room"
+    return " → ".join(titles) + end
+
+
+def _form(viewer: Viewer, found: HouseSettings, types: Sequence[str]) -> None:
+    with st.form("strategies", border=True):
+        first = st.selectbox(
+            "First",
+            _PLAIN,
+            index=_PLAIN.index(found.default_strategy) if found.default_strategy in _PLAIN else 0,
+            format_func=_TITLES.__getitem__,
+        )
+        then = st.multiselect(
+            "Then, in this order",
+            [*_PLAIN, LEAVE],
+            default=[one for one in found.fallbacks if one in _TITLES and one != "stale_escalation"],
+            format_func=_TITLES.__getitem__,
+            help="Only the last one may take anybody on duty; those before look only where they mean to.",
+        )
+        st.markdown("**What an alert weighs** in an agent's capacity, in units: its priority times its type.")
+        priorities = _weights(
+            "By priority", [(one.value, words.PRIORITY[one]) for one in Priority], found.units["priorities"]
+        )
+        kinds = _weights("By type", [(one, words.type_words(one)) for one in types], found.units["types"])
+        zones = sorted(available_timezones())
+        zone = st.selectbox(
+            "Time zone of the house, for rules over the time of day",
+            zones,
+            index=zones.index(found.timezone) if found.timezone in zones else 0,
+        )
+        if st.form_submit_button("Save", type="primary"):
+            changes = {
+                "default_strategy": first,
+                "fallbacks": then,
+                "units": {"priorities": priorities, "types": kinds},
+                "timezone": zone,
+            }
+            _save(viewer, changes, before=found)
+
+
+def _weights(title: str, names: Sequence[tuple[str, str]], present: dict[str, float]) -> dict[str, float]:
+    """What is not 1."""
+    st.caption(title)
+    weights = {}
+    columns = st.columns(4)
+    for number, (name, label) in enumerate(names):
+        with columns[number % 4]:
+            weights[name] = st.number_input(
+                label, STEP, MOST, float(present.get(name, 1.0)), STEP, key=f"strategies-{title}-{name}", format="%g"
+            )
+    return {name: weight for name, weight in weights.items() if weight != 1.0}
+
+
+def _save(viewer: Viewer, changes: dict[str, Any], *, before: HouseSettings) -> None:
+    try:
+        with runtime.current().database.write() as session:
+            house_settings.put(session, changes, viewer=viewer, now=runtime.current().clock.now())
+    except DoorbellError as error:
+        st.error(layout.plain(commands.say(error)))
+        return
+    st.session_state[_BEFORE] = before
+    st.session_state["strategies-said"] = "Saved: the next alert goes this way"
+    st.rerun()
+
+
+def _undo(viewer: Viewer) -> None:
+    before: HouseSettings | None = st.session_state.get(_BEFORE)
+    if before is None or not st.button("Undo the last change", key="strategies-undo"):
+        return
+    del st.session_state[_BEFORE]
+    with runtime.current().database.write() as session:
+        house_settings.put(
+            session,
+            {name: getattr(before, name) for name in HouseSettings.__slots__},
+            viewer=viewer,
+            now=runtime.current().clock.now(),
+        )
+    st.session_state["strategies-said"] = "As it was before"
+    st.rerun()
