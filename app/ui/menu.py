@@ -15,6 +15,7 @@ MENU = (
 """File name and address, title, icon. Another page is one line here and one file in pages/. Without sections: Streamlit
 puts their headings into the list itself, which a screen reader then reads wrong."""
 _STEERING = (
+    ("agents", "Agents", ":material/groups:"),
     ("rules", "Rules", ":material/alt_route:"),
     ("models", "Models", ":material/model_training:"),
     ("experiments", "Experiments", ":material/science:"),
@@ -23,9 +24,13 @@ _STEERING = (
 """For those who answer for others: managers look, admins change."""
 
 
+_OWN = (("agents", "My profile", ":material/account_circle:"),)
+"""The same page as agents see it."""
+
+
 def of(role: Role) -> tuple[tuple[str, str, str], ...]:
     """The menu of a role: pages whose files are there."""
-    pages = MENU if role is Role.AGENT else MENU + _STEERING
+    pages = MENU + (_OWN if role is Role.AGENT else _STEERING)
     return tuple(page for page in pages if (_FOLDER / f"{page[0]}.py").exists())
 
 

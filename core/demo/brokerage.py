@@ -1,14 +1,15 @@
 """The made-up brokerage: territories, four teams, twenty-four agents, their managers, sign-ins and rules."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from core import passwords, versions
-from core.db.tables import Agent, Rule, Setting, Team, Territory, TimeOff, User
-from core.generator.names import DISTRICTS, TERRITORIES, areas
+from core.db.tables import Agent, Holiday, Rule, Setting, Team, Territory, TimeOff, User
+from core.generator.names import DISTRICTS, METRO, TERRITORIES, Area, areas
 from core.routing import rules
 from core.words import Role
 
@@ -98,7 +99,7 @@ def seed(session: Session, *, password: str, now: datetime) -> None:
     districts = {area.id: area.name for area in areas() if area.id in DISTRICTS}
     session.execute(
         insert(Territory),
-        [{"id": area.id, "name": area.name, "parent_id": area.parent, "zips": list(area.zips)} for area in areas()],
+        [{"id": area.id, "name": area.name, "parent_id": area.parent, "zips": _zips(area)} for area in areas()],
     )
     session.execute(insert(User), list(_users(hashed, opened)))
     session.execute(
@@ -116,6 +117,7 @@ def seed(session: Session, *, password: str, now: datetime) -> None:
     )
     session.execute(insert(Agent), [_agent(number, now) for number in range(24)])
     session.execute(insert(TimeOff), list(_time_off(now)))
+    session.execute(insert(Holiday), list(_holidays(now)))
     session.execute(insert(Rule), [_rule(number, raw, opened) for number, raw in enumerate(RULES, start=1)])
     # The alerts of the made-up history were nobody's work: the year's budget counts from now on.
     live = {"budgetSince": now.astimezone(UTC).isoformat()}
@@ -174,13 +176,29 @@ def _agent(number: int, now: datetime) -> dict[str, Any]:
     }
 
 
+def _zips(area: Area) -> list[str]:
+    """A neighborhood's own as a range, a district's tens, and the metropolis by their first three digits."""
+    if area.zips:
+        return [f"{area.zips[0]}-{area.zips[-1]}"]
+    inside = sorted(zip_ for one in TERRITORIES if area.id in (one.parent, METRO) for zip_ in one.zips)
+    if area.parent is None:
+        return sorted({f"{zip_[:3]}*" for zip_ in inside})
+    return [f"{inside[0][:4]}0-{inside[-1][:4]}9"]
+
+
+def _midnight(now: datetime, days: int) -> datetime:
+    """The start of a local day, so many days from today."""
+    zone = ZoneInfo("America/Chicago")
+    return datetime.combine(now.astimezone(zone).date() + timedelta(days=days), time(), zone).astimezone(UTC)
+
+
 def _time_off(now: datetime) -> list[dict[str, Any]]:
     def off(number: int, agent: int, first: int, last: int, cover: int | None, reason: str) -> dict[str, Any]:
         return {
             "id": f"demo-off-{number}",
             "agent_id": f"agent-{agent:02d}",
-            "starts_at": now + timedelta(days=first),
-            "ends_at": now + timedelta(days=last),
+            "starts_at": _midnight(now, first),
+            "ends_at": _midnight(now, last),
             "cover_agent_id": f"agent-{cover:02d}" if cover else None,
             "reason": reason,
         }
@@ -189,6 +207,16 @@ def _time_off(now: datetime) -> list[dict[str, Any]]:
         off(1, 8, -2, 5, 10, "Holiday"),
         off(2, 15, -190, -176, 16, "Holiday"),
         off(3, 20, 12, 26, None, "Holiday"),
+        off(4, 1, 19, 24, 2, "Family visit"),
+        off(5, 4, -40, -33, 6, "Holiday"),
+    ]
+
+
+def _holidays(now: datetime) -> list[dict[str, Any]]:
+    today = now.astimezone(ZoneInfo("America/Chicago")).date()
+    return [
+        {"id": "demo-holiday-1", "name": "Founders' day", "day": today + timedelta(days=30), "team_id": None},
+        {"id": "demo-holiday-2", "name": "Harbor fair", "day": today + timedelta(days=9), "team_id": "team-harbor"},
     ]
 
 

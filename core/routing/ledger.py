@@ -176,12 +176,14 @@ def again(inputs: bytes, house: House, *, at: datetime) -> tuple[Case, Choice, Q
     plain = orjson.loads(zlib.decompress(inputs) if inputs[:1] == _ZIPPED else inputs)
     agents = house.directory.agents
     today = Today(at)
-    loads = {}
+    loads, at_most = {}, {}
     for position, open_alerts, turn, units, left in plain["loads"]:
         agent = agents[position]
+        if left is not None:
+            at_most[agent.id] = left
         given = agent.max_per_day - left if left is not None and agent.max_per_day is not None else 0
         loads[agent.id] = Load(open_alerts, turn, units, today(agent), given)
-    queues = Queues(house.directory, roster(house.directory, at), loads)
+    queues = Queues(house.directory, roster(house.directory, at), loads, at_most=at_most)
     for position in plain["refused"]:
         queues.refuse(position)
     raw = plain["case"]

@@ -17,7 +17,7 @@ from core.routing.state import VERSION
 from core.viewer import Viewer
 from core.words import Role
 
-_OWN = frozenset({"available"})
+_OWN = frozenset({"available", "schedule"})
 """What agents may change of their own profile."""
 _MOST_NAMES = 200
 _LONGEST_NAME = 64
@@ -93,7 +93,7 @@ def put(session: Session, agent_id: str, changes: Mapping[str, Any], *, viewer: 
     _check_rights(viewer, agent_id, row.team_id if row else None, known=row is not None, values=values)
     before: dict[str, Any] | None = None
     if row is None:
-        _make(session, agent_id, now=now)
+        make(session, agent_id, now=now)
     else:
         before = _shown(get(session, agent_id))
     session.connection().execute(update(agents).where(agents.c.id == agent_id).values(**values, updated_at=now))
@@ -129,7 +129,8 @@ def _check_rights(
         raise Forbidden(f"Your manager changes {beyond[0]}; you can change {', '.join(sorted(_OWN))}.")
 
 
-def _make(session: Session, agent_id: str, *, now: datetime) -> None:
+def make(session: Session, agent_id: str, *, now: datetime) -> None:
+    """The profile of a user who is an agent and has none yet. Raises NotFound."""
     user = session.execute(select(User.role).where(User.id == agent_id)).one_or_none()
     if user is None or user.role != Role.AGENT:
         raise NotFound("There is no such agent.")

@@ -60,7 +60,7 @@ class Queues:
         *,
         at_most: Mapping[str, int] | None = None,
     ) -> None:
-        """`loads` is by agent id, as read in this transaction; `at_most` is how many each gets of a backlog for now."""
+        """`loads` is by agent id, as read in this transaction; `at_most` is how many more some get now, as of a backlog."""
         self.directory = directory
         self.roster = roster
         agents = directory.agents
@@ -77,10 +77,9 @@ class Queues:
             if agents[position].max_per_day is not None
         }
         """How many more today, of those with a limit."""
-        if at_most is not None:
-            for position, agent in enumerate(agents):
-                now_at_most = at_most.get(agent.id, 0)
-                self.left[position] = min(self.left.get(position, now_at_most), now_at_most)
+        for agent_id, most in (at_most or {}).items():
+            if (agent := directory.by_id.get(agent_id)) is not None:
+                self.left[agent.position] = min(self.left.get(agent.position, most), most)
         self.full = {position for position in roster.eligible if self._is_full(position)}
         self._by_units = [position for position in roster.eligible if agents[position].max_units is not None]
         self.refused: set[int] = set()

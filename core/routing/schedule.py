@@ -21,7 +21,7 @@ _FOREVER_DAYS = 3700
 Week = tuple[tuple[tuple[int, int], ...], ...]
 """Monday to Sunday, each a sorted row of (first minute, minute after the last) of the local day."""
 ALWAYS: Week = ()
-_ROUND_THE_CLOCK: Week = (((0, _MINUTES),),) * 7
+ROUND_THE_CLOCK: Week = (((0, _MINUTES),),) * 7
 
 
 def parse(schedule: Mapping[str, Any]) -> Week:
@@ -78,7 +78,7 @@ def add_working_time(
     if delta <= timedelta(0) or not (week or holidays):
         return (start + max(delta, timedelta(0))).astimezone(UTC)
     left = delta
-    for begins, ends in shifts(week or _ROUND_THE_CLOCK, ZoneInfo(tz), start, holidays):
+    for begins, ends in shifts(week or ROUND_THE_CLOCK, ZoneInfo(tz), start, holidays):
         if ends - begins >= left:
             return begins + left
         left -= ends - begins

@@ -13,12 +13,13 @@ from core.db.base import table_of
 from core.db.tables import Agent, Holiday, Team, User
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
-from core.routing import chains
+from core.routing import chains, profiles
 from core.routing.state import VERSION
 from core.routing.strategies import DEFAULT
 from core.words import Role
 
 _LONGEST_NAME = 120
+_MAY_MANAGE = (Role.MANAGER, Role.ADMIN)
 _FIELDS = ("name", "manager_id", "default_strategy", "fallbacks", "agent_ids")
 
 
@@ -43,6 +44,22 @@ def get(session: Session, team_id: str) -> StoredTeam:
         raise NotFound("There is no such team.")
     members = session.scalars(select(Agent.id).where(Agent.team_id == team_id).order_by(Agent.id))
     return StoredTeam(**row._mapping, agent_ids=list(members))
+
+
+def managers(session: Session) -> dict[str, str]:
+    """Who may manage a team: id to name, by name."""
+    rows = session.execute(
+        select(User.id, User.name).where(User.role.in_(_MAY_MANAGE), User.active.is_(True)).order_by(User.name, User.id)
+    )
+    return {row.id: row.name for row in rows}
+
+
+def candidates(session: Session) -> dict[str, str]:
+    """Who may be in a team: id to name, by name; also who has no profile yet."""
+    rows = session.execute(
+        select(User.id, User.name).where(User.role == Role.AGENT, User.active.is_(True)).order_by(User.name, User.id)
+    )
+    return {row.id: row.name for row in rows}
 
 
 def add(session: Session, raw: Mapping[str, Any], *, actor_id: str | None, now: datetime) -> StoredTeam:
@@ -102,11 +119,11 @@ def _checked(session: Session, team_id: str, raw: Mapping[str, Any]) -> StoredTe
     name, manager, fallbacks = raw["name"], raw["manager_id"] or None, raw["fallbacks"]
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= _LONGEST_NAME or "\x00" in name:
         wrong["name"] = f"1 to {_LONGEST_NAME} characters"
-    if manager is not None and not _has_role(session, manager, Role.MANAGER, Role.ADMIN):
+    if manager is not None and manager not in managers(session):
         wrong["manager_id"] = "there is no such active manager"
     wrong |= chains.wrong(raw["default_strategy"], fallbacks)
     agents = list(dict.fromkeys(raw["agent_ids"] or ()))
-    known_agents = set(session.scalars(select(Agent.id).where(Agent.id.in_(agents))))
+    known_agents = set(session.scalars(select(User.id).where(User.id.in_(agents), User.role == Role.AGENT)))
     if unknown := [agent for agent in agents if agent not in known_agents]:
         wrong["agent_ids"] = f"there is no agent {unknown[0]}"
     if wrong:
@@ -125,11 +142,6 @@ def _checked(session: Session, team_id: str, raw: Mapping[str, Any]) -> StoredTe
     )
 
 
-def _has_role(session: Session, user_id: object, *roles: Role) -> bool:
-    row = session.execute(select(User.role, User.active).where(User.id == user_id)).one_or_none()
-    return row is not None and row.active and row.role in roles
-
-
 def _columns(team: StoredTeam) -> dict[str, Any]:
     return {
         "name": team.name,
@@ -140,6 +152,10 @@ def _columns(team: StoredTeam) -> dict[str, Any]:
 
 
 def _move(session: Session, team: StoredTeam, *, now: datetime) -> None:
+    has_profile = set(session.scalars(select(Agent.id).where(Agent.id.in_(team.agent_ids))))
+    for agent_id in team.agent_ids:
+        if agent_id not in has_profile:
+            profiles.make(session, agent_id, now=now)
     out = update(Agent).where(Agent.team_id == team.id, Agent.id.not_in(team.agent_ids))
     into = update(Agent).where(Agent.id.in_(team.agent_ids))
     for statement, where in ((out, None), (into, team.id)):

@@ -22,6 +22,10 @@ def test_a_team_lives_from_its_first_member_to_its_last(database: Database, now:
         raw = {"name": " North ", "manager_id": "mia", "fallbacks": ["workload", "claim_pool"], "agent_ids": ["ann"]}
         made = teams.add(session, raw, actor_id="ada", now=now)
         assert (made.name, made.agent_ids) == ("North", ["ann"])
+        factories.user(session, "new", now=now)
+        assert "new" in teams.candidates(session)
+        teams.change(session, made.id, {"agent_ids": ["ann", "new"]}, actor_id="ada", now=now)
+        assert session.get_one(Agent, "new").max_concurrent_alerts == 10
         version = versions.number(session, VERSION)
         moved = teams.change(session, made.id, {"agent_ids": ["bob"]}, actor_id="ada", now=now)
         assert (moved.agent_ids, moved.fallbacks) == (["bob"], ["workload", "claim_pool"])
@@ -36,6 +40,7 @@ def test_a_team_lives_from_its_first_member_to_its_last(database: Database, now:
             teams.change(session, made.id, {"name": "x"}, actor_id="ada", now=now)
         assert session.scalars(select(AuditRow.action).order_by(AuditRow.id)).all() == [
             "team.create",
+            "team.change",
             "team.change",
             "team.change",
             "team.delete",

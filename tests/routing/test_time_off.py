@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, AuditRow, Contact, Decision, Team
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
-from core.routing import covers, dispatch, handing_on, moves, time_off
+from core.routing import covers, dispatch, handing_on, ledger, moves, time_off
 from core.routing.directory import Agent as Known
 from core.routing.directory import Directory
 from core.routing.state import State
@@ -209,6 +209,7 @@ def test_a_backlog_gives_nobody_more_than_a_handful_they_have_not_looked_at(hous
         state = State.load(session)
         drained = moves.drain_pool(session, state=state, now=now)
         assert {one.alert_id for one in drained} == set(ids[4:])  # the five oldest
+        assert all(ledger.recompute(session, SYSTEM, one.alert_id).agrees for one in drained)
         assert moves.drain_pool(session, state=state, now=now) == []
         session.execute(update(Alert).where(Alert.id.in_(ids[7:])).values(status=Status.ACKNOWLEDGED))
         assert {one.alert_id for one in moves.drain_pool(session, state=state, now=now)} == set(ids[2:4])
