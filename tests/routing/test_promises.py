@@ -1,0 +1,279 @@
+"""Whatever happens, in whatever order and at once: capacities hold, every alert has one owner or a reason, turns are fair."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from core import alerts, versions
+from core.db import Database
+from core.db.tables import Agent, Alert, Assignment, Base, Decision, Setting
+from core.errors import DoorbellError
+from core.routing import ledger, moves
+from core.routing.dispatch import route
+from core.routing.state import State
+from core.viewer import SYSTEM
+from core.words import Priority
+from tests import factories as make
+
+PLACES = ("riverside", "hilltop", None)
+AGENTS = tuple(f"agent-{number}" for number in range(6))
+UNITS = {"CRITICAL": 2.0, "HIGH": 1.5, "MEDIUM": 1.0, "LOW": 0.5}
+
+
+class _House(RuleBasedStateMachine):
+    """Alerts open and close, people come and go, limits change, and three routers work at once."""
+
+    database: Database
+    at: datetime
+
+    @initialize(
+        ways=st.lists(
+            st.sampled_from(["round_robin", "workload", "territory", "performance", "optimal_batch"]),
+            min_size=2,
+            max_size=2,
+        ),
+        leave=st.booleans(),
+    )
+    def begin(self, ways: list[str], leave: bool) -> None:
+        self.now = self.at
+        with self.database.write() as session:
+            for table in reversed(Base.metadata.sorted_tables):
+                session.execute(table.delete())
+            for number, way in enumerate(ways):
+                make.team(session, f"team-{number}", default_strategy=way, now=self.now)
+            if leave:
+                make.team(session, "team-2", default_strategy="territory", now=self.now)
+            for number, agent_id in enumerate(AGENTS):
+                make.agent(
+                    session,
+                    agent_id,
+                    team_id=f"team-{number % 2}",
+                    territories=[PLACES[number % 2] or ""],
+                    capacity=2 + number % 3,
+                    max_units=3.0 if number % 3 == 0 else None,
+                    max_per_day=3 if number % 3 == 1 else None,
+                    now=self.now,
+                )
+            session.add(Setting(key="routing", value={"units": {"priorities": UNITS}}, updated_at=self.now))
+        with self.database.read() as session:
+            self.states = [State.load(session) for _ in range(3)]
+
+    @rule(
+        batches=st.lists(
+            st.lists(st.tuples(st.sampled_from(list(Priority)), st.sampled_from(PLACES)), min_size=1, max_size=3),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    def open_and_route_at_once(self, batches: list[list[tuple[Priority, str | None]]]) -> None:
+        with self.database.write() as session:
+            waiting = [
+                [make.alert(session, priority=priority, territory=place, now=self.now) for priority, place in batch]
+                for batch in batches
+            ]
+        self._at_once(
+            [
+                lambda session, some=some, state=state: route(  # type: ignore[misc]
+                    session, some, state=state, trigger="opened", now=self.now
+                )
+                for some, state in zip(waiting, self.states, strict=False)
+            ]
+        )
+
+    @rule(agent=st.sampled_from(AGENTS), number=st.integers(1, 4))
+    def two_people_give_the_same_alerts_while_one_is_routed_on(self, agent: str, number: int) -> None:
+        ids = self._open()[:number]
+        if ids:
+            other = AGENTS[(AGENTS.index(agent) + 1) % len(AGENTS)]
+            self._at_once(
+                [
+                    lambda session: moves.bulk_reassign(
+                        session, [(one, agent) for one in ids], viewer=SYSTEM, now=self.now
+                    ),
+                    lambda session: moves.bulk_reassign(
+                        session, [(one, other) for one in ids], viewer=SYSTEM, now=self.now
+                    ),
+                    lambda session: route(session, ids, state=self.states[0], trigger="escalated", now=self.now),
+                ]
+            )
+
+    @rule(number=st.integers(1, 3))
+    def close_some_while_the_pool_drains(self, number: int) -> None:
+        ids = self._open()[-number:]
+        self._at_once(
+            [
+                lambda session: [
+                    alerts.dismiss(session, one, viewer=SYSTEM, reason="no_interest", now=self.now) for one in ids
+                ],
+                lambda session: moves.drain_pool(session, state=self.states[1], now=self.now),
+            ]
+        )
+
+    @rule(agent=st.sampled_from(AGENTS))
+    def somebody_takes_from_the_pool_while_it_drains(self, agent: str) -> None:
+        with self.database.write() as session:
+            pool = [
+                make.alert(session, priority=priority, unassigned_reason="nobody_on_duty", now=self.now)
+                for priority in (Priority.CRITICAL, Priority.MEDIUM, Priority.LOW)
+            ]
+            viewer = make.viewer(session, agent)
+        self._at_once(
+            [
+                *(
+                    lambda session, one=one: alerts.acknowledge(session, one, viewer=viewer, now=self.now)  # type: ignore[misc]
+                    for one in pool
+                ),
+                lambda session: moves.drain_pool(session, state=self.states[2], now=self.now),
+            ]
+        )
+
+    @rule(agent=st.sampled_from(AGENTS), values=st.sampled_from([{"available": False}, {"available": True}]))
+    def somebody_comes_or_goes(self, agent: str, values: dict[str, bool]) -> None:
+        with self.database.write() as session:
+            session.execute(update(Agent).where(Agent.id == agent).values(**values))
+            versions.bump(session, "routing")
+
+    @rule(hours=st.sampled_from([1, 26]))
+    def time_passes(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @invariant()
+    def every_open_alert_has_one_owner_or_a_reason(self) -> None:
+        with self.database.read() as session:
+            held = session.execute(
+                select(Assignment.alert_id, Assignment.agent_id).where(Assignment.ended_at.is_(None))
+            ).all()
+            owners = {
+                row.id: row.assigned_agent_id
+                for row in session.execute(
+                    select(Alert.id, Alert.assigned_agent_id, Alert.unassigned_reason).where(Alert.closed_at.is_(None))
+                )
+                if row.assigned_agent_id or row.unassigned_reason
+            }
+            number = session.scalar(select(func.count()).select_from(Alert).where(Alert.closed_at.is_(None)))
+        assert number == len(owners)
+        assert dict(held) == {alert_id: agent_id for alert_id, agent_id in owners.items() if agent_id}
+
+    @invariant()
+    def limits_hold_but_where_overflow_is_said(self) -> None:
+        with self.database.read() as session:
+            rows = session.execute(
+                select(Assignment.agent_id, Assignment.units, Decision.overflow)
+                .outerjoin(Decision, Decision.id == Assignment.decision_id)
+                .where(Assignment.ended_at.is_(None))
+            ).all()
+            for agent in session.scalars(select(Agent)):
+                mine = [(units, over) for agent_id, units, over in rows if agent_id == agent.id]
+                assert (agent.open_alerts, agent.open_units) == (len(mine), sum(units for units, _ in mine))
+                if not any(over for _, over in mine):
+                    assert agent.open_alerts <= agent.max_concurrent_alerts
+                    assert agent.max_units is None or agent.open_units <= agent.max_units
+                given = Counter(
+                    session.scalars(
+                        select(Decision.overflow)
+                        .join(Assignment, Assignment.decision_id == Decision.id)
+                        .where(Assignment.agent_id == agent.id, Assignment.assigned_at == self.now)
+                    )
+                )
+                assert agent.max_per_day is None or given[False] <= agent.max_per_day
+
+    @invariant()
+    def the_newest_decisions_come_out_the_same_again(self) -> None:
+        with self.database.read() as session:
+            newest = session.scalars(
+                select(Decision.alert_id)
+                .where(Decision.inputs.is_not(None))
+                .order_by(Decision.decided_at.desc(), Decision.id.desc())
+                .limit(3)
+            ).all()
+            for alert_id in newest:
+                assert ledger.recompute(session, SYSTEM, alert_id).agrees
+
+    def _open(self) -> list[str]:
+        with self.database.read() as session:
+            return list(session.scalars(select(Alert.id).where(Alert.closed_at.is_(None)).order_by(Alert.id)))
+
+    def _at_once(self, works: list[Callable[[Session], object]]) -> None:
+        failures: list[BaseException] = []
+
+        def run(work: Callable[[Session], object]) -> None:
+            try:
+                with suppress(DoorbellError), self.database.write() as session:
+                    work(session)
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=run, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+
+
+def test_no_order_of_things_breaks_a_promise(database: Database, now: datetime) -> None:
+    machine = type("House", (_House,), {"database": database, "at": now})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=10,
+            stateful_step_count=10,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_three_routers_at_once_are_as_fair_as_one(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        make.team(session, "team", default_strategy="round_robin", now=now)
+        for agent_id in AGENTS:
+            make.agent(session, agent_id, team_id="team", territories=["riverside"], capacity=1000, now=now)
+        waiting = [make.alert(session, territory="riverside", now=now) for _ in range(63)]
+
+    def work(mine: list[str]) -> None:
+        with database.read() as session:
+            state = State.load(session)
+        for start in range(0, len(mine), 3):
+            with database.write() as session:
+                route(session, mine[start : start + 3], state=state, trigger="opened", now=now)
+
+    threads = [threading.Thread(target=work, args=(waiting[number::3],)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as session:
+        got = Counter(session.scalars(select(Alert.assigned_agent_id)))
+    assert sum(got.values()) == 63
+    assert max(got.values()) - min(got.values()) <= 1
+
+
+@pytest.mark.parametrize("weight", [0.5, 2.0])
+def test_a_share_of_turns_holds_in_the_database_too(database: Database, now: datetime, weight: float) -> None:
+    with database.write() as session:
+        make.team(session, "team", default_strategy="round_robin", now=now)
+        make.agent(session, "odd", team_id="team", territories=["riverside"], weight=weight, capacity=1000, now=now)
+        make.agent(session, "plain", team_id="team", territories=["riverside"], capacity=1000, now=now)
+        state = State.load(session)
+    for _ in range(12):
+        with database.write() as session:
+            route(
+                session,
+                [make.alert(session, territory="riverside", now=now) for _ in range(2)],
+                state=state,
+                trigger="opened",
+                now=now,
+            )
+    with database.read() as session:
+        got = Counter(session.scalars(select(Alert.assigned_agent_id)))
+    assert got["odd"] / got["plain"] == pytest.approx(weight, rel=0.15)
