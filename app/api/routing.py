@@ -276,6 +276,10 @@ class HouseIn(Camel):
     units: dict[str, dict[str, float]] = Field(default_factory=dict)
     """What alerts weigh: {"priorities": {"CRITICAL": 2}, "types": {"LIKELY_TO_SELL": 1.5}}; 1 where not named."""
     timezone: Id = ""
+    pause_after_failures: int = Field(default=3, ge=0, le=100)
+    """Messages in a row that did not arrive, before an agent is paused; 0 never."""
+    pause_after_escalations: int = Field(default=3, ge=0, le=100)
+    """Alerts in a row that went on to others unanswered; 0 never."""
 
 
 class StrategyOut(Camel):
@@ -289,6 +293,8 @@ class HouseOut(Camel):
     fallbacks: list[str]
     units: dict[str, dict[str, float]]
     timezone: str
+    pause_after_failures: int
+    pause_after_escalations: int
     strategies: list[StrategyOut]
     """All there are."""
 

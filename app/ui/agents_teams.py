@@ -12,6 +12,8 @@ from core.viewer import Viewer
 from core.words import Role
 
 _NEW = ""
+_FOR_STALE = "stale_escalation"
+"""For what nobody acted on: no way to begin with."""
 
 
 @st.fragment
@@ -77,7 +79,7 @@ def _form(viewer: Viewer, team: StoredTeam | None) -> None:
             format_func=agents.__getitem__,
             help="Whoever is put here leaves the team they were in.",
         )
-        first = list(STRATEGIES)
+        first = [one for one in STRATEGIES if one != _FOR_STALE]
         strategy = st.selectbox(
             "Gives alerts by",
             first,
@@ -87,7 +89,7 @@ def _form(viewer: Viewer, team: StoredTeam | None) -> None:
         then = st.multiselect(
             "Where that finds nobody, then by (in this order)",
             [*first, LEAVE],
-            [one for one in team.fallbacks if one in STRATEGIES or one == LEAVE] if team else [],
+            [one for one in team.fallbacks if one in first or one == LEAVE] if team else [],
             format_func=_strategy,
         )
         if st.form_submit_button("Save"):

@@ -87,14 +87,28 @@ def _form(viewer: Viewer, found: HouseSettings, types: Sequence[str]) -> None:
             zones,
             index=zones.index(found.timezone) if found.timezone in zones else 0,
         )
+        failures, escalations = _pauses(found)
         if st.form_submit_button("Save", type="primary"):
             changes = {
+                "pause_after_failures": failures,
+                "pause_after_escalations": escalations,
                 "default_strategy": first,
                 "fallbacks": then,
                 "units": {"priorities": priorities, "types": kinds},
                 "timezone": zone,
             }
             _save(viewer, changes, before=found)
+
+
+def _pauses(found: HouseSettings) -> tuple[int, int]:
+    """When an agent whom nobody reaches gets nothing new."""
+    st.markdown("**Who cannot be reached** gets nothing new until they do anything here. 0 never pauses anybody.")
+    left, right = st.columns(2)
+    failures = left.number_input("After messages in a row that did not arrive", 0, 100, found.pause_after_failures)
+    escalations = right.number_input(
+        "After alerts in a row that went on unanswered", 0, 100, found.pause_after_escalations
+    )
+    return failures, escalations
 
 
 def _weights(title: str, names: Sequence[tuple[str, str]], present: dict[str, float]) -> dict[str, float]:

@@ -13,13 +13,13 @@ from core import audit, load, versions
 from core.db.dialect import upsert
 from core.db.tables import Setting
 from core.errors import Forbidden, Invalid
-from core.routing import chains
+from core.routing import chains, pausing
 from core.routing.state import FALLBACK_ZONE, VERSION
 from core.routing.strategies import DEFAULT
 from core.viewer import Viewer
 from core.words import Role
 
-_FIELDS = ("default_strategy", "fallbacks", "units", "timezone")
+_FIELDS = ("default_strategy", "fallbacks", "units", "timezone", *pausing.SETTINGS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,10 @@ class HouseSettings:
     """What alerts weigh in a capacity (core.load)."""
     timezone: str = FALLBACK_ZONE
     """For rules over time.*"""
+    pause_after_failures: int = pausing.IN_A_ROW
+    """Messages in a row that did not arrive; 0 never pauses an agent for it."""
+    pause_after_escalations: int = pausing.IN_A_ROW
+    """Alerts in a row that went on to others unanswered; 0 never pauses an agent for it."""
 
 
 def get(session: Session) -> HouseSettings:
@@ -42,6 +46,7 @@ def get(session: Session) -> HouseSettings:
         fallbacks=list(stored.get("fallbacks") or ()),
         units={"priorities": dict(units.get("priorities") or {}), "types": dict(units.get("types") or {})},
         timezone=stored.get("timezone") or FALLBACK_ZONE,
+        **pausing.stored(stored),
     )
 
 
@@ -61,6 +66,7 @@ def put(session: Session, changes: Mapping[str, Any], *, viewer: Viewer, now: da
     wrong |= chains.wrong(after["default_strategy"], after["fallbacks"]) | load.wrong(after["units"])
     if not _is_zone(after["timezone"]):
         wrong["timezone"] = "an IANA zone such as America/Chicago"
+    wrong |= pausing.wrong(after)
     if wrong:
         raise Invalid("These settings are not valid.", fields=wrong)
     row = _stored(session) | after | {"fallbacks": list(after["fallbacks"])}

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from core import audit, versions
+from core import audit, load, versions
 from core.db.tables import Agent, Assignment, AuditRow, Decision, Delivery, Setting, User
 from core.errors import Forbidden, NotFound
 from core.routing.state import VERSION
@@ -20,6 +20,8 @@ from core.viewer import Viewer
 from core.words import DeliveryState, Role
 
 IN_A_ROW = 3
+SETTINGS = ("pause_after_failures", "pause_after_escalations")
+_MOST = 100
 _LOOK_BACK = timedelta(days=14)
 _INBOX = "in_app"
 """Arrives always, and says nothing of whether anybody looks."""
@@ -61,14 +63,24 @@ class Decided:
 
 
 def limits(session: Session) -> Limits:
-    """From the settings row `routing`: pause_after_failures and pause_after_escalations."""
-    raw = session.scalar(select(Setting.value).where(Setting.key == "routing")) or {}
+    """As the house has set them."""
+    found = stored(session.scalar(select(Setting.value).where(Setting.key == load.SETTING)) or {})
+    return Limits(failures=found[SETTINGS[0]], escalations=found[SETTINGS[1]])
 
-    def number(name: str) -> int:
-        value = raw.get(name, IN_A_ROW)
-        return value if isinstance(value, int) and 0 <= value <= 100 else IN_A_ROW
 
-    return Limits(failures=number("pause_after_failures"), escalations=number("pause_after_escalations"))
+def stored(row: Mapping[str, object]) -> dict[str, int]:
+    """The two settings of the row `routing`; the default stands for what is missing or malformed."""
+    found = {name: row.get(name, IN_A_ROW) for name in SETTINGS}
+    return {name: value if _is_number(value) else IN_A_ROW for name, value in found.items()}  # type: ignore[misc]
+
+
+def wrong(raw: Mapping[str, object]) -> dict[str, str]:
+    """Those of the two settings that are no numbers, with why."""
+    return {name: f"a whole number, 0 (never) to {_MOST}" for name in SETTINGS if not _is_number(raw.get(name, 0))}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def decide(facts: Sequence[Facts], at: Limits) -> Decided:

@@ -9,9 +9,9 @@ from core import alerts, audit, routing
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, Decision, Delivery
-from core.errors import Forbidden, NotFound
+from core.errors import Forbidden, Invalid, NotFound
 from core.ids import new_id
-from core.routing import pausing, roster
+from core.routing import house_settings, pausing, roster
 from core.routing.pausing import Facts, Limits, decide
 from jobs import pausing as job
 from jobs import reconciling
@@ -131,6 +131,19 @@ def escalated_away(database: Database, agent_id: str, now: datetime, number: int
                     id=new_id(), alert_id=alert_id, agent_id="bob", decision_id=decision, reason="", assigned_at=at
                 )
             )  # fmt: skip
+
+
+def test_a_house_says_how_many_are_too_many(database: Database, clock: FakeClock, now: datetime) -> None:
+    a_house(database, now)
+    escalated_away(database, "ann", now, 3)
+    with database.write() as session:
+        ada = factories.viewer(session, "ada")
+        with pytest.raises(Invalid) as refused:
+            house_settings.put(session, {"pause_after_failures": -1}, viewer=ada, now=now)
+        assert set(refused.value.fields) == {"pause_after_failures"}
+        house_settings.put(session, {"pause_after_escalations": 0}, viewer=ada, now=now)
+        assert house_settings.get(session).pause_after_failures == pausing.IN_A_ROW
+    assert job.pause_once(database, clock) == ""
 
 
 def test_alerts_that_went_on_unanswered_pause_but_not_who_works(
