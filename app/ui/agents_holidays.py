@@ -25,8 +25,7 @@ def render(viewer: Viewer) -> None:
     today = queries.now().astimezone(clock.zone(viewer.timezone)).date()
     found = agents_reading.list_holidays(viewer)
     coming = [one for one in found if one.day >= today]
-    who: list[str | None] = [None] if viewer.role is Role.ADMIN else []
-    who += list(teams)
+    who = [*([""] if viewer.role is Role.ADMIN else []), *teams]
     if who:
         _add(viewer, who, teams, today=today)
     if not coming:
@@ -37,18 +36,18 @@ def render(viewer: Viewer) -> None:
         st.caption("Over: " + words.plain("; ".join(f"{words.day(one.day)} {one.name}" for one in reversed(past))))
 
 
-def _add(viewer: Viewer, who: list[str | None], teams: dict[str, str], *, today: date) -> None:
+def _add(viewer: Viewer, who: list[str], teams: dict[str, str], *, today: date) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for_whom = st.selectbox("For", who, format_func=lambda one: _whom(one, teams), key="holiday-for", width=240)
         for number in (today.year, today.year + 1):
             if st.button(f"Add the federal holidays of {number}", key=f"federal-{number - today.year}"):
-                commands.show(commands.add_federal(viewer, number, for_whom))
+                commands.show(commands.add_federal(viewer, number, for_whom or None))
         with st.popover("Add another day", width="content"):
             name = st.text_input("Name", max_chars=120, key="holiday-name", placeholder="e.g. Company picnic")
             day = st.date_input("Day", today + timedelta(days=7), key="holiday-day")
-            st.caption(f"For {_whom(for_whom, teams).lower() if for_whom is None else _whom(for_whom, teams)}.")
+            st.caption(f"For {words.plain(_whom(for_whom, teams)) if for_whom else 'everybody'}.")
             if st.button("Save", key="holiday-save", type="primary"):
-                commands.show(commands.add_holiday(viewer, {"name": name, "day": day, "team_id": for_whom}))
+                commands.show(commands.add_holiday(viewer, {"name": name, "day": day, "team_id": for_whom or None}))
 
 
 def _row(viewer: Viewer, one: StoredHoliday, teams: dict[str, str]) -> None:

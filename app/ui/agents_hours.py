@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,7 @@ from core.viewer import Viewer
 
 NAMES = dict(zip(DAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True))
 Span = list[str]
-_MINUTES = 24 * 60
+_MINUTES, _NOON = 24 * 60, 12 * 60
 _TIME = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))?\s*(am|pm|a|p)?")
 _OFF = ("", "off", "-", "–", "none", "free")
 
@@ -27,7 +28,10 @@ def read(text: str) -> list[Span]:
     """
     if text.strip().lower() in _OFF:
         return []
-    return [_span(part) for part in re.split(r"[,;]|\band\b", text.lower()) if part.strip()]
+    spans = sorted(_span(part) for part in re.split(r"[,;]|\band\b", text.lower()) if part.strip())
+    if any(before[1] > after[0] for before, after in pairwise(spans)):
+        raise ValueError(f"“{text.strip()}” overlaps itself")
+    return spans
 
 
 def written(spans: Sequence[Sequence[str]]) -> str:
@@ -39,7 +43,11 @@ def _span(text: str) -> Span:
     ends = re.split(r"[-–]|\bto\b", text)
     if len(ends) != 2:
         raise ValueError(f"“{text.strip()}” is no span such as 9-17:30")
-    start, end = _minute(ends[0], text), _minute(ends[1], text)
+    (start, early), (end, late) = _minute(ends[0], text), _minute(ends[1], text)
+    if late == "p" and not early and start + _NOON < end:
+        start += _NOON  # 1-5pm
+    if not early and not late and end <= start and max(start, end) <= _NOON:
+        end += _NOON  # 9-5
     if end == 0:
         end = _MINUTES  # to midnight
     if end <= start:
@@ -47,7 +55,8 @@ def _span(text: str) -> Span:
     return [_clock(start), _clock(end)]
 
 
-def _minute(text: str, whole: str) -> int:
+def _minute(text: str, whole: str) -> tuple[int, str]:
+    """The minute of the day, and "a" or "p" where that was said."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"“{whole.strip()}” is no span such as 9-17:30")
@@ -59,7 +68,7 @@ def _minute(text: str, whole: str) -> int:
     total = hour * 60 + minute
     if minute > 59 or total > _MINUTES:
         raise ValueError(f"“{text.strip()}” is no time of day")
-    return total
+    return total, half
 
 
 def _clock(minute: int) -> str:
@@ -78,7 +87,7 @@ def edit(viewer: Viewer, profile: Profile) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         week, wrong = _inputs(profile)
-        st.caption("Such as 9-12:30, 13:30-18 or 9am-5pm; empty is a day off.")
+        st.caption("Such as 9-12:30, 13:30-18 or 9am-5pm; empty is a day off. The picture shows how it was read.")
     with right:
         picture(week)
     for text in wrong:
@@ -117,7 +126,7 @@ def _inputs(profile: Profile) -> tuple[dict[str, list[Span]], list[str]]:
         st.session_state.setdefault(key, written(profile.schedule.get(day, ())))
         text = st.text_input(name, key=key, max_chars=120, placeholder="off")
         try:
-            week[day] = sorted(read(text))
+            week[day] = read(text)
         except ValueError as error:
             week[day] = []
             wrong.append(f"{name}: {error}")

@@ -56,8 +56,8 @@ class Places:
     rows: list[territories.StoredTerritory]
     covered: Mapping[str, int]
     """Territory -> how many agents cover it."""
-    odd: Mapping[str, list[str]]
-    """Territory -> what others hold too."""
+    shared: list[str]
+    """What two of them hold, though neither lies inside the other."""
 
 
 def places() -> Places:
@@ -65,7 +65,7 @@ def places() -> Places:
         return Places(
             rows=territories.list_territories(session),
             covered=territories.coverage(session),
-            odd=territories.overlaps(session),
+            shared=[text for _, _, text in territories.shared(session)],
         )
 
 

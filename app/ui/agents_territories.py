@@ -14,6 +14,7 @@ from core.viewer import Viewer
 from core.words import Role
 
 _NEW = ""
+_SHARED = 8
 
 
 @st.fragment
@@ -27,7 +28,10 @@ def render(viewer: Viewer) -> None:
     places = agents_reading.places()
     if places.rows:
         _table(places)
-        _shared(places)
+        for text in places.shared[:_SHARED]:
+            st.warning(words.plain(text))
+        if len(places.shared) > _SHARED:
+            st.caption(f"And {words.plural(len(places.shared) - _SHARED, 'more pair')} that share ZIPs.")
     else:
         st.info(
             "There are no territories yet. Without them alerts go to whoever knows the kind of client and has room."
@@ -61,13 +65,6 @@ def _uncovered(places: Places) -> list[str]:
         return bool(places.covered.get(territory)) or is_covered(parents.get(territory), steps + 1)
 
     return [one.name for one in places.rows if one.id not in outer and not is_covered(one.id)]
-
-
-def _shared(places: Places) -> None:
-    names = {one.id: one.name for one in places.rows}
-    for territory, said in sorted(places.odd.items()):
-        for text in said:
-            st.warning(words.plain(f"{names[territory]}: {text}"))
 
 
 def _tree(rows: list[StoredTerritory]) -> Iterator[tuple[int, StoredTerritory]]:

@@ -137,16 +137,25 @@ def coverage(session: Session) -> dict[str, int]:
     return found
 
 
-def overlaps(session: Session) -> dict[str, list[str]]:
-    """Territory -> what others hold too, though neither lies inside the other, and who gets it."""
+def shared(session: Session) -> list[tuple[str, str, str]]:
+    """(one, other, a sentence) for every two territories that hold the same ZIPs though neither lies inside the other."""
     names = {one.id: one.name for one in list_territories(session)}
+    found = []
+    for pair in placing.atlas(session).overlaps():
+        single = pair.count == 1
+        which = f"{pair.first} is" if single else f"{pair.count} ZIPs from {pair.first} to {pair.last} are"
+        both = " and in ".join(sorted((names[pair.one], names[pair.other])))
+        text = f"{which} in {both}; {names[pair.winner]} gets {'it' if single else 'them'}."
+        found.append((pair.one, pair.other, text))
+    return found
+
+
+def overlaps(session: Session) -> dict[str, list[str]]:
+    """Territory -> what it shares, as `shared` says it."""
     found: dict[str, list[str]] = {}
-    for shared in placing.atlas(session).overlaps():
-        which = shared.first if shared.count == 1 else f"{shared.count} ZIPs from {shared.first} to {shared.last}"
-        verb = "is" if shared.count == 1 else "are"
-        for one, other in ((shared.one, shared.other), (shared.other, shared.one)):
-            text = f"{which} {verb} in {names[other]} too; {names[shared.winner]} gets {'it' if shared.count == 1 else 'them'}."
-            found.setdefault(one, []).append(text)
+    for one, other, text in shared(session):
+        found.setdefault(one, []).append(text)
+        found.setdefault(other, []).append(text)
     return found
 
 

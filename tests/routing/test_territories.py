@@ -37,7 +37,7 @@ def test_a_territory_is_made_changed_and_deleted(database: Database, now: dateti
         territories.change(session, "downtown", {"parent_id": None}, actor_id="ada", now=now)
         assert "Austin gets" not in str(territories.overlaps(session))
         assert (
-            "3 ZIPs from 78701 to 78703 are in Austin too; Downtown gets them."
+            "3 ZIPs from 78701 to 78703 are in Austin and in Downtown; Downtown gets them."
             in (territories.overlaps(session)["downtown"])
         )
         territories.remove(session, "austin", actor_id="ada", now=now)
