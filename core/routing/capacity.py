@@ -62,12 +62,21 @@ def take_turn(session: Session) -> None:
 def loads(session: Session) -> dict[str, Load]:
     """Agent id -> what they have, in one query."""
     agents = table_of(Agent).c
-    rows = session.connection().execute(
-        select(
-            agents.id, agents.open_alerts, agents.round_robin_at, agents.open_units, agents.given_on, agents.given_today
+    rows = (
+        session.connection()
+        .execute(
+            select(
+                agents.id,
+                agents.open_alerts,
+                agents.round_robin_at,
+                agents.open_units,
+                agents.given_on,
+                agents.given_today,
+            )
         )
+        .all()
     )
-    return {agent_id: Load(*rest) for agent_id, *rest in rows}
+    return {row[0]: Load._make(row[1:]) for row in rows}
 
 
 def untouched_room(session: Session) -> dict[str, int]:

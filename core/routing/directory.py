@@ -132,6 +132,11 @@ class Directory:
                 self._primary.setdefault(agent.primary_territory, []).append(agent.position)
             if agent.team_id:
                 self._in_team.setdefault(agent.team_id, []).append(agent.position)
+        self.capacities = [agent.capacity for agent in self.agents]
+        self.most = [float(agent.max_units or max(agent.capacity, 1)) for agent in self.agents]
+        """What counts as a full load, in units."""
+        self.by_units = [agent.position for agent in self.agents if agent.max_units is not None]
+        self.by_day = [agent.position for agent in self.agents if agent.max_per_day is not None]
         self.kept: dict[Any, Any] = {}
         """What core.routing.queues works out once for as long as this directory lives."""
         self._around: dict[str, tuple[str, ...]] = {}

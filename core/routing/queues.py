@@ -69,19 +69,22 @@ class Queues:
         self.turn = [one.turn for one in read]
         """Virtual time of the fair queue: one unit an alert, over the agent's weight; the smallest is next."""
         self.units = [one.units for one in read]
-        self._most = [float(agent.max_units or max(agent.capacity, 1)) for agent in agents]
         today = Today(roster.since)
-        self.left = {
-            position: agents[position].max_per_day - (one.given if one.given_on == today(agents[position]) else 0)  # type: ignore[operator]
-            for position, one in enumerate(read)
-            if agents[position].max_per_day is not None
-        }
+        self.left: dict[int, int] = {}
         """How many more today, of those with a limit."""
+        for position in directory.by_day:
+            agent, one = agents[position], read[position]
+            self.left[position] = (agent.max_per_day or 0) - (one.given if one.given_on == today(agent) else 0)
         for agent_id, most in (at_most or {}).items():
-            if (agent := directory.by_id.get(agent_id)) is not None:
-                self.left[agent.position] = min(self.left.get(agent.position, most), most)
-        self.full = {position for position in roster.eligible if self._is_full(position)}
-        self._by_units = [position for position in roster.eligible if agents[position].max_units is not None]
+            if (found := directory.by_id.get(agent_id)) is not None:
+                self.left[found.position] = min(self.left.get(found.position, most), most)
+        opened, capacities = self.open, directory.capacities
+        self.full = {position for position in roster.eligible if opened[position] >= capacities[position]}
+        limited = {*directory.by_units, *self.left} & roster.eligible
+        self.full |= {position for position in limited if self._is_full(position)}
+        self._by_units = [position for position in directory.by_units if position in roster.eligible]
+        self._ends: dict[int, tuple[Row, Row]] = {}
+        """Per agent, the end of their rows as their load stands: where turns come first, and where the load does."""
         self.refused: set[int] = set()
         """Those whom the database refused, whatever their loads say."""
         self.looked: list[_Queue] = []
@@ -199,7 +202,7 @@ class Queues:
     def _with_load(self, fixed: dict[str, Any], position: int) -> dict[str, Any]:
         one = fixed.copy()
         one["open"] = self.open[position]
-        one["share"] = self.units[position] / self._most[position]
+        one["share"] = self.units[position] / self.directory.most[position]
         one["turn"] = self.turn[position]
         return one
 
@@ -238,7 +241,7 @@ class Queues:
 
     def share(self, position: int) -> float:
         """How much of the capacity is in use, by weight; above 1 is overflow."""
-        return self.units[position] / self._most[position]
+        return self.units[position] / self.directory.most[position]
 
     def _room(self, position: int) -> float:
         most = self.directory.agents[position].max_units
@@ -259,11 +262,13 @@ class Queues:
                 if len(kept) < _MOST_KEPT:
                     kept[key] = standing
             queue = _Queue(pool, standing)
+            eligible, full, ranks = self.roster.eligible, self.full, standing.ranks
+            by_load = queue.by_load
             for position in standing.members:
-                if position in self.roster.eligible:
+                if position in eligible:
                     self._standing[position].append(queue)
-                    if position not in self.full:
-                        queue.rows.append(self._row(queue, position))
+                    if position not in full:
+                        queue.rows.append(ranks[position] + self._moving(position)[by_load])
             queue.rows.sort()
             self._queues[key] = queue
         return queue
@@ -272,10 +277,12 @@ class Queues:
         return queue.standing.ranks[position] + self._moving(position)[queue.by_load]
 
     def _moving(self, position: int) -> tuple[Row, Row]:
-        """The end of an agent's rows: where turns come first, and where the load does."""
-        share, turn = self.units[position] / self._most[position], self.turn[position]
-        token = self.directory.agents[position].token
-        return (turn, share, token, position), (share, turn, token, position)
+        found = self._ends.get(position)
+        if found is None:
+            share, turn = self.units[position] / self.directory.most[position], self.turn[position]
+            token = self.directory.agents[position].token
+            found = self._ends[position] = (turn, share, token, position), (share, turn, token, position)
+        return found
 
     def _move(self, position: int, *, opened: int, turns: int, units: float, full: bool = False) -> None:
         eligible = position in self.roster.eligible
@@ -287,6 +294,7 @@ class Queues:
         self.open[position] = max(0, self.open[position] + opened)
         self.units[position] = max(0.0, self.units[position] + units)
         self.turn[position] += turns / self.directory.agents[position].weight
+        self._ends.pop(position, None)
         if position in self.left:
             self.left[position] -= opened
         if not eligible:
