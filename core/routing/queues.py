@@ -133,6 +133,12 @@ class Queues:
         """Count one more alert for this agent."""
         self._move(position, opened=1, turns=1, units=units)
 
+    def take_back(self, position: int, units: float = 1.0) -> None:
+        """One of theirs was closed: its place is free again. Turns and what they had of the day stay."""
+        if position in self.left:
+            self.left[position] -= 1
+        self._move(position, opened=-1, turns=0, units=-units)
+
     def mark_full(self, position: int, units: float = 1.0) -> None:
         """The alert just handed was refused: somebody took the last place after the loads were read."""
         self._move(position, opened=-1, turns=-1, units=-units, full=True)
