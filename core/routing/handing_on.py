@@ -25,6 +25,11 @@ def untouched(now: datetime, *, limit: int) -> Select[str]:
     What somebody took into their own hands while away is theirs, and so is what they snoozed.
     """
     off = and_(TimeOff.agent_id == Alert.assigned_agent_id, TimeOff.starts_at <= now, TimeOff.ends_at > now)
+    absent = (
+        select(Agent.id)
+        .outerjoin(TimeOff, and_(TimeOff.agent_id == Agent.id, TimeOff.starts_at <= now, TimeOff.ends_at > now))
+        .where(or_(Agent.paused_at.is_not(None), TimeOff.id.is_not(None)))
+    )
     own = and_(Assignment.assigned_by == Assignment.agent_id, Assignment.assigned_at >= TimeOff.starts_at)
     away = and_(TimeOff.id.is_not(None), or_(Assignment.assigned_by.is_(None), ~own))
     return (
@@ -35,6 +40,7 @@ def untouched(now: datetime, *, limit: int) -> Select[str]:
         .outerjoin(TimeOff, off)
         .where(
             Alert.closed_at.is_(None),
+            Alert.assigned_agent_id.in_(absent),  # few: what the others have need not be walked each time
             Alert.status == Status.NEW,
             Alert.acknowledged_at.is_(None),
             Alert.snoozed_until.is_(None),

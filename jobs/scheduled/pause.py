@@ -10,4 +10,4 @@ def _run(context: Context) -> str:
     return pausing.pause_once(context.database, context.clock)
 
 
-JOB = Job(name="pause", every=timedelta(seconds=30), run=_run)
+JOB = Job(name="pause", every=timedelta(seconds=60), run=_run)

@@ -13,6 +13,8 @@ from tests.browser.house import ROOT, House, Open
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 AXE = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 STEERING = {
+    "/agents": "Agents",
+    "/agents?view=Territories": "Agents",
     "/models": "Models",
     "/models?view=Thresholds": "Models",
     "/models?view=Drift": "Models",
