@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +17,11 @@ from sqlalchemy.engine import make_url
 from core.clock import FakeClock
 from core.db import Database
 from core.db.migrate import upgrade
+
+# The workers and the processes that tests start import the same modules some thirty times: compiled once, whatever the
+# environment says (some containers set this).
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 MONDAY_MORNING = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # 9:00 in Chicago
 _numbers = itertools.count()
