@@ -10,6 +10,7 @@ from starlette.responses import Response as Plain
 from app.api import alert_shapes as shapes
 from app.api.deps import Caller, Camel, Db, Now
 from app.api.routing import Id, PathId
+from core import delivery
 from core.routing import pausing, time_off
 from core.views import agents
 
@@ -90,6 +91,7 @@ def add_time_off(agent_id: PathId, body: TimeOffIn, db: Db, viewer: Caller, now:
     """Agents for themselves, managers for their teams. What would go to the agent by name goes to who covers."""
     with db.write() as session:
         saved = time_off.add(session, agent_id, _written(body), viewer=viewer, now=now)
+        delivery.tell_cover(session, saved.off, by=viewer.user_id, now=now)
     return _shown(saved.off, saved.doubts)
 
 
@@ -97,6 +99,7 @@ def add_time_off(agent_id: PathId, body: TimeOffIn, db: Db, viewer: Caller, now:
 def change_time_off(time_off_id: PathId, body: TimeOffIn, db: Db, viewer: Caller, now: Now) -> TimeOffOut:
     with db.write() as session:
         saved = time_off.change(session, time_off_id, _written(body), viewer=viewer, now=now)
+        delivery.tell_cover(session, saved.off, before=saved.before, by=viewer.user_id, now=now)
     return _shown(saved.off, saved.doubts)
 
 
@@ -104,7 +107,8 @@ def change_time_off(time_off_id: PathId, body: TimeOffIn, db: Db, viewer: Caller
 def remove_time_off(time_off_id: PathId, db: Db, viewer: Caller, now: Now) -> Response:
     """What has begun ends now and is kept; what has not is deleted; what is over is refused (409)."""
     with db.write() as session:
-        time_off.remove(session, time_off_id, viewer=viewer, now=now)
+        before = time_off.remove(session, time_off_id, viewer=viewer, now=now)
+        delivery.tell_cover(session, None, before=before, by=viewer.user_id, now=now)
     return Response(status_code=204)
 
 

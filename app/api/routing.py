@@ -184,6 +184,8 @@ class ProfileIn(Camel):
     preferred_alert_types: list[Id] | None = Field(default=None, max_length=200)
     schedule: dict[str, list[list[str]]] | None = None
     """Weekday (mon to sun) to spans such as ["09:00", "17:30"]; empty means always on duty."""
+    timezone: Id = ""
+    """The IANA zone of the hours."""
 
 
 class ProfileOut(Camel):

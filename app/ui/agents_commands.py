@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import runtime
 from app.ui import words
+from core import delivery
 from core.errors import DoorbellError, Forbidden
 from core.routing import holidays, pausing, profiles, teams, territories, time_off
 from core.viewer import Viewer
@@ -71,9 +72,12 @@ def resume(viewer: Viewer, agent_id: str) -> Done:
 
 def add_time_off(viewer: Viewer, agent_id: str, raw: Mapping[str, Any]) -> Done:
     kept: list[time_off.Saved] = []
-    done = _do(
-        lambda session, now: kept.append(time_off.add(session, agent_id, raw, viewer=viewer, now=now)), "Time off saved"
-    )
+
+    def work(session: Session, now: datetime) -> None:
+        kept.append(time_off.add(session, agent_id, raw, viewer=viewer, now=now))
+        delivery.tell_cover(session, kept[0].off, by=viewer.user_id, now=now)
+
+    done = _do(work, "Time off saved")
     if not done.ok:
         return done
     off = kept[0].off
@@ -81,17 +85,26 @@ def add_time_off(viewer: Viewer, agent_id: str, raw: Mapping[str, Any]) -> Done:
         ok=True,
         text=f"Time off saved: {off.words()}",
         doubts=kept[0].doubts,
-        back=lambda: _do(
-            lambda session, now: time_off.remove(session, off.id, viewer=viewer, now=now), "The time off is taken back"
-        ),
+        back=lambda: _take_back(viewer, off, "The time off is taken back"),
     )
+
+
+def _take_back(viewer: Viewer, off: time_off.Off, said: str) -> Done:
+    def work(session: Session, now: datetime) -> None:
+        before = time_off.remove(session, off.id, viewer=viewer, now=now)
+        delivery.tell_cover(session, None, before=before, by=viewer.user_id, now=now)
+
+    return _do(work, said)
 
 
 def change_time_off(viewer: Viewer, off: time_off.Off, raw: Mapping[str, Any], said: str = "") -> Done:
     kept: list[time_off.Saved] = []
-    done = _do(
-        lambda session, now: kept.append(time_off.change(session, off.id, raw, viewer=viewer, now=now)), said or "Saved"
-    )
+
+    def work(session: Session, now: datetime) -> None:
+        kept.append(time_off.change(session, off.id, raw, viewer=viewer, now=now))
+        delivery.tell_cover(session, kept[0].off, before=kept[0].before, by=viewer.user_id, now=now)
+
+    done = _do(work, said or "Saved")
     if not done.ok:
         return done
     return Done(
@@ -104,10 +117,7 @@ def change_time_off(viewer: Viewer, off: time_off.Off, raw: Mapping[str, Any], s
 
 def remove_time_off(viewer: Viewer, off: time_off.Off) -> Done:
     began = off.starts_at < runtime.current().clock.now()
-    done = _do(
-        lambda session, now: time_off.remove(session, off.id, viewer=viewer, now=now),
-        f"{off.agent_name} is back" if began else f"Deleted: {off.words()}",
-    )
+    done = _take_back(viewer, off, f"{off.agent_name} is back" if began else f"Deleted: {off.words()}")
     if began:
         return done  # it is over now, and what is over is kept as it was
     return _with_back(done, lambda: add_time_off(viewer, off.agent_id, _as_it_was(off)))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
+from zoneinfo import available_timezones
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ NAMES = dict(zip(DAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", 
 Span = list[str]
 _MINUTES, _NOON = 24 * 60, 12 * 60
 _TIME = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))?\s*(am|pm|a|p)?")
+_ZONES = tuple(f"America/{city}" for city in ("New_York", "Chicago", "Denver", "Phoenix", "Los_Angeles", "Anchorage"))
 _OFF = ("", "off", "-", "–", "none", "free")
 
 
@@ -77,7 +79,7 @@ def _clock(minute: int) -> str:
 
 def edit(viewer: Viewer, profile: Profile) -> None:
     """The hours of a week, beside a picture of it; saved with one button."""
-    st.caption(f"In {profile.timezone.replace('_', ' ')} time. Wall time counts, also where the clock changes.")
+    _zone(viewer, profile)
     always = st.toggle("Always on duty", not profile.schedule, key=f"always-{profile.agent_id}")
     if always:
         st.write("No hours are kept: alerts come at any time of any day.")
@@ -107,6 +109,21 @@ def edit(viewer: Viewer, profile: Profile) -> None:
             on_click=_copy,
             args=(profile.agent_id,),
         )
+
+
+def _zone(viewer: Viewer, profile: Profile) -> None:
+    zones = list(dict.fromkeys([profile.timezone, *_ZONES, *sorted(available_timezones())]))
+    chosen = st.selectbox(
+        "Time zone",
+        zones,
+        format_func=lambda zone: zone.replace("_", " "),
+        key=f"zone-{profile.agent_id}-{profile.timezone}",
+        help="Wall time counts, also where the clock changes.",
+        width=340,
+    )
+    if chosen != profile.timezone:
+        said = f"Hours are in {chosen.replace('_', ' ')} time now"
+        commands.show(commands.put_profile(viewer, profile.agent_id, {"timezone": chosen}, said))
 
 
 def _key(agent_id: str, day: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from core.routing.state import VERSION
 from core.viewer import Viewer
 from core.words import Role
 
-_OWN = frozenset({"available", "schedule"})
+_OWN = frozenset({"available", "schedule", "timezone"})
 """What agents may change of their own profile."""
 _MOST_NAMES = 200
 _LONGEST_NAME = 64
@@ -96,6 +97,10 @@ def put(session: Session, agent_id: str, changes: Mapping[str, Any], *, viewer: 
         make(session, agent_id, now=now)
     else:
         before = _shown(get(session, agent_id))
+    if (zone := values.pop("timezone", None)) is not None:
+        session.connection().execute(
+            update(table_of(User)).where(table_of(User).c.id == agent_id).values(timezone=zone)
+        )
     session.connection().execute(update(agents).where(agents.c.id == agent_id).values(**values, updated_at=now))
     after = get(session, agent_id)
     versions.bump(session, VERSION)
@@ -244,6 +249,12 @@ def _schedule(value: object) -> dict[str, Any]:
     return {day: [list(span) for span in spans] for day, spans in value.items()}
 
 
+def _timezone(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME or value not in available_timezones():
+        raise ValueError("an IANA zone such as America/Chicago")
+    return value
+
+
 _CHECKS: dict[str, Any] = {
     "team_id": _optional_name,
     "max_concurrent_alerts": _capacity,
@@ -258,6 +269,7 @@ _CHECKS: dict[str, Any] = {
     "auto_assign": _flag,
     "preferred_alert_types": _names,
     "schedule": _schedule,
+    "timezone": _timezone,
 }
 FIELDS = tuple(_CHECKS)
 

@@ -68,6 +68,8 @@ class Saved:
 
     off: Off
     doubts: tuple[str, ...] = ()
+    before: Off | None = None
+    """As it was until now."""
 
 
 def list_time_off(
@@ -322,7 +324,7 @@ def _done(
         after=_shown(after),
         now=now,
     )
-    return Saved(off=subject, doubts=doubts(session, subject) if after else ())
+    return Saved(off=subject, doubts=doubts(session, subject) if after else (), before=before)
 
 
 def _shown(off: Off | None) -> dict[str, Any] | None:

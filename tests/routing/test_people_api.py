@@ -55,6 +55,17 @@ def test_the_people_of_a_house_over_http(running: Running, now: datetime) -> Non
     assert mia("DELETE", f"/time-off/{off['id']}").status_code == 204
     assert ann("GET", "/agents/ann/time-off?past=true").json()["items"] == []
 
+    told = [one["body"] for one in Client(running, "bob")("GET", "/notifications").json()["items"]]
+    assert any("You cover for Ann, 9 Mar to 13 Mar 2026: what" in text for text in told)
+    assert any("You no longer cover for Ann, 9 Mar 2026, 14:00 to 16:00." in text for text in told)
+
+    hours = {"timezone": "America/Denver", "schedule": {"mon": [["09:00", "17:00"]]}}
+    profile = ann("PUT", "/alerts/routing/agents/ann/profile", hours)
+    assert (profile.status_code, profile.json()["timezone"]) == (200, "America/Denver")
+    for wrong_one in ({"timezone": "Mars/Olympus"}, {"timezone": None}):
+        assert ann("PUT", "/alerts/routing/agents/ann/profile", wrong_one).status_code == 422
+    assert ann("PUT", "/alerts/routing/agents/ann/profile", {"maxPerDay": 3}).status_code == 403
+
     assert ann("POST", "/agents/ann/resume").json() == {"resumed": False}
     with running.runtime.database.write() as session:
         session.execute(update(Agent).where(Agent.id == "ann").values(paused_at=now, paused_reason="mail"))
