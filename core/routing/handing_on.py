@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import assignments, clock, feed
@@ -22,7 +22,7 @@ OWNER_AWAY = "owner_away"
 def untouched(now: datetime, *, limit: int) -> Select[str]:
     """Open alerts that their owner, who is away or paused, has not looked at, oldest first.
 
-    What somebody took into their own hands while away is theirs, and so is what they snoozed.
+    What was given or taken by hand since then is meant so, and what they snoozed they have seen.
     """
     off = and_(TimeOff.agent_id == Alert.assigned_agent_id, TimeOff.starts_at <= now, TimeOff.ends_at > now)
     absent = (
@@ -30,8 +30,8 @@ def untouched(now: datetime, *, limit: int) -> Select[str]:
         .outerjoin(TimeOff, and_(TimeOff.agent_id == Agent.id, TimeOff.starts_at <= now, TimeOff.ends_at > now))
         .where(or_(Agent.paused_at.is_not(None), TimeOff.id.is_not(None)))
     )
-    own = and_(Assignment.assigned_by == Assignment.agent_id, Assignment.assigned_at >= TimeOff.starts_at)
-    away = and_(TimeOff.id.is_not(None), or_(Assignment.assigned_by.is_(None), ~own))
+    since = func.coalesce(TimeOff.starts_at, Agent.paused_at)
+    by_hand = and_(Assignment.assigned_by.is_not(None), Assignment.assigned_at >= since)
     return (
         select(Alert.id)
         .join(Agent, Agent.id == Alert.assigned_agent_id)
@@ -45,7 +45,7 @@ def untouched(now: datetime, *, limit: int) -> Select[str]:
             Alert.acknowledged_at.is_(None),
             Alert.snoozed_until.is_(None),
             User.active.is_(True),
-            or_(Agent.paused_at.is_not(None), away),
+            ~by_hand,
         )
         .order_by(Alert.opened_at, Alert.id)
         .limit(limit)

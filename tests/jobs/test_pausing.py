@@ -11,7 +11,7 @@ from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, Decision, Delivery
 from core.errors import Forbidden, Invalid, NotFound
 from core.ids import new_id
-from core.routing import house_settings, pausing, roster
+from core.routing import house_settings, moves, pausing, roster
 from core.routing.pausing import Facts, Limits, decide
 from jobs import pausing as job
 from jobs import reconciling
@@ -106,6 +106,12 @@ def test_mail_that_bounces_pauses_until_the_agent_does_anything(
     assert job.pause_once(database, clock) == ""
 
     clock.set(now + MINUTE)
+    with database.write() as session:  # what a manager gives by hand meanwhile is meant so
+        given = factories.alert(session, now=clock.now())
+        moves.reassign(session, given, "ann", viewer=factories.viewer(session, "mia"), now=clock.now())
+    reconciling.reconcile_once(database, state, clock)
+    with database.read() as session:
+        assert session.get_one(Alert, given).assigned_agent_id == "ann"
     with database.write() as session:
         alerts.start(session, hers, viewer=factories.viewer(session, "ann"), now=clock.now())
     assert job.pause_once(database, clock) == "1 back"
