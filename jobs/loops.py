@@ -38,7 +38,7 @@ class Loop(threading.Thread):
         backoff = 0.1
         while not self._stop_asked.is_set():
             try:
-                with Waker(self._database, topics=self._topics) as waker:
+                with Waker(self._database, topics=self._topics, stop=self._stop_asked) as waker:
                     while not self._stop_asked.is_set():
                         if not self._turn():
                             waker.wait(_IDLE)

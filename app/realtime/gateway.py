@@ -71,6 +71,8 @@ class Gateway:
     async def shut_down(self) -> None:
         """Tell every client that the server goes away; clients come back by themselves and catch up."""
         self._stats.stop()
+        if not self._clients:
+            return
         for client in list(self._clients.values()):
             self._send(client, _packet("server:shutdown", {"changeId": client.subscriber.cursor}))
         await asyncio.sleep(0.05)  # one turn for the writers, before the connections are closed

@@ -20,7 +20,7 @@ from core.words import ChangeKind
 _log = log.get(__name__)
 _PAGE = 500
 _PATIENCE = 0.5
-"""Seconds of waiting before the table is looked at anyway, and before a stop is noticed."""
+"""Seconds of waiting before the table is looked at anyway."""
 
 
 class Subscriber:
@@ -117,7 +117,7 @@ class Tailer:
         assert self._loop is not None
         while not self._stopping.is_set():
             try:
-                with Waker(self._runtime.database, topics={"changes"}) as waker:
+                with Waker(self._runtime.database, topics={"changes"}, stop=self._stopping) as waker:
                     while not self._stopping.is_set():
                         while batch := self._since(last):
                             last = batch[-1].id

@@ -1,6 +1,7 @@
 """Wait until somebody else commits: PostgreSQL says so (LISTEN), on SQLite a counter in the file moves."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Collection
 from types import TracebackType
@@ -13,6 +14,8 @@ from core.db.session import Database
 _CHANNEL = "doorbell"
 _POLL = 0.004
 """Seconds between looks at SQLite's `data_version`; a look costs about 4 microseconds."""
+_GLANCE = 0.05
+"""Seconds between looks at whether a waiter of PostgreSQL shall end."""
 
 
 class Waker:
@@ -22,15 +25,20 @@ class Waker:
     died before its notice), so a waiter looks at the table after every wait, timed out or not.
     """
 
-    def __init__(self, database: Database, *, topics: Collection[str] = ()) -> None:
-        """`topics` (events, deliveries, changes) narrows what wakes on PostgreSQL; empty is everything."""
-        self._topics = frozenset(topics)
+    def __init__(
+        self, database: Database, *, topics: Collection[str] = (), stop: threading.Event | None = None
+    ) -> None:
+        """`topics` (events, deliveries, changes) narrows what wakes on PostgreSQL; empty is everything.
+
+        `stop`, set by another thread, ends a wait early and for good.
+        """
+        stop = stop or threading.Event()
         self._waiter: _Sqlite | _Postgres = (
-            _Sqlite(database.url) if database.is_sqlite else _Postgres(database.url, self._topics)
+            _Sqlite(database.url, stop) if database.is_sqlite else _Postgres(database.url, frozenset(topics), stop)
         )
 
     def wait(self, timeout: float) -> bool:
-        """Block until something was committed or `timeout` seconds passed; whether something was."""
+        """Block until something was committed, `timeout` seconds passed or the stop came; whether something was."""
         return self._waiter.wait(timeout)
 
     def close(self) -> None:
@@ -44,7 +52,8 @@ class Waker:
 
 
 class _Sqlite:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, stop: threading.Event) -> None:
+        self._stop = stop
         path = make_url(url).database or ":memory:"
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._seen = self._version()
@@ -57,9 +66,8 @@ class _Sqlite:
                 self._seen = version
                 return True
             left = until - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self._stop.wait(min(_POLL, left)):
                 return False
-            time.sleep(min(_POLL, left))
 
     def close(self) -> None:
         self._connection.close()
@@ -69,7 +77,8 @@ class _Sqlite:
 
 
 class _Postgres:
-    def __init__(self, url: str, topics: frozenset[str]) -> None:
+    def __init__(self, url: str, topics: frozenset[str], stop: threading.Event) -> None:
+        self._stop = stop
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._topics = topics
         self._connection: psycopg.Connection | None = None
@@ -82,14 +91,14 @@ class _Postgres:
             if self._connection is None:
                 self._listen()
                 return True
-            while (left := until - time.monotonic()) > 0:
-                notices = list(self._connection.notifies(timeout=left, stop_after=1))
+            while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
+                notices = list(self._connection.notifies(timeout=min(_GLANCE, left), stop_after=1))
                 notices += self._connection.notifies(timeout=0)  # a burst is one waking
                 if any(not self._topics or one.payload in self._topics for one in notices):
                     return True
         except psycopg.OperationalError:
             self.close()
-            time.sleep(min(0.5, max(0.0, until - time.monotonic())))
+            self._stop.wait(min(0.5, max(0.0, until - time.monotonic())))
             return True
         return False
 

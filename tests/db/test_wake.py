@@ -1,6 +1,7 @@
 """A waiter is woken by another connection's commit, and by nothing else."""
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -40,6 +41,17 @@ def test_a_commit_during_the_wait_ends_it(database: Database, waker: Waker, now:
     timer.start()
     assert waker.wait(10) is True
     timer.join()
+
+
+def test_a_stop_ends_the_wait(database: Database) -> None:
+    stop = threading.Event()
+    with Waker(database, stop=stop) as waker:
+        timer = threading.Timer(0.02, stop.set)
+        timer.start()
+        began = time.monotonic()
+        assert waker.wait(10) is False
+        assert time.monotonic() - began < 5
+        timer.join()
 
 
 def tell_and_fail(database: Database, now: datetime) -> None:
