@@ -87,8 +87,10 @@ class Web:
         watching = asyncio.ensure_future(self.revocation.watch())
         # Streamlit collects garbage after every script run: what is loaded by now lives as long as the process and
         # need not be walked each time (150 -> 27 ms of CPU a pushed event with 50 sessions).
-        gc.collect()
-        gc.freeze()
+        frozen_before_us = gc.get_freeze_count() > 0
+        if not frozen_before_us:
+            gc.collect()
+            gc.freeze()
         try:
             yield
         finally:
@@ -97,7 +99,8 @@ class Web:
                 await watching
             await self.tailer.stop()
             await asyncio.to_thread(group_commit.close, self.runtime)  # what was posted is committed before the end
-            gc.unfreeze()
+            if not frozen_before_us:
+                gc.unfreeze()
 
     async def _end_session(self, session_id: str) -> None:
         await self.gateway.end_session(session_id)

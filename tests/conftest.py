@@ -1,5 +1,6 @@
 """Fixtures for every test: each test with a database runs on SQLite and on PostgreSQL."""
 
+import gc
 import os
 import shutil
 import sys
@@ -24,6 +25,12 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 MONDAY_MORNING = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # 9:00 in Chicago
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: Streamlit's collection after each run of a page need not walk it, nor a server's."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
