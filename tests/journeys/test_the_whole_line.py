@@ -39,7 +39,7 @@ class Office:
     open_clients: ExitStack
 
     def api(self, who: str) -> httpx2.Client:
-        token = self.running.token(f"{who}@doorbell.test")
+        token = self.running.tokens(f"{who}@doorbell.test")["access_token"]
         client = httpx2.Client(base_url=f"{self.running.url}/api/v1", headers={"authorization": f"Bearer {token}"})
         return self.open_clients.enter_context(client)
 
@@ -187,7 +187,7 @@ def test_a_homeowner_checks_the_value_of_the_home_and_the_right_agent_is_rung(of
 
 @contextmanager
 def listening(office: Office, who: str) -> Iterator[socketio.SimpleClient]:
-    token = office.running.token(f"{who}@doorbell.test")
+    token = office.running.tokens(f"{who}@doorbell.test")["access_token"]
     with requests.Session() as http:
         client = socketio.SimpleClient(http_session=http)
         client.connect(office.running.url, auth={"token": token}, transports=["polling"])

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Agent
+from tests import webs
 from tests.webs import Running, people, serving_web
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what is behind it is tested on both
@@ -28,7 +29,7 @@ class Client:
         self._headers = {"authorization": f"Bearer {running.token(f'{who}@doorbell.test')}"}
 
     def __call__(self, method: str, path: str, body: object = None) -> httpx2.Response:
-        return httpx2.request(method, self._at + path, json=body, headers=self._headers)
+        return webs.request(method, self._at + path, json=body, headers=self._headers)
 
 
 def test_the_people_of_a_house_over_http(running: Running, now: datetime) -> None:

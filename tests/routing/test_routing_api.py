@@ -9,6 +9,7 @@ import pytest
 from core.clock import FakeClock
 from core.db import Database
 from tests import factories as make
+from tests import webs
 from tests.webs import Running, people, serving_web
 
 RULE = {
@@ -37,10 +38,10 @@ class Client:
         self._headers = {"authorization": f"Bearer {running.token(f'{who}@doorbell.test')}"}
 
     def __call__(self, method: str, path: str, body: object = None) -> httpx2.Response:
-        return httpx2.request(method, self._at + path, json=body, headers=self._headers)
+        return webs.request(method, self._at + path, json=body, headers=self._headers)
 
     def send(self, method: str, path: str, content: bytes) -> httpx2.Response:
-        return httpx2.request(method, self._at + path, content=content, headers=self._headers)
+        return webs.request(method, self._at + path, content=content, headers=self._headers)
 
 
 def an_alert(running: Running, now: datetime, **values: object) -> str:

@@ -42,12 +42,12 @@ def web(database: Database, clock: FakeClock, now: datetime) -> Iterator[Running
 def login(web: Running, *, origin: str | None = None, **more: Any) -> httpx2.Response:
     headers = {"origin": origin or web.url, **more.pop("headers", {})}
     body = {"email": "ann@doorbell.test", "password": PASSWORD, **more}
-    return httpx2.post(f"{web.url}/session/login", data=body, headers=headers)
+    return webs.request("POST", f"{web.url}/session/login", data=body, headers=headers)
 
 
 def mirrored(web: Running, cookie: str | None = None, **headers: str) -> dict[str, str]:
     cookies = {"cookie": f"doorbell={cookie}"} if cookie else {}
-    return dict(httpx2.get(f"{web.url}/session/mirror", headers={**headers, **cookies}).json())
+    return dict(webs.request("GET", f"{web.url}/session/mirror", headers={**headers, **cookies}).json())
 
 
 def test_the_cookie_cannot_be_read_by_scripts_nor_sent_by_other_sites(web: Running) -> None:
@@ -88,7 +88,7 @@ def test_a_foreign_page_cannot_sign_anybody_in(web: Running) -> None:
 def test_a_foreign_page_cannot_sign_anybody_out(web: Running) -> None:
     cookie = web.cookie("ann@doorbell.test")
     headers = {"cookie": f"doorbell={cookie}", "origin": "https://evil.example"}
-    assert httpx2.post(f"{web.url}/session/logout", headers=headers).status_code == 403
+    assert webs.request("POST", f"{web.url}/session/logout", headers=headers).status_code == 403
     assert mirrored(web, cookie)["x-doorbell-user"] == "ann"
 
 
@@ -96,7 +96,7 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(web: Running) -> N
     cookie = web.cookie("ann@doorbell.test")
     assert mirrored(web, cookie)
     headers = {"cookie": f"doorbell={cookie}", "origin": web.url}
-    assert httpx2.post(f"{web.url}/session/logout", headers=headers).status_code == 204
+    assert webs.request("POST", f"{web.url}/session/logout", headers=headers).status_code == 204
     assert mirrored(web, cookie) == {}
 
 

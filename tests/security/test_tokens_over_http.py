@@ -25,12 +25,12 @@ def web(database: Database, clock: FakeClock, now: datetime) -> Iterator[Running
 
 
 def me(web: Running, token: str) -> httpx2.Response:
-    return httpx2.get(f"{web.url}/api/v1/auth/me", headers={"authorization": f"Bearer {token}"})
+    return webs.request("GET", f"{web.url}/api/v1/auth/me", headers={"authorization": f"Bearer {token}"})
 
 
 def refreshed(web: Running, refresh_token: str) -> httpx2.Response:
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    return httpx2.post(f"{web.url}/api/v1/auth/token", data=form)
+    return webs.request("POST", f"{web.url}/api/v1/auth/token", data=form)
 
 
 def claims_of(web: Running, token: str) -> dict[str, Any]:
@@ -39,13 +39,13 @@ def claims_of(web: Running, token: str) -> dict[str, Any]:
 
 
 def test_a_token_says_who_calls(web: Running) -> None:
-    answer = me(web, web.token("mia@doorbell.test"))
+    answer = me(web, web.tokens("mia@doorbell.test")["access_token"])
     assert answer.json() == {"id": "mia", "name": "Mia", "email": "mia@doorbell.test", "role": "manager"}
 
 
 def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(web: Running) -> None:
     wrong, unknown = (
-        httpx2.post(f"{web.url}/api/v1/auth/token", data={"username": who, "password": "not the password"})
+        webs.request("POST", f"{web.url}/api/v1/auth/token", data={"username": who, "password": "not the password"})
         for who in ("mia@doorbell.test", "nobody@doorbell.test")
     )
     assert wrong.status_code == unknown.status_code == 401
@@ -54,13 +54,13 @@ def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(web: Runnin
 
 
 def test_no_token_is_refused_and_says_how_to_send_one(web: Running) -> None:
-    answer = httpx2.get(f"{web.url}/api/v1/auth/me")
+    answer = webs.request("GET", f"{web.url}/api/v1/auth/me")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
 def test_a_token_expires(web: Running, clock: FakeClock, now: datetime) -> None:
-    token = web.token("ann@doorbell.test")
+    token = web.tokens("ann@doorbell.test")["access_token"]
     clock.set(now + timedelta(minutes=59))
     assert me(web, token).status_code == 200
     clock.set(now + timedelta(minutes=61))
@@ -68,28 +68,28 @@ def test_a_token_expires(web: Running, clock: FakeClock, now: datetime) -> None:
 
 
 def test_a_token_signed_with_another_key_is_refused(web: Running) -> None:
-    claims = claims_of(web, web.token("ann@doorbell.test"))
+    claims = claims_of(web, web.tokens("ann@doorbell.test")["access_token"])
     assert me(web, jwt.encode({"alg": "HS256"}, claims, OctKey.import_key("x" * 40))).status_code == 401
 
 
 def test_a_token_cannot_choose_its_own_algorithm(web: Running) -> None:
-    header, body, _ = web.token("ann@doorbell.test").split(".")
+    header, body, _ = web.tokens("ann@doorbell.test")["access_token"].split(".")
     unsigned = "eyJhbGciOiJub25lIn0"  # {"alg":"none"}
     assert me(web, f"{unsigned}.{body}.").status_code == 401
     assert me(web, f"{header}.{body}.").status_code == 401
 
 
 def test_a_claimed_role_gives_nothing(web: Running) -> None:
-    claims = claims_of(web, web.token("ann@doorbell.test"))
+    claims = claims_of(web, web.tokens("ann@doorbell.test")["access_token"])
     key = OctKey.import_key(web.runtime.settings.signing_key)
     answer = me(web, jwt.encode({"alg": "HS256"}, {**claims, "role": "admin"}, key))
     assert answer.json()["role"] == "agent"
 
 
 def test_revoking_takes_effect_at_once(web: Running) -> None:
-    token = web.token("ann@doorbell.test")
+    token = web.tokens("ann@doorbell.test")["access_token"]
     assert me(web, token).status_code == 200
-    answer = httpx2.post(f"{web.url}/api/v1/auth/revoke", headers={"authorization": f"Bearer {token}"})
+    answer = webs.request("POST", f"{web.url}/api/v1/auth/revoke", headers={"authorization": f"Bearer {token}"})
     assert answer.status_code == 204
     assert me(web, token).status_code == 401
 
@@ -97,7 +97,7 @@ def test_revoking_takes_effect_at_once(web: Running) -> None:
 def test_switching_an_account_off_ends_its_tokens_within_seconds(
     web: Running, database: Database, clock: FakeClock, now: datetime
 ) -> None:
-    token = web.token("ann@doorbell.test")
+    token = web.tokens("ann@doorbell.test")["access_token"]
     assert me(web, token).status_code == 200
     with database.write() as session:
         session.execute(update(User).where(User.id == "ann").values(active=False))
@@ -128,11 +128,11 @@ def test_a_made_up_refresh_token_is_refused(web: Running) -> None:
 
 def test_passwords_cannot_be_guessed_quickly(web: Running, clock: FakeClock, now: datetime) -> None:
     def guess(who: str = "ann@doorbell.test") -> httpx2.Response:
-        return httpx2.post(f"{web.url}/api/v1/auth/token", data={"username": who, "password": "a wrong guess"})
+        return webs.request("POST", f"{web.url}/api/v1/auth/token", data={"username": who, "password": "a wrong guess"})
 
     answers = [guess().status_code for _ in range(11)]
     assert answers == [401] * 10 + [429]
     assert guess().headers["retry-after"] == "30"
     assert guess("bob@doorbell.test").status_code == 401  # somebody else's account is not locked
     clock.set(now + timedelta(seconds=31))
-    assert web.token("ann@doorbell.test")
+    assert web.tokens("ann@doorbell.test")["access_token"]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import httpx2
 import pytest
 from sqlalchemy import update
 
@@ -25,15 +24,15 @@ def web(database: Database, clock: FakeClock) -> Iterator[Running]:
 def test_alive_and_ready_once_the_jobs_process_was_seen(
     web: Running, database: Database, clock: FakeClock, now: datetime
 ) -> None:
-    assert httpx2.get(f"{web.url}/health").json()["status"] == "ok"
-    ready = httpx2.get(f"{web.url}/ready")
+    assert webs.request("GET", f"{web.url}/health").json()["status"] == "ok"
+    ready = webs.request("GET", f"{web.url}/ready")
     assert ready.status_code == 200
     assert ready.json()["checks"]["jobs"] == "the jobs process has not been seen"
     with database.write() as session:
         session.add(JobRun(name="heartbeat", finished_at=now))
-    assert httpx2.get(f"{web.url}/ready").json()["status"] == "ok"
+    assert webs.request("GET", f"{web.url}/ready").json()["status"] == "ok"
     clock.set(now + timedelta(minutes=2))
-    assert httpx2.get(f"{web.url}/ready").json()["checks"]["jobs"] == "silent for 120 s"
+    assert webs.request("GET", f"{web.url}/ready").json()["checks"]["jobs"] == "silent for 120 s"
 
 
 def test_a_model_that_would_not_load_is_told_with_the_versions_that_are_served(
@@ -43,18 +42,18 @@ def test_a_model_that_would_not_load_is_told_with_the_versions_that_are_served(
         versions.bump(session, "models")
         session.add(JobRun(name="heartbeat", finished_at=now))
         session.add(JobRun(name="models served", finished_at=now, message="1"))
-    ready = httpx2.get(f"{web.url}/ready").json()
+    ready = webs.request("GET", f"{web.url}/ready").json()
     assert (ready["status"], ready["models"]) == ("ok", {"current": 1, "jobs": 1, "web": None})
     with database.write() as session:
         session.execute(update(JobRun).where(JobRun.name == "models served").values(error="LIKELY_TO_SELL: its digest"))
-    ready = httpx2.get(f"{web.url}/ready")
+    ready = webs.request("GET", f"{web.url}/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded"), "the last good one serves"
     assert "LIKELY_TO_SELL" in ready.json()["checks"]["models"]
 
 
 def test_metrics_are_prometheus_text(web: Running, database: Database, now: datetime) -> None:
     webs.ring(database, "a1", Audience(pool=True), now=now)
-    answer = httpx2.get(f"{web.url}/metrics")
+    answer = webs.request("GET", f"{web.url}/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     numbers = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
     assert numbers["doorbell_changes_total"] == "1"
@@ -63,9 +62,9 @@ def test_metrics_are_prometheus_text(web: Running, database: Database, now: date
 
 
 def test_the_api_describes_itself_without_loading_anything_from_elsewhere(web: Running) -> None:
-    document = httpx2.get(f"{web.url}/api/v1/openapi.json").json()
+    document = webs.request("GET", f"{web.url}/api/v1/openapi.json").json()
     assert "/auth/token" in document["paths"]
-    page = httpx2.get(f"{web.url}/api/v1/docs").text
+    page = webs.request("GET", f"{web.url}/api/v1/docs").text
     assert "/api/v1/auth/token" in page
     assert "http://" not in page
     assert "https://" not in page

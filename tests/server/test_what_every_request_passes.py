@@ -57,7 +57,7 @@ def web(database: Database, clock: FakeClock, now: datetime, monkeypatch: pytest
 
 def post(web: Running, token: str, what: str, **headers: str) -> httpx2.Response:
     sent = {"authorization": f"Bearer {token}", **headers}
-    return httpx2.post(f"{web.url}/api/v1/things", json={"whatItIs": what}, headers=sent)
+    return webs.request("POST", f"{web.url}/api/v1/things", json={"whatItIs": what}, headers=sent)
 
 
 def test_a_caller_is_slowed_down_and_told_for_how_long(web: Running, clock: FakeClock, now: datetime) -> None:
@@ -78,25 +78,25 @@ def test_strangers_share_a_bucket_per_address(web: Running) -> None:
 
 def test_each_wrong_field_is_named(web: Running) -> None:
     headers = {"authorization": f"Bearer {web.token('mia@doorbell.test')}"}
-    answer = httpx2.post(f"{web.url}/api/v1/things", json={"howMany": "many", "extra": 1}, headers=headers)
+    answer = webs.request("POST", f"{web.url}/api/v1/things", json={"howMany": "many", "extra": 1}, headers=headers)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["fields"].keys() == {"whatItIs", "howMany", "extra"}
-    snake = httpx2.post(f"{web.url}/api/v1/things", json={"what_it_is": "x"}, headers=headers)
+    snake = webs.request("POST", f"{web.url}/api/v1/things", json={"what_it_is": "x"}, headers=headers)
     assert snake.status_code == 201
 
 
 def test_broken_json_is_a_problem_document(web: Running) -> None:
     headers = {"authorization": f"Bearer {web.token('mia@doorbell.test')}", "content-type": "application/json"}
-    answer = httpx2.post(f"{web.url}/api/v1/things", content=b'{"what', headers=headers)
+    answer = webs.request("POST", f"{web.url}/api/v1/things", content=b'{"what', headers=headers)
     assert answer.status_code == 422
     assert answer.json()["title"]
 
 
 def test_unknown_paths_and_methods_are_problem_documents(web: Running) -> None:
     for answer, status in (
-        (httpx2.get(f"{web.url}/api/v1/nowhere"), 404),
-        (httpx2.put(f"{web.url}/api/v1/things"), 405),
+        (webs.request("GET", f"{web.url}/api/v1/nowhere"), 404),
+        (webs.request("PUT", f"{web.url}/api/v1/things"), 405),
     ):
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
@@ -112,21 +112,21 @@ def test_a_bug_says_nothing_of_the_inside(web: Running) -> None:
 def test_roles_are_enforced(web: Running) -> None:
     assert post(web, web.token("ann@doorbell.test"), "x").status_code == 403
     headers = {"authorization": f"Bearer {web.token('mia@doorbell.test')}"}
-    assert httpx2.get(f"{web.url}/api/v1/for-admins", headers=headers).status_code == 403
+    assert webs.request("GET", f"{web.url}/api/v1/for-admins", headers=headers).status_code == 403
 
 
 def test_a_body_over_five_megabytes_is_refused(web: Running) -> None:
     headers = {"authorization": f"Bearer {web.token('mia@doorbell.test')}"}
     url = f"{web.url}/api/v1/things"
     large = b'{"whatItIs":"' + b"x" * 5_300_000 + b'"}'
-    assert httpx2.post(url, content=large, headers=headers).status_code == 413
+    assert webs.request("POST", url, content=large, headers=headers).status_code == 413
 
     def chunks() -> Iterator[bytes]:
         for at in range(0, len(large), 100_000):
             yield large[at : at + 100_000]
 
     for more in ({}, {"idempotency-key": "k"}):
-        answer = httpx2.post(url, content=chunks(), headers={**headers, **more})
+        answer = webs.request("POST", url, content=chunks(), headers={**headers, **more})
         assert answer.status_code == 413
         assert answer.headers["content-type"] == "application/problem+json"
     assert done == []
@@ -134,7 +134,7 @@ def test_a_body_over_five_megabytes_is_refused(web: Running) -> None:
 
 def test_every_answer_carries_the_security_headers(web: Running) -> None:
     for path in ("/health", "/api/v1/nowhere", "/api/v1/openapi.json"):
-        headers = httpx2.get(f"{web.url}{path}").headers
+        headers = webs.request("GET", f"{web.url}{path}").headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'self'" in headers["content-security-policy"]
 
