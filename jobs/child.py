@@ -50,6 +50,26 @@ class Demo:
                 self._process.wait()
 
 
+def run(module: str, *arguments: str, stop: threading.Event) -> None:
+    """Run a module in a process of its own, and wait for it; `stop` ends it.
+
+    Raises:
+        RuntimeError: it ended in an error.
+    """
+    process = subprocess.Popen([sys.executable, "-m", module, str(os.getpid()), *arguments])
+    while process.poll() is None:
+        if stop.wait(0.1):
+            process.terminate()
+            try:
+                process.wait(1.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            return
+    if process.returncode != 0:
+        raise RuntimeError(f"{module} ended with {process.returncode}")
+
+
 def begin(parent: int) -> threading.Event:
     """The event that says "stop"; set at once when the parent is already gone."""
     stop = threading.Event()

@@ -1,6 +1,6 @@
 """Alerts as routing sees them, read in bulk: the case itself and the facts that rules may ask about."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,18 @@ _DAYS_IN_YEAR = 365.25
 
 
 def load(
-    session: Session, alert_ids: Sequence[str], *, house: House, now: datetime, lock: bool = False
+    session: Session,
+    alert_ids: Sequence[str],
+    *,
+    house: House,
+    also: House | None = None,
+    now: datetime,
+    lock: bool = False,
 ) -> dict[str, Case]:
     """Open alerts by id; closed and unknown ones are left out. Loads only what some rule of the house reads.
 
     Args:
+        also: another house whose rules are tried on them too.
         lock: keep the alerts from being worked on until the transaction ends (in the order of their ids).
     """
     alert = table_of(Alert).c
@@ -31,11 +38,11 @@ def load(
         statement = statement.with_for_update(of=table_of(Alert))
     rows = session.execute(statement).all()
     contact_ids = sorted({row.contact_id for row in rows})
-    reads = house.rules.reads
-    before = _previous_owners(session, rows) if house.asks_before else {}
+    reads, asks_before = _asked(house, also)
+    before = _previous_owners(session, rows) if asks_before else {}
     homes = _homes(session, contact_ids, now=now) if "property" in reads else {}
     signals = _signals(session, contact_ids) if "signals" in reads else {}
-    time = _time(now, house)
+    time = time_facts(now, house)
     return {
         row.id: _case(
             row,
@@ -52,7 +59,14 @@ def load(
 
 
 def as_opened(
-    session: Session, which: ColumnElement[bool], *, since: datetime, most: int, house: House, now: datetime
+    session: Session,
+    which: ColumnElement[bool],
+    *,
+    since: datetime,
+    most: int,
+    house: House,
+    also: House | None = None,
+    now: datetime,
 ) -> list[Case]:
     """The newest alerts opened since then, closed ones too, as they stood on opening: new, nobody's, at that hour, with the
     signals that were open and whoever had the contact before. What is not kept of the past is taken as it is now: scores,
@@ -61,6 +75,7 @@ def as_opened(
     Args:
         which: the alerts that may be looked at.
         most: how many at most.
+        also: another house whose rules are tried on them too.
     """
     alert = table_of(Alert).c
     rows = session.execute(
@@ -70,8 +85,8 @@ def as_opened(
         .limit(most)
     ).all()
     contact_ids = sorted({row.contact_id for row in rows})
-    reads = house.rules.reads
-    owners = _owners(session, contact_ids) if "metadata" in reads else {}
+    reads, asks_before = _asked(house, also)
+    owners = _owners(session, contact_ids) if asks_before else {}
     homes = _homes(session, contact_ids, now=now) if "property" in reads else {}
     spans = _signal_spans(session, contact_ids, since=since) if "signals" in reads else {}
     return [
@@ -84,11 +99,18 @@ def as_opened(
             signals=sorted(
                 {kind for kind, start, end in spans.get(row.contact_id, ()) if start <= row.opened_at < (end or now)}
             ),
-            time=_time(row.opened_at, house),
+            time=time_facts(row.opened_at, house),
             units=house.units,
         )
         for row in rows
     ]
+
+
+def _asked(house: House, also: House | None) -> tuple[Set[str], bool]:
+    """The namespaces that rules of either house read, and whether who had the contact before is asked for."""
+    if also is None:
+        return house.rules.reads, house.asks_before
+    return house.rules.reads | also.rules.reads, house.asks_before or also.asks_before
 
 
 def _statement() -> Select[Any]:
@@ -267,7 +289,8 @@ def _signal_spans(
     return found
 
 
-def _time(now: datetime, house: House) -> dict[str, Any]:
+def time_facts(now: datetime, house: House) -> dict[str, Any]:
+    """What rules may read as time.*, in the house's zone."""
     local = now.astimezone(house.zone)
     return {
         "clock": f"{local:%H:%M}",

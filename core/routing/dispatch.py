@@ -12,7 +12,7 @@ from core import feed
 from core.db.base import table_of
 from core.db.tables import Alert, Decision, User
 from core.ids import new_id
-from core.routing import capacity, cases, ledger, matching
+from core.routing import capacity, cases, ledger, matching, shadowing
 from core.routing.capacity import Handover
 from core.routing.choosing import AWAY, Choice, choose
 from core.routing.queues import Queues, Today
@@ -90,7 +90,8 @@ def route_each(
     state.refresh(session)
     for start in range(0, len(alert_ids), _MOST_AT_ONCE):
         some = alert_ids[start : start + _MOST_AT_ONCE]
-        known = cases.load(session, some, house=state.house, now=now, lock=True)
+        shadow = shadowing.of(session, state)
+        known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now, lock=True)
         batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
         batch.strategies = strategies or {}
         found |= batch.route({alert_id: (case, exclude[alert_id]) for alert_id, case in known.items()})
@@ -115,7 +116,12 @@ class _Batch:
         """Alert id -> what stands for the team's default."""
         capacity.take_turn(session)
         at_most = capacity.untouched_room(session) if trigger == RETURNED else None
-        self.queues = Queues(state.house.directory, state.roster(now), capacity.loads(session), at_most=at_most)
+        loads = capacity.loads(session)
+        self.queues = Queues(state.house.directory, state.roster(now), loads, at_most=at_most)
+        shadow = shadowing.of(session, state)
+        self.beside = shadowing.Beside(shadow, loads, trigger=trigger, at_most=at_most, now=now) if shadow else None
+        self.shadows: dict[str, dict[str, Any]] = {}
+        """Alert id -> what the policy in shadow would have done."""
         self.today = Today(now)
         self.inputs: dict[str, bytes] = {}
         """Alert id -> what its choice rested on."""
@@ -193,9 +199,13 @@ class _Batch:
                 instead=self.strategies.get(case.alert_id),
                 planned=planned,
             )
+            if self.beside:
+                self.shadows[case.alert_id] = self.beside.note(case, exclude=exclude, seed=self.seed)
         if self._moves(case, choice):
             assert choice.position is not None
             self.queues.hand(choice.position, case.units)
+            if self.beside:
+                self.beside.follow(case, choice)
         return choice
 
     def _left_out(self, agent_ids: frozenset[str]) -> frozenset[int]:
@@ -222,6 +232,8 @@ class _Batch:
             if not choice.overflow and not granted[self._agent_id(choice)].pop(0):
                 assert choice.position is not None
                 self.queues.mark_full(choice.position, case.units)
+                if self.beside:
+                    self.beside.queues.mark_full(choice.position, case.units)
                 refused.append(case)
         return refused
 
@@ -247,6 +259,7 @@ class _Batch:
                     "trace": choice.trace,
                     "house_id": self.house_id,
                     "inputs": self.inputs[alert_id],
+                    "shadow": self.shadows.get(alert_id),
                 }
                 for alert_id, choice in chosen.items()
             ],

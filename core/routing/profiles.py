@@ -88,7 +88,7 @@ def put(session: Session, agent_id: str, changes: Mapping[str, Any], *, viewer: 
         Forbidden: the role does not allow this.
         Invalid: naming each wrong field.
     """
-    values = _checked(session, changes)
+    values = checked(session, changes)
     agents = table_of(Agent)
     row = session.execute(select(agents.c.team_id).where(agents.c.id == agent_id).with_for_update()).one_or_none()
     _check_rights(viewer, agent_id, row.team_id if row else None, known=row is not None, values=values)
@@ -159,7 +159,12 @@ def make(session: Session, agent_id: str, *, now: datetime) -> None:
     )
 
 
-def _checked(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
+def checked(session: Session, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """These changes as they are stored.
+
+    Raises:
+        Invalid: naming each wrong field.
+    """
     values: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for name, value in changes.items():

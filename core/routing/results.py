@@ -24,7 +24,7 @@ ALL = ""
 """Stands for all types together."""
 STRONGEST, WEAKEST = 200.0, 2.0
 """Bounds of the prior's weight, in expected wins: with few agents the spread between them is hardly known."""
-_NOBODYS = (DismissReason.DUPLICATE, DismissReason.WRONG_PERSON, DismissReason.UNREACHABLE)
+NOBODYS = (DismissReason.DUPLICATE, DismissReason.WRONG_PERSON, DismissReason.UNREACHABLE)
 """Reasons of dismissal that say nothing about the agent."""
 
 
@@ -97,7 +97,7 @@ def _closed(session: Session, *, now: datetime) -> list[Closed]:
         select(Alert.assigned_agent_id, Alert.alert_type, Alert.confidence, Alert.status).where(
             Alert.closed_at > now - WINDOW,
             Alert.assigned_agent_id.is_not(None),
-            or_(Alert.close_reason.is_(None), Alert.close_reason.not_in(_NOBODYS)),
+            or_(Alert.close_reason.is_(None), Alert.close_reason.not_in(NOBODYS)),
         )
     )
     return [

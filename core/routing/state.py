@@ -71,6 +71,8 @@ class State:
         self.misses = 0
         self.kept: tuple[House, str, bool] | None = None
         """What core.routing.ledger knows of its copy of the house."""
+        self.shadow: tuple[House, Any] | None = None
+        """What core.routing.shadowing found beside this house."""
         self._roster: tuple[House, Roster] | None = None
 
     @classmethod

@@ -1,13 +1,9 @@
 """Each night, and when somebody asks: learn from what came of the scores, in a process of its own."""
 
-import os
-import subprocess
-import sys
-import threading
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from core.learning import memory
-from jobs import workers
+from jobs import child, workers
 from jobs.schedule import Context, Job
 
 
@@ -33,31 +29,10 @@ def _run(context: Context) -> str:
         mine, asked = memory.claim(session, zone=zone, now=now)
     if not mine:
         return ""
-    run_apart(context.stop, asked=asked, now=now)
+    child.run("jobs.learning", now.isoformat(), *(["asked"] if asked else []), stop=context.stop)
     with context.database.read() as session:
         said = memory.of_runs(session).get("sentence") or "nothing to change"
     return str(said)
-
-
-def run_apart(stop: threading.Event, *, asked: bool, now: datetime) -> None:
-    """Learn in a process of its own, and wait for it; `stop` ends it.
-
-    Raises:
-        RuntimeError: it ended in an error.
-    """
-    command = [sys.executable, "-m", "jobs.learning", str(os.getpid()), now.isoformat(), *(["asked"] if asked else [])]
-    process = subprocess.Popen(command)
-    while process.poll() is None:
-        if stop.wait(0.1):
-            process.terminate()
-            try:
-                process.wait(1.0)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            return
-    if process.returncode != 0:
-        raise RuntimeError(f"learning ended with {process.returncode}")
 
 
 JOB = Job(name="retrain", every=timedelta(seconds=10), run=_run)

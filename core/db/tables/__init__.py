@@ -1,7 +1,17 @@
 """Every table, one module a part of the line."""
 
 from core.db.base import Base
-from core.db.tables.acting import Assignment, Attempt, Decision, Delivery, Notification, RoutingHouse, Rule
+from core.db.tables.acting import (
+    Assignment,
+    Attempt,
+    Decision,
+    Delivery,
+    Notification,
+    Policy,
+    Rehearsal,
+    RoutingHouse,
+    Rule,
+)
 from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.deciding import Alert, AlertOutcome, LatestScore, ModelVersion, Score, Transaction
 from core.db.tables.learning import AlertType, DriftCheck, Experiment, Exposure
@@ -42,7 +52,9 @@ __all__ = [
     "LatestScore",
     "ModelVersion",
     "Notification",
+    "Policy",
     "Property",
+    "Rehearsal",
     "Rollup",
     "RoutingHouse",
     "Rule",

@@ -48,6 +48,17 @@ class Decision(Base):
     """The house it was decided in (`routing_houses`); null where a person decided."""
     inputs: Mapped[bytes | None] = mapped_column(LargeBinary)
     """What else it rested on (core.routing.ledger)."""
+    shadow: Mapped[dict[str, Any] | None]
+    """What the policy in shadow would have done: {policyId, agentId, strategy, rule, overflow, reason}."""
+
+    __table_args__ = (
+        Index(
+            "ix_decisions_shadowed",
+            "decided_at",
+            sqlite_where=text("shadow IS NOT NULL"),
+            postgresql_where=text("shadow IS NOT NULL"),
+        ),
+    )
 
 
 class RoutingHouse(Base):
@@ -60,6 +71,62 @@ class RoutingHouse(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
     """core.routing.snapshot."""
     created_at: Mapped[datetime]
+
+
+class Policy(Base):
+    """Another way of handing out alerts, kept to be tried: rules, strategies, what alerts weigh, and changes of agents."""
+
+    __tablename__ = "policies"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    note: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[str] = mapped_column(String(16))
+    """draft, shadow, live or retired."""
+    content: Mapped[dict[str, Any]]
+    """core.routing.policy_content."""
+    version: Mapped[int] = mapped_column(default=1)
+    created_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    shadowed_at: Mapped[datetime | None]
+    """Since when it is, or was last, in shadow."""
+    switched_at: Mapped[datetime | None]
+    undo: Mapped[dict[str, Any] | None]
+    """{before, after, replaced}: what the switch changed, as it was and as it became; null once taken back."""
+
+    __table_args__ = (
+        Index(
+            "uq_policies_shadow",
+            "status",
+            unique=True,
+            sqlite_where=text("status IN ('shadow', 'live')"),
+            postgresql_where=text("status IN ('shadow', 'live')"),
+        ),
+    )
+
+
+class Rehearsal(Base):
+    """One comparison that somebody asked for, how far it is, and what came of it."""
+
+    __tablename__ = "rehearsals"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    asked_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    asked_at: Mapped[datetime]
+    request: Mapped[dict[str, Any]]
+    """{days, alerts, content, policyId, seeds}."""
+    state: Mapped[str] = mapped_column(String(16))
+    """waiting, running, done or failed."""
+    worker: Mapped[str | None] = mapped_column(String(64))
+    """Who works on it."""
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    result: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (Index("ix_rehearsals_asked", "asked_at"),)
 
 
 class Assignment(Base):

@@ -106,7 +106,7 @@ def rehearse(
         seeds=seeds,
         days=(counted[-1].at - counted[0].at) / 86_400.0,
         whole=_differences(
-            WHOLE, [one.whole for one in found[0]], [one.whole for one in found[1]], real and real.whole
+            WHOLE, [one.whole for one in found[0]], [one.whole for one in found[1]], real.whole if real else None
         ),
         agents=tuple(_agents(before, after, *found, real=real or Real())),
         teams=tuple(_teams(after, *found)),
