@@ -29,6 +29,7 @@ OF_AGENT = tuple(name for name in profiles.FIELDS if name != "team_id")
 """What a policy may change of an agent, as `profiles` names it."""
 _TITLES = {one.id: one.title for one in STRATEGIES.values()} | {LEAVE: "Left in the pool for whoever takes it"}
 _SAID = {
+    "available": "available",
     "max_concurrent_alerts": "capacity",
     "max_units": "capacity in units",
     "max_per_day": "alerts a day",
@@ -37,7 +38,6 @@ _SAID = {
     "primary_territory": "home territory",
     "skills": "skills",
     "specializations": "specializations",
-    "available": "available",
     "auto_assign": "gets alerts by itself",
     "preferred_alert_types": "preferred alerts",
     "schedule": "working hours",
@@ -296,10 +296,10 @@ def _agent_changes(session: Session, agents: Sequence[Mapping[str, Any]]) -> Ite
             continue
         profile = profiles.get(session, one["agentId"])
         told = []
-        for name, value in one.items():
-            field = to_snake(name)
-            if name == "agentId" or getattr(profile, field) == value:
+        for field in _SAID:  # a stored object does not keep the order it was written in
+            if to_camel(field) not in one or getattr(profile, field) == one[to_camel(field)]:
                 continue
+            value = one[to_camel(field)]
             if field == "available":
                 told.append("back" if value else "away")
             elif isinstance(value, int | float | str) and not isinstance(value, bool):
