@@ -78,10 +78,7 @@ def _takes(viewer: Viewer, profile: Profile) -> None:
         "Skills", skills, list(profile.skills), key=f"skills-{key}", accept_new_options=True, placeholder="None"
     )
     with st.form(f"takes-{key}", border=False):
-        levels = {
-            skill: st.slider(f"Level: {skill}", 1, 5, profile.skills.get(skill, 3), key=f"level-{key}-{skill}")
-            for skill in chosen_skills
-        }
+        levels = _levels(profile, chosen_skills)
         left, right = st.columns(2, gap="medium")
         with left:
             territories = st.multiselect(
@@ -121,6 +118,22 @@ def _takes(viewer: Viewer, profile: Profile) -> None:
                 **numbers,
             }
             commands.show(commands.put_profile(viewer, key, changes, f"Saved what {profile.name} takes"))
+
+
+def _levels(profile: Profile, skills: Sequence[str]) -> dict[str, int]:
+    """A slider a skill, three in a row."""
+    columns = st.columns(3, gap="medium") if skills else []
+    return {
+        skill: columns[number % 3].slider(
+            f"Level: {skill}",
+            1,
+            5,
+            profile.skills.get(skill, 3),
+            key=f"level-{profile.agent_id}-{skill}",
+            help="1 knows it, 5 is the specialist",
+        )
+        for number, skill in enumerate(skills)
+    }
 
 
 def _numbers(profile: Profile) -> dict[str, Any]:
