@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 from zoneinfo import available_timezones
@@ -111,8 +112,14 @@ def edit(viewer: Viewer, profile: Profile) -> None:
         )
 
 
+@cache
+def _all_zones() -> tuple[str, ...]:
+    """Found by walking a folder, so once a process."""
+    return tuple(sorted(available_timezones()))
+
+
 def _zone(viewer: Viewer, profile: Profile) -> None:
-    zones = list(dict.fromkeys([profile.timezone, *_ZONES, *sorted(available_timezones())]))
+    zones = list(dict.fromkeys([profile.timezone, *_ZONES, *_all_zones()]))
     chosen = st.selectbox(
         "Time zone",
         zones,
