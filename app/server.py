@@ -29,7 +29,9 @@ from app.api import (
     operations,
     places,
     routing,
+    routing_policies,
     routing_rules,
+    routing_simulate,
     thresholds,
 )
 from app.realtime.dashboard import Dashboard
@@ -129,6 +131,8 @@ def routers() -> Sequence[APIRouter]:
         ingest.router,
         contacts.router,
         routing_rules.router,
+        routing_policies.router,
+        routing_simulate.router,
         routing.router,
         alerts.router,
         alert_types.router,

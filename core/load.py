@@ -53,6 +53,8 @@ def wrong(raw: object) -> dict[str, str]:
         for name, weight in weights.items():
             if part == "priorities" and name not in set(Priority):
                 found[f"units.{part}.{name}"] = f"one of {', '.join(Priority)}"
+            elif len(name) > 64 or "\x00" in name:
+                found[f"units.{part}"] = "a type's name has at most 64 characters"
             elif isinstance(weight, bool) or not isinstance(weight, int | float) or not STEP <= weight <= MOST:
                 found[f"units.{part}.{name}"] = f"a number of units, {STEP} to {MOST:g}"
             elif (weight / STEP) % 1:

@@ -60,12 +60,6 @@ class RouteIn(Camel):
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
 
 
-class SimulateIn(RouteIn):
-    strategy: Id | None = None
-    rules: list[dict[str, Any]] | None = Field(default=None, max_length=200)
-    """Tried instead of the stored ones."""
-
-
 class AssignIn(Camel):
     alert_id: Id
     agent_id: Id
@@ -107,15 +101,6 @@ class RoutedOut(Camel):
 
 class RoutedList(Camel):
     items: list[RoutedOut]
-
-
-class SimulatedOut(RoutedOut):
-    unassigned_reason: str | None
-    trace: dict[str, Any]
-
-
-class SimulatedList(Camel):
-    items: list[SimulatedOut]
 
 
 class BulkResult(Camel):
@@ -326,7 +311,7 @@ def route(body: RouteIn, viewer: Manager, db: Db, state: RoutingState, now: Now)
             session, wanted, state=state, trigger="manual", seed=body.seed, by=viewer.user_id or None, now=now
         )
         _ring(session, routed, now=now)
-    return RoutedList(items=[_routed(one) for one in routed])
+    return RoutedList(items=[routed_out(one) for one in routed])
 
 
 @router.post("/routing/assign", summary="Give an alert to an agent, or take one from the pool")
@@ -353,7 +338,7 @@ def _assign(body: AssignIn, viewer: Viewer, db: Database, now: datetime) -> Rout
             now=now,
         )
         _ring(session, [routed], by=viewer.user_id, now=now)
-    return _routed(routed)
+    return routed_out(routed)
 
 
 @router.post("/routing/bulk-assign", summary="Give many alerts to agents; a result for each")
@@ -385,29 +370,7 @@ def handle_stale(body: StaleIn, viewer: Manager, db: Db, state: RoutingState, no
     with db.write() as session:
         routed = moves.handle_stale(session, state=state, hours=body.hours, viewer=viewer, limit=body.limit, now=now)
         _ring(session, routed, now=now)
-    return RoutedList(items=[_routed(one) for one in routed])
-
-
-@router.post("/routing/simulate", summary="What would happen now, with all reasons; writes nothing")
-def simulate(body: SimulateIn, viewer: Manager, db: Db, state: RoutingState, now: Now) -> SimulatedList:
-    with db.read() as session:
-        found = reading.simulate(
-            session,
-            body.alert_ids,
-            state=state,
-            viewer=viewer,
-            strategy=body.strategy,
-            draft_rules=body.rules,
-            exclude=frozenset(body.exclude_agent_ids),
-            seed=body.seed,
-            now=now,
-        )
-    return SimulatedList(
-        items=[
-            SimulatedOut(**_routed(one.routed).model_dump(), unassigned_reason=one.unassigned_reason, trace=one.trace)
-            for one in found
-        ]
-    )
+    return RoutedList(items=[routed_out(one) for one in routed])
 
 
 @router.get("/routing/available-agents", summary="Who is free now, and why the others are not")
@@ -541,7 +504,7 @@ def _ring(session: Session, routed: Sequence[Routed], *, by: str = "", now: date
     escalation.start(session, [one.alert_id for one in routed if one.agent_id], now=now)
 
 
-def _routed(one: Routed) -> RoutedOut:
+def routed_out(one: Routed) -> RoutedOut:
     return RoutedOut(
         alert_id=one.alert_id,
         agent_id=one.agent_id,

@@ -196,6 +196,7 @@ def finish(
         .where(table.c.id == rehearsal_id, table.c.state == RUNNING)
         .values(
             state=DONE if error is None else FAILED,
+            done=table.c.total if error is None else table.c.done,
             result=dict(result) if result is not None else None,
             error=error,
             finished_at=now,
