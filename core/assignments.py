@@ -156,6 +156,7 @@ def _own(
             unassigned_reason=unassigned_reason,
             notified_at=None,  # each reassignment starts the escalation clock again
             escalate_at=None,
+            escalation_step=0,
             updated_at=now,
         )
         .execution_options(synchronize_session=False)

@@ -168,6 +168,7 @@ def _run(
     feed.tell_alerts(session, ChangeKind.ALERT_UPDATED, opening.changed, now=now)
 
     notices = delivery.notices_of(session, routed, raised=opening.raised)
+    notices += escalation.on_call(session, opening.opened, state=world.routing, now=now)
     delivery.enqueue(session, notices, quiet=quiet, now=now)
     escalation.start(session, opening.opened, now=now)
 

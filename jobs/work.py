@@ -170,14 +170,39 @@ def escalate_once(database: Database, state: routing.State, clock: Clock, *, lim
 
 
 def start_clocks_once(database: Database, clock: Clock) -> int:
-    """Start the escalation clocks of owners who have come on duty since they were told; how many."""
+    """Start the escalation clocks of owners who have come on duty since they were told, or who forgot; how many."""
     now = clock.now()
     with database.read() as session:
         waiting = escalation.waiting_to_start(session, now=now)
-    if not waiting:
+        forgetful = escalation.may_be_forgotten(session)
+    if not waiting and not forgetful:
         return 0
     with database.write() as session:
-        return len(escalation.start(session, waiting, now=now))
+        return len(escalation.start(session, waiting, now=now)) + escalation.rearm(session, now=now)
+
+
+def call_out_once(database: Database, state: routing.State, clock: Clock) -> int:
+    """Tell those on call of what waits in the pool because nobody is on duty; how many messages were new."""
+    now = clock.now()
+    with database.read() as session:
+        state.refresh(session)
+        notices = escalation.on_call(session, escalation.in_pool(session), state=state, now=now)
+        fresh = delivery.untold(session, notices)
+    if fresh:
+        with database.write() as session:
+            delivery.enqueue(session, fresh, now=now)
+    return len(fresh)
+
+
+def watch_once(database: Database, clock: Clock) -> int:
+    """How many steps are overdue; whoever runs the place is told once for each stretch of it."""
+    now = clock.now()
+    with database.read() as session:
+        late, since = escalation.overdue(session, now=now)
+    if late and since is not None:
+        with database.write() as session:
+            delivery.enqueue(session, escalation.watchdog_notices(session, late, since), now=now)
+    return late
 
 
 def sweep_once(database: Database, clock: Clock, *, limit: int = 500) -> int:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app.api.alert_scoring import served_models
 from app.runtime import Runtime
-from core import changes, versions
+from core import changes, escalation, versions
 from core.db.migrate import is_current
 from core.db.tables import Alert, Delivery, Event, JobRun
 from core.views.progress import HEARTBEAT, MODELS_SERVED
@@ -49,7 +49,7 @@ def routes(runtime: Runtime, gauges: Gauges) -> list[Route]:
 
 def _checks(runtime: Runtime, last: float | None) -> tuple[dict[str, str], dict[str, int | None]]:
     """Each check with "ok" or what is wrong, and the version of the models that is current and that each process serves."""
-    checks = {"database": "ok", "migrations": "ok", "jobs": "ok", "feed": "ok", "models": "ok"}
+    checks = {"database": "ok", "migrations": "ok", "jobs": "ok", "feed": "ok", "models": "ok", "escalation": "ok"}
     models: dict[str, int | None] = {}
     try:
         if not is_current(runtime.database):
@@ -62,10 +62,13 @@ def _checks(runtime: Runtime, last: float | None) -> tuple[dict[str, str], dict[
             ).one_or_none()
             newest = changes.newest_id(session)
             current = versions.number(session, "models")
+            late, since = escalation.overdue(session, now=runtime.clock.now())
     except Exception as error:  # whatever it is, the answer is "not ready" and not a 500
         checks["database"] = type(error).__name__
         return checks, models
     checks["jobs"] = _heartbeat(seen, runtime.clock.now())
+    if late and since is not None:
+        checks["escalation"] = f"{late} overdue since {since:%Y-%m-%d %H:%M} UTC"
     if last is not None and newest - last > _MOST_LAG:
         checks["feed"] = f"{newest - last:.0f} changes behind"
     here = served_models(runtime.database)

@@ -179,7 +179,7 @@ def undo(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> A
     alert.undo = None
     if reopening:
         session.execute(delete(AlertOutcome).where(AlertOutcome.alert_id == alert_id))
-        escalate_at, notified_at = alert.escalate_at, alert.notified_at
+        escalate_at, notified_at, step = alert.escalate_at, alert.notified_at, alert.escalation_step
         alert.assigned_agent_id = None
         alert.unassigned_reason = alert.unassigned_reason or "reopened"
         session.flush()
@@ -197,7 +197,7 @@ def undo(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> A
                 now=now,
             )
             session.refresh(alert)
-            alert.escalate_at, alert.notified_at = escalate_at, notified_at
+            alert.escalate_at, alert.notified_at, alert.escalation_step = escalate_at, notified_at, step
     alert.updated_at = now
     _record(session, alert, "alert.undone", before, viewer=viewer, now=now)
     feed.tell_alerts(session, ChangeKind.ALERT_UPDATED, [alert_id], now=now)

@@ -7,7 +7,7 @@ outside any transaction; `finish` records what came of it. docs/delivery.md says
 from core.delivery.channel import Channel, DeliveryFailed, Sender
 from core.delivery.content import Message
 from core.delivery.covering import tell_cover
-from core.delivery.enqueueing import enqueue
+from core.delivery.enqueueing import enqueue, untold
 from core.delivery.notices import Kind, Notice, notices_of
 from core.delivery.outbox import (
     Claimed,
@@ -52,4 +52,5 @@ __all__ = [
     "send",
     "take_bounce",
     "tell_cover",
+    "untold",
 ]

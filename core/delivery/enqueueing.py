@@ -34,7 +34,8 @@ def enqueue(session: Session, notices: Sequence[Notice], *, quiet: bool = False,
         owns = alert is not None and alert.assigned_agent_id == notice.user_id
         occasion = notice.occasion or occasions.get((notice.alert_id or "", notice.user_id if owns else ""), "-")
         for channel in CHANNELS.values():
-            if notice.priority not in channel.priorities or (quiet and channel.write is None):
+            carries = channel.name in notice.channels if notice.channels else notice.priority in channel.priorities
+            if not carries or (quiet and channel.write is None):
                 continue
             row = _row(notice, channel.name, occasion, owns=owns, at_once=channel.write is not None, now=now)
             rows.append(row)
@@ -48,6 +49,14 @@ def enqueue(session: Session, notices: Sequence[Notice], *, quiet: bool = False,
                 channel.write(session, fresh, now)
     if any(row["state"] == DeliveryState.QUEUED for row in rows):
         dialect.wake(session, "deliveries")
+
+
+def untold(session: Session, notices: Sequence[Notice]) -> list[Notice]:
+    """Those with an occasion of their own that nothing was ever written for; to be asked before a write."""
+    keys = {idempotency_key(notice, notice.occasion, channel): notice for notice in notices for channel in CHANNELS}
+    written = set(session.scalars(select(Delivery.idempotency_key).where(Delivery.idempotency_key.in_(keys))))
+    told = {id(notice) for key, notice in keys.items() if key in written}
+    return [notice for notice in notices if id(notice) not in told]
 
 
 def _occasions(session: Session, alert_ids: Collection[str]) -> Mapping[tuple[str, str], str]:

@@ -32,6 +32,8 @@ class Notice:
     it is the open assignment where the user owns the alert, else the alert's newest decision."""
     text: str = ""
     """One sentence of why, shown to the reader; an admin notice is nothing else."""
+    channels: tuple[str, ...] = ()
+    """Only by these, whatever the priority; empty: by every channel that carries it."""
 
 
 def idempotency_key(notice: Notice, occasion: str, channel: str) -> str:

@@ -191,6 +191,7 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, now: datetime)
             unassigned_reason=None,
             notified_at=None,  # each reassignment starts the escalation clock again
             escalate_at=None,
+            escalation_step=0,
             updated_at=now,
         ),
         [{"key": one.alert_id, "owner": one.agent_id} for one in handovers],

@@ -51,6 +51,8 @@ class Choice:
     notify: list[str] = field(default_factory=list)
     in_line: bool = False
     """Chosen from a line of candidates: not named by a rule, matched in a batch, or given as overflow."""
+    escalated: bool = False
+    """A rule had it begin at the second step of its escalation policy."""
     waits: bool = False
     """It is to be matched together with the others of its batch first (core.routing.matching)."""
     trace: dict[str, Any] = field(default_factory=dict)
@@ -208,7 +210,8 @@ def _by_rules(
                 choice.notify += _told(wish, case, house, found)
             elif found is None:
                 found = _grant(wish, case, house, queues, exclude, ring)
-                if found is not None and wish.roles:
+                if found is not None:
+                    choice.escalated = wish.kind == "escalate"
                     choice.notify += _told(wish, case, house, found)
         if found is not None:
             tried[position] = {"id": rule.id, "name": rule.name, "outcome": "assigned"}

@@ -287,6 +287,11 @@ class _Batch:
             ],
             now=self.now,
         )
+        if escalated := [alert_id for alert_id, choice in moved.items() if choice.escalated]:
+            alerts = table_of(Alert)
+            self.session.connection().execute(
+                update(alerts).where(alerts.c.id.in_(escalated)).values(escalation_step=1)
+            )
         if moved:
             served = {choice.position for choice in moved.values() if choice.position is not None}
             agents = self.house.directory.agents

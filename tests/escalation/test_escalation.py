@@ -143,12 +143,12 @@ def test_an_unanswered_alert_goes_to_the_next_person_and_on(
     assert escalate(database, clock) == 1
     with database.read() as session:
         alert = alert_of(session, alert_id)
-        assert (alert.assigned_agent_id, alert.escalation_step) == (second, 2), "it never goes back to who had it"
+        assert (alert.assigned_agent_id, alert.escalation_step) == (second, 5), "it never goes back to who had it"
         assert alert.escalate_at is None
         told_manager = session.scalars(select(Delivery.kind).where(Delivery.user_id == boss)).all()
         assert set(told_manager) == {"alert_escalated"}
         steps = session.scalars(select(AuditRow.after).where(AuditRow.action == "alert.escalate")).all()
-        assert [step["step"] for step in steps if step] == [1, 2]
+        assert [(step["step"], step["do"]) for step in steps if step] == [(1, "next"), (5, "manager")]
 
     clock.set(now + timedelta(days=2))
     assert escalate(database, clock) == 0, "the manager is told once"
@@ -217,14 +217,14 @@ def test_what_was_answered_while_it_was_due_stays_where_it_is(database: Database
 def test_escalation_ends_after_its_last_step(database: Database, clock: FakeClock, now: datetime) -> None:
     with database.write() as session:
         factories.admin(session, now=now)
-        people = [factories.agent(session, now=now) for _ in range(escalation.MOST_STEPS + 3)]
+        people = [factories.agent(session, now=now) for _ in range(4 + 3)]
         alert_id = told(session, people[0], priority=Priority.CRITICAL, now=now)
-    for _ in range(escalation.MOST_STEPS + 3):
+    for _ in range(4 + 3):
         clock.set(clock.now() + 5 * MINUTE)
         escalate(database, clock)
     with database.read() as session:
-        assert len(set(owners(session, alert_id))) == len(owners(session, alert_id)) == escalation.MOST_STEPS + 1
-        assert alert_of(session, alert_id).escalation_step == escalation.MOST_STEPS + 1
+        assert len(set(owners(session, alert_id))) == len(owners(session, alert_id)) == 4 + 1
+        assert alert_of(session, alert_id).escalation_step == 4 + 1
         assert alert_of(session, alert_id).status == Status.NEW
 
 

@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from core import escalation
 from core.db import Database
 from core.db.tables import AuditRow
 from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.escalation import clocks
+from core.escalation.policy import Wait
 from core.routing import days_off, federal, holidays, roster
 from core.routing.schedule import DAYS, add_working_time, on_duty
 from core.routing.state import State
 from core.viewer import SYSTEM
-from core.words import Priority
 from tests import factories
 
 OFFICE = {day: [["09:00", "12:30"], ["13:30", "18:00"]] for day in DAYS[:5]}
@@ -92,7 +92,7 @@ def test_a_team_holiday_takes_that_team_off_duty_and_off_the_clock(database: Dat
         assert roster.HOLIDAY in roster.WORDS
         assert days_off.covering(session, ["ann", "bob"]) == {"ann": {today}}
         assert session.scalars(select(AuditRow.action)).all() == ["holiday.create"]
-    due = escalation.deadline(Priority.MEDIUM, now, schedule={}, timezone=CHICAGO, holidays=frozenset({today}))
+    due = clocks.due(Wait("workingHours", 4), now, clocks.Hours(timezone=CHICAGO, holidays=frozenset({today})))
     assert due == at(f"{(today + timedelta(days=1)).isoformat()}T04:00")
     with database.write() as session:
         with pytest.raises(Conflict, match="Founders' day"):

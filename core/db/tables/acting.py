@@ -155,6 +155,29 @@ class Assignment(Base):
     )
 
 
+class EscalationPolicy(Base):
+    """What happens when nobody acts in time (core.escalation.policy)."""
+
+    __tablename__ = "escalation_policies"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(Text, default="")
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id"))
+    """Null: every team's."""
+    priorities: Mapped[list[str]]
+    """Empty: all; so too the types."""
+    alert_types: Mapped[list[str]]
+    steps: Mapped[list[Any]]
+    """[{after, do, params}], each so long after the one before."""
+    repeat: Mapped[int] = mapped_column(default=0)
+    ack_timeout: Mapped[dict[str, Any] | None]
+    on_call: Mapped[list[str]]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+    updated_at: Mapped[datetime]
+
+
 class Delivery(Base):
     """One message to one person by one channel; the outbox row and its ledger entry are the same row."""
 
