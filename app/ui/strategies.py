@@ -20,8 +20,8 @@ from core.views import agents
 from core.words import Priority, Role
 
 _BEFORE = "strategies-before"
-_TITLES = {one.id: one.title for one in STRATEGIES.values()} | {LEAVE: "Left in the pool for whoever takes it"}
-_PLAIN = [one for one in STRATEGIES if one != "stale_escalation"]
+TITLES = {one.id: one.title for one in STRATEGIES.values()} | {LEAVE: "Left in the pool for whoever takes it"}
+PLAIN = [one for one in STRATEGIES if one != "stale_escalation"]
 """The other is for what nobody acted on."""
 
 
@@ -42,7 +42,7 @@ def render(viewer: Viewer) -> None:
         st.table(
             pd.DataFrame(
                 [
-                    {"Team": one.name, "First": _TITLES.get(one.default_strategy, "as the house"), "Agents": one.agents}
+                    {"Team": one.name, "First": TITLES.get(one.default_strategy, "as the house"), "Agents": one.agents}
                     for one in teams
                 ]
             ).set_index("Team")
@@ -51,12 +51,12 @@ def render(viewer: Viewer) -> None:
     if viewer.role is Role.ADMIN:
         _form(viewer, found, types)
     with st.expander("What the strategies do"):
-        for name in _PLAIN:
-            st.markdown(f"**{_TITLES[name]}**: {STRATEGIES[name].about}")
+        for name in PLAIN:
+            st.markdown(f"**{TITLES[name]}**: {STRATEGIES[name].about}")
 
 
 def _chain(found: HouseSettings) -> str:
-    titles = [f"**{_TITLES.get(one, one)}**" for one in (found.default_strategy, *found.fallbacks)]
+    titles = [f"**{TITLES.get(one, one)}**" for one in (found.default_strategy, *found.fallbacks)]
     end = "" if found.fallbacks and found.fallbacks[-1] == LEAVE else "; then anybody on duty with room"
     return " → ".join(titles) + end
 
@@ -65,15 +65,15 @@ def _form(viewer: Viewer, found: HouseSettings, types: Sequence[str]) -> None:
     with st.form("strategies", border=True):
         first = st.selectbox(
             "First",
-            _PLAIN,
-            index=_PLAIN.index(found.default_strategy) if found.default_strategy in _PLAIN else 0,
-            format_func=_TITLES.__getitem__,
+            PLAIN,
+            index=PLAIN.index(found.default_strategy) if found.default_strategy in PLAIN else 0,
+            format_func=TITLES.__getitem__,
         )
         then = st.multiselect(
             "Then, in this order",
-            [*_PLAIN, LEAVE],
-            default=[one for one in found.fallbacks if one in _TITLES and one != "stale_escalation"],
-            format_func=_TITLES.__getitem__,
+            [*PLAIN, LEAVE],
+            default=[one for one in found.fallbacks if one in TITLES and one != "stale_escalation"],
+            format_func=TITLES.__getitem__,
             help="Only the last one may take anybody on duty; those before look only where they mean to.",
         )
         st.markdown("**What an alert weighs** in an agent's capacity, in units: its priority times its type.")
