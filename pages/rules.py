@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from app.ui import identity, rehearsal_tab, rules_list, strategies
+from app.ui import escalation_desk, identity, rehearsal_tab, rules_list, strategies
 from core.words import Role
 
 VIEWS = {
     "rules": ("Rules", rules_list.render),
     "strategies": ("Strategies", strategies.render),
+    "escalation": ("When nobody answers", escalation_desk.render),
     "try": ("Try before use", rehearsal_tab.render),
 }
 """Address -> what the tab is called, and what shows it. Another tab is one line here."""

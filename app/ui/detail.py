@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.ui import cards, considered, identity, layout, queries, why, words
+from app.ui import cards, considered, escalation_standing, identity, layout, queries, why, words
 from core.errors import NotFound
 from core.viewer import Viewer
 from core.views.detail import AlertDetail, DecisionRow
@@ -122,6 +122,7 @@ def _owner(viewer: Viewer, found: AlertDetail) -> None:
     decision = found.decision
     if decision is not None:
         _decision(viewer, found.card.id, decision)
+    escalation_standing.render(viewer, found.card.id)
     if found.assignments:
         st.markdown("**Who had it**")
         st.table(

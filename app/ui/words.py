@@ -204,8 +204,8 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    """`a`, `a and b`, `a, b and c`; empty of nothing."""
+    return "".join(parts) if len(parts) < 2 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def exact(at: datetime | None, timezone: str) -> str:

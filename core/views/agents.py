@@ -110,3 +110,11 @@ def list_teams(session: Session, viewer: Viewer) -> tuple[TeamRow, ...]:
         .order_by(Team.name, Team.id)
     )
     return tuple(TeamRow(**{**row._mapping, "load": int(row.load), "capacity": int(row.capacity)}) for row in rows)
+
+
+def leaders(session: Session) -> dict[str, str]:
+    """Active managers and admins: id to name."""
+    rows = session.execute(
+        select(User.id, User.name).where(User.role.in_((Role.MANAGER, Role.ADMIN)), User.active).order_by(User.name)
+    )
+    return {row.id: row.name for row in rows}
