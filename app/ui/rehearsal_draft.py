@@ -53,10 +53,12 @@ def _strategies(viewer: Viewer, chosen: StoredPolicy, house: _House) -> None:
     content = chosen.content
     with st.form(f"rehearsal-strategies-{chosen.id}", border=False):
         first, then = _chain("The whole house", content, key="house")
+        alike = len(house.teams) > 0 and st.checkbox("Every team as the whole house", key="rehearsal-alike")
         teams = []
         for one in content["teams"]:
             if one["teamId"] in house.teams:
                 own = _chain(f"Team {house.teams[one['teamId']]}", one, key=one["teamId"])
+                own = (first, then) if alike else own
                 teams.append({"teamId": one["teamId"], "defaultStrategy": own[0], "fallbacks": own[1]})
         st.markdown("**What an alert weighs**, in units: its priority times its type.")
         units = {

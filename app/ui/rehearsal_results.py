@@ -16,6 +16,8 @@ from core.routing.rehearsal.words import span
 
 _TILES = ("median_minutes", "late", "gini", "largest_share", "waited", "overflow", "peak_load", "expected")
 _OF_PEOPLE = ("alerts", "median_minutes", "late", "mean_open", "expected")
+_MOST_DRAWN = 15
+"""Agents in the chart, those for whom most changes; the table has all."""
 _BEFORE, _AFTER = "#8a9894", "#0f8a78"
 _WHOLE = {one.id: one for one in WHOLE}
 _ONE = {one.id: one for one in ONE}
@@ -26,8 +28,8 @@ def render(result: Mapping[str, Any], *, days: int | None) -> None:
     st.markdown("\n".join(f"- {plain(text)}" for text in result["sentences"]))
     tiles.show([_tile(_WHOLE[name], result["whole"][name]) for name in _TILES], key="rehearsal-tiles")
     st.caption(
-        "Each number is with the draft; beneath it how it is now and the difference, with the range nine of ten such "
-        "periods would fall into."
+        "Each number is with the draft; beneath it how it is now, the difference, and the range that luck in how soon "
+        "people answer leaves of it: with these alerts, nine of ten such periods would fall into it."
     )
     for note in result["notes"]:
         st.info(plain(note))
@@ -54,21 +56,28 @@ def said(figure: Figure, value: float | None, *, signed: bool = False) -> str:
         return f"{sign}{size:,.1f} hours"
     if figure.unit == "index":
         return f"{sign}{size:.2f}"
-    return f"{sign}{size:,.1f}" if size % 1 and size < 100 else f"{sign}{size:,.0f}"
+    return f"{sign}{size:,.1f}" if size < 10 and abs(size - round(size)) > 0.05 else f"{sign}{size:,.0f}"
 
 
 def _tile(figure: Figure, one: Mapping[str, Any]) -> Tile:
-    note = f"now {said(figure, one['before'])}"
-    if one["change"]:
-        note += f"; {said(figure, one['change'], signed=True)}"
-        if one["low"] is not None:
-            note += f" ({_range(figure, one)})"
+    note = f"now {said(figure, one['before'])}; {_change(figure, one)}"
+    if reach := _range(figure, one):
+        note += f" ({reach})"
     worse = figure.better and _sure(one) and (one["change"] > 0) == (figure.better == "lower")
     return Tile(label=figure.label, value=said(figure, one["after"]), note=note, tone="warn" if worse else "")
 
 
+def _change(figure: Figure, one: Mapping[str, Any]) -> str:
+    told = said(figure, one["change"], signed=True)
+    return "no difference" if not one["change"] or not any(digit in told for digit in "123456789") else told
+
+
 def _range(figure: Figure, one: Mapping[str, Any]) -> str:
-    return f"{said(figure, one['low'], signed=True)} to {said(figure, one['high'], signed=True)}"
+    """Empty where the draws make no difference that could be read."""
+    if one["low"] is None:
+        return ""
+    low, high = said(figure, one["low"], signed=True), said(figure, one["high"], signed=True)
+    return "" if low == high else f"{low} to {high}"
 
 
 def _sure(one: Mapping[str, Any]) -> bool:
@@ -85,18 +94,21 @@ def _people(result: Mapping[str, Any]) -> None:
             "What", _OF_PEOPLE, format_func=lambda one: _ONE[one].label, key="rehearsal-figure", width=280
         )
     rows = [row for row in result[part or "agents"] if row["figures"][name]["before"] or row["figures"][name]["after"]]
+    rows.sort(key=lambda row: -abs(row["figures"][name]["change"] or 0.0))
     if not rows:
         st.write("There is nothing to show of them.")
         return
     figure = _ONE[name]
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.plotly_chart(chart(figure, rows), config=charts.CONFIG, key="rehearsal-chart")
+        st.plotly_chart(chart(figure, rows[:_MOST_DRAWN]), config=charts.CONFIG, key="rehearsal-chart")
     with right:
         table = pd.DataFrame(
             [{"Name": plain_name(row["name"]), **_numbers(figure, row["figures"][name])} for row in rows]
         )
-        st.dataframe(table, hide_index=True, height=min(38 + 35 * len(rows), 120 + 34 * len(rows)))
+        if not table["Range"].any():
+            table = table.drop(columns="Range")
+        st.dataframe(table, hide_index=True, height=min(38 + 35 * len(rows), 110 + 44 * _MOST_DRAWN))
 
 
 def chart(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -112,7 +124,9 @@ def chart(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             orientation="h",
             marker_color=colour,
             text=[said(figure, value) for value in values],
-            textposition="auto",
+            textposition="outside",
+            textangle=0,
+            cliponaxis=False,
             hovertemplate="%{y}: %{text}<extra>" + label + "</extra>",
         )
     unit = figure.unit if figure.unit not in ("alerts", "index") else ""
@@ -142,8 +156,8 @@ def plain_name(name: str) -> str:
 
 def _numbers(figure: Figure, one: Mapping[str, Any]) -> dict[str, str]:
     found = {"Now": said(figure, one["before"]), "Draft": said(figure, one["after"])}
-    found["Change"] = said(figure, one["change"], signed=True) if one["change"] else "none"
-    found["Range"] = _range(figure, one) if one["low"] is not None and one["change"] else ""
+    found["Change"] = _change(figure, one)
+    found["Range"] = _range(figure, one)
     if one["real"] is not None:
         found["Really"] = said(figure, one["real"])
     return found

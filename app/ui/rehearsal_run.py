@@ -46,6 +46,7 @@ def _ask(viewer: Viewer, chosen: StoredPolicy, *, busy: bool) -> None:
             default=30,
             required=True,
             key="rehearsal-days",
+            wrap=True,
         )
         file = None
         if days == 0:

@@ -8,7 +8,7 @@ import pytest
 
 from bench.strategies import agency, chained, speeds, year
 from core.routing.directory import Agent, Directory
-from core.routing.rehearsal import Past, People, rehearse, replay
+from core.routing.rehearsal import Past, People, rehearse, replay, words
 from core.routing.rehearsal.calendar import Calendar
 from core.routing.rehearsal.measuring import gini
 from core.routing.rehearsal.people import Ended, Touched, measure
@@ -162,3 +162,23 @@ def test_repeat_contacts_are_those_of_the_replay() -> None:
     house = replace(chained(with_agents(HOUSE, week=(), time_off=()), ["sticky_owner"]), rules=RuleSet(()))
     first, second = played(house, twice).given
     assert first.position == second.position
+
+
+def test_what_changes_for_people_is_told_by_the_month_and_luck_is_not_told() -> None:
+    def figure(before: float, change: float, low: float, high: float) -> dict[str, float]:
+        return {"before": before, "after": before + change, "change": change, "low": low, "high": high}
+
+    nothing = figure(10, 0, 0, 0)
+    luck = figure(10, 4, -2, 10)
+    tom = {"alerts": figure(20, 93, 90, 96), "median_minutes": figure(40, -12, -14, -10), "late": figure(3, 6, 1, 11)}
+    uma = {"alerts": luck, "median_minutes": luck, "late": luck}
+    whole = dict.fromkeys(("median_minutes", "late", "gini", "expected", "waited"), nothing)
+    found = {
+        "whole": whole | {"median_minutes": figure(40, -0.5, -0.6, -0.4), "late": luck},
+        "agents": [{"name": "Tom", "figures": tom}, {"name": "Uma", "figures": uma}],
+        "days": 91.2,
+    }
+    assert words.sentences(found) == [
+        "Tom would get 31 more alerts a month and answer 12 minutes sooner; 2 more would miss their time."
+    ]
+    assert words.sentences(found | {"agents": []}) == ["Nothing differs by more than luck."]

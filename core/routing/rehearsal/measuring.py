@@ -22,9 +22,10 @@ class Figure:
     """lower, higher, or empty where neither is."""
 
 
+# Gini of alerts per working hour and weight, over those who may get alerts.
 WHOLE = (
     Figure(id="alerts", label="Alerts given to somebody", unit="alerts", better="higher"),
-    Figure(id="gini", label="Unfairness (Gini of alerts per working hour and weight)", unit="index", better="lower"),
+    Figure(id="gini", label="Unfairness (Gini)", unit="index", better="lower"),
     Figure(id="largest_share", label="Largest share of one agent", unit="share", better="lower"),
     Figure(id="median_minutes", label="Median time to first touch", unit="minutes", better="lower"),
     Figure(id="p90_minutes", label="First touch of the slowest tenth", unit="minutes", better="lower"),

@@ -26,7 +26,7 @@ def _sure(one: Mapping[str, Any]) -> bool:
 
 def _touch(whole: Mapping[str, Any]) -> str:
     one = whole["median_minutes"]
-    if not _sure(one):
+    if not _sure(one) or abs(one["change"]) < max(1.0, one["before"] / 20):
         return ""
     return (
         f"Half of the alerts would be answered within {span(one['after'])}, now {span(one['before'])}: "
@@ -66,24 +66,21 @@ def _waits(whole: Mapping[str, Any]) -> str:
 
 def _people(found: Mapping[str, Any]) -> Iterator[str]:
     """Those for whom most changes: "Tom would get 31 more alerts a month and answer 12 minutes sooner; two more ..."."""
-    months = max(found["days"] / _MONTH, 1 / _MONTH)
+    monthly = found["days"] >= _MONTH / 2
+    months, when = (found["days"] / _MONTH, "a month") if monthly else (1.0, "in these days")
     rows = sorted(found["agents"], key=lambda row: -abs(row["figures"]["alerts"]["change"] or 0))
     for row in rows[:MOST_PEOPLE]:
         figures = row["figures"]
         if not _sure(figures["alerts"]) or abs(figures["alerts"]["change"]) < 0.5:
             continue
         change = figures["alerts"]["change"] / months
-        when = "a month" if found["days"] >= _MONTH / 2 else "in these days"
-        change = change if found["days"] >= _MONTH / 2 else figures["alerts"]["change"]
         text = f"{row['name']} would get {_number(abs(change))} {'more' if change > 0 else 'fewer'} alerts {when}"
         touch = figures["median_minutes"]
         if _sure(touch) and abs(touch["change"]) >= 1:
             text += f" and answer {span(abs(touch['change']))} {'sooner' if touch['change'] < 0 else 'later'}"
         late = figures["late"]
         if _sure(late) and abs(late["change"]) >= 0.5:
-            text += (
-                f"; {_number(abs(late['change']))} {'fewer' if late['change'] < 0 else 'more'} would miss their time"
-            )
+            text += f"; {_number(abs(late['change']) / months)} {'fewer' if late['change'] < 0 else 'more'} would miss their time"
         yield f"{text}."
 
 
@@ -97,4 +94,4 @@ def span(minutes: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}" if value < 10 and abs(value - round(value)) > 0.05 else f"{value:,.0f}"
+    return f"{value:.1f}" if value < 2 and abs(value - round(value)) > 0.05 else f"{value:,.0f}"
