@@ -155,6 +155,7 @@ class PreviewOut(Camel):
     goes_to: list[GoesToOut]
     open: list[GoingOut]
     examples: list[ExampleOut]
+    doubts: list[DoubtOut]
 
 
 class EntryOut(Camel):
@@ -217,6 +218,7 @@ def preview_rule(body: PreviewIn, viewer: Manager, db: Db, state: RoutingState, 
         goes_to=[GoesToOut(agent=agent, count=number) for agent, number in found.goes_to],
         open=[GoingOut(**asdict(one)) for one in found.open],
         examples=[ExampleOut(**asdict(one)) for one in found.examples],
+        doubts=[DoubtOut(at=one.at, text=one.text) for one in found.doubts],
     )
 
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from app.ui import words
 from core.views.analytics import ALL, ComparedAgent, ConversionRow, FunnelStep, ResponseRow, VolumeRow
+from core.words import Priority
 
 CONFIG = {"displayModeBar": False, "responsive": True}
 _FOR, _AGAINST = "#0f8a78", "#c9581a"
@@ -18,6 +19,12 @@ _COLOURS = {
     "LIKELY_TO_BUY": "#d9660b",
     "REFINANCE_OPPORTUNITY": "#3b78d8",
     "INVESTMENT_INTEREST": "#9a5fc0",
+}
+_PRIORITIES = {
+    Priority.CRITICAL: "#c0392b",
+    Priority.HIGH: "#d9660b",
+    Priority.MEDIUM: "#3b78d8",
+    Priority.LOW: "#8a9894",
 }
 
 
@@ -87,6 +94,28 @@ def conversion(rows: Sequence[ConversionRow]) -> go.Figure:
     shown = [row for row in rows if row.rate.rate is not None]
     names = ["All types" if row.group == ALL else _type(row.group) for row in shown]
     return _shares(names, [row.rate for row in shown], "Converted of closed alerts (%)")
+
+
+def caught(counts: Sequence[tuple[str, str, int]]) -> go.Figure:
+    """Alerts by type, in bars of their priorities; (type, priority, how many)."""
+    types = sorted({kind for kind, _, _ in counts}, key=lambda kind: sum(n for one, _, n in counts if one == kind))
+    figure = go.Figure()
+    for priority, colour in _PRIORITIES.items():
+        found = {kind: number for kind, of, number in counts if of == priority}
+        if not found:
+            continue
+        figure.add_bar(
+            x=[found.get(kind, 0) for kind in types],
+            y=[_wrapped(_type(kind)) for kind in types],
+            orientation="h",
+            name=words.PRIORITY[priority],
+            marker_color=colour,
+            hovertemplate="%{y}: %{x}<extra>" + words.PRIORITY[priority] + "</extra>",
+        )
+    figure.update_layout(barmode="stack")
+    most = max(sum(n for one, _, n in counts if one == kind) for kind in types)
+    figure.update_xaxes(title="Alerts", rangemode="tozero", tickformat=",d", **({"dtick": 1} if most <= 4 else {}))
+    return _laid_out(figure, height=130 + 40 * len(types), legend=True)
 
 
 def funnel(steps: Sequence[FunnelStep]) -> go.Figure:

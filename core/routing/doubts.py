@@ -40,11 +40,16 @@ def of_rules(session: Session, *, only: str | None = None) -> dict[str, list[Dou
         only: this rule alone, also where it is not enabled; else every enabled one.
     """
     house = read(session)
-    types = [*Intent, *session.scalars(select(AlertType.id))]
-    user_ids = frozenset(session.scalars(select(User.id).where(User.active)))
     rules = house.rules.rules
     if only is not None:
         rules = tuple(rule for rule in rules if rule.id == only) or (stored_rule(session, only),)
+    return of_some(session, rules, house=house)
+
+
+def of_some(session: Session, rules: Iterable[Compiled], *, house: House) -> dict[str, list[Doubt]]:
+    """Rule id -> what is odd about it among the house's rules, for those of these that have something odd."""
+    types = [*Intent, *session.scalars(select(AlertType.id))]
+    user_ids = frozenset(session.scalars(select(User.id).where(User.active)))
     each = ((rule.id, of_rule(rule, house=house, types=types, user_ids=user_ids)) for rule in rules)
     return {rule_id: found for rule_id, found in each if found}
 

@@ -72,6 +72,23 @@ def parse(raw: bytes) -> Mapping[str, Any]:
     return found
 
 
+def one(raw: bytes) -> Mapping[str, Any]:
+    """Read the text of one rule, JSON or YAML; a list of one is taken too.
+
+    Raises:
+        Invalid: naming `text` where it is neither, or no rule.
+    """
+    try:
+        found = _read(raw)
+    except Invalid as error:
+        raise Invalid("The text is not valid.", fields={"text": "; ".join(error.fields.values())}) from error
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if not isinstance(found, Mapping):
+        raise Invalid("The text is not valid.", fields={"text": "write one rule: name, priority, conditions, actions"})
+    return found
+
+
 def take(session: Session, raw: bytes, *, replace: bool, viewer: Viewer, now: datetime) -> Taken:
     """Take a file in: a rule of a name that exists is changed, any other is added; profiles are written over what they name.
 

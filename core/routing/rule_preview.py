@@ -15,8 +15,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db.tables import Alert, Contact
-from core.routing import cases, reading, rule_words, rules
+from core.routing import cases, doubts, reading, rule_words, rules
 from core.routing.conditions import Group, Node
+from core.routing.doubts import Doubt
 from core.routing.rule_words import Names
 from core.routing.rules import Compiled, NewRule, RuleSet, compile_rule
 from core.routing.state import House, State
@@ -95,6 +96,8 @@ class Preview:
     open: tuple[Going, ...]
     """The first of them."""
     examples: tuple[Example, ...]
+    doubts: tuple[Doubt, ...]
+    """What is odd about it, as it would stand among the others."""
 
 
 def preview(
@@ -119,6 +122,7 @@ def preview(
     draft = rules.validate(raw)
     house = with_draft(state.house, draft, rule_id=rule_id)
     rule_id = rule_id or DRAFT
+    made = next(rule for rule in house.rules.rules if rule.id == rule_id)
     since = now - timedelta(days=DAYS)
     lately = cases.as_opened(session, alert_scope(viewer), since=since, most=MOST_PAST, house=house, now=now)
     past = look_back(lately, house.rules, draft, rule_id=rule_id, names=names)
@@ -133,6 +137,7 @@ def preview(
         goes_to=tuple(Counter(one.agent for one in going).most_common()),
         open=tuple(going[:MOST_SHOWN]),
         examples=_examples(lately, past, draft, who, names),
+        doubts=tuple(doubts.of_some(session, [made], house=house).get(rule_id, ())),
     )
 
 

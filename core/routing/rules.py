@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core.errors import Invalid
 from core.routing import fields
 from core.routing.actions import Action, compile_action
-from core.routing.conditions import INDEXED, Condition, Node, compile_all, leaves, normal
+from core.routing.conditions import INDEXED, Condition, Node, compile_all, compile_node, leaves, normal
 from core.routing.fields import Facts
 
 MOST_ACTIONS = 20
@@ -106,6 +106,40 @@ def validate(raw: object) -> NewRule:
         conditions=tuple(normal([conditions] if isinstance(conditions, Mapping) else conditions)),
         actions=tuple({"params": {}, **action} for action in actions),
     )
+
+
+def wrong_parts(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Everything that is wrong with a rule, by its place (conditions.1.any.0.value): where `validate` stops at the first of a
+    condition or action, this goes on to the next. Empty: it is valid."""
+    try:
+        validate(raw)
+    except Invalid as error:
+        found = dict(error.fields)
+    else:
+        return {}
+    conditions, actions = raw.get("conditions"), raw.get("actions")
+    for at, one in _leaves([conditions] if isinstance(conditions, Mapping) else conditions, "conditions"):
+        try:
+            compile_node(one, at=at)
+        except Invalid as error:
+            found.update(error.fields)
+    for number, one in enumerate(actions if isinstance(actions, list | tuple) else ()):
+        try:
+            compile_action(one, at=f"actions.{number}")
+        except Invalid as error:
+            found.update(error.fields)
+    return found
+
+
+def _leaves(raw: object, at: str) -> Iterator[tuple[str, object]]:
+    """Every condition with its place, whatever group it is in."""
+    if isinstance(raw, list | tuple):
+        for number, one in enumerate(raw):
+            yield from _leaves(one, f"{at}.{number}")
+    elif isinstance(raw, Mapping) and (kinds := [kind for kind in ("all", "any", "not") if kind in raw]):
+        yield from _leaves(raw[kinds[0]], f"{at}.{kinds[0]}")
+    else:
+        yield at, raw
 
 
 def compile_rule(

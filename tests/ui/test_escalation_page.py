@@ -5,17 +5,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import runtime
-from app.runtime import Runtime
-from app.ui import identity
-from core.clock import FakeClock
 from core.db import Database
 from core.escalation import book
 from core.escalation.policy import Policy
-from core.settings import Settings
 from core.viewer import SYSTEM
 from tests import factories as make
 
@@ -24,17 +18,8 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True) 
 
 
 @pytest.fixture
-def page(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AppTest]:
-    made = Runtime(settings=Settings(database_url=database.url), database=database, clock=clock)
-    monkeypatch.setattr(runtime, "_installed", made)
-    monkeypatch.setattr(identity, "me", lambda: SYSTEM)
-    st.cache_data.clear()
-
-    def shown() -> AppTest:
-        page = AppTest.from_file(PAGE, default_timeout=60).run()
-        return page.segmented_control(key="view").set_value("escalation").run()
-
-    return shown
+def page(rules_page: Callable[[], AppTest]) -> Callable[[], AppTest]:
+    return lambda: rules_page().segmented_control(key="view").set_value("escalation").run()
 
 
 def told(shown: AppTest) -> str:

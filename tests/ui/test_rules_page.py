@@ -5,17 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import runtime
-from app.runtime import Runtime
-from app.ui import identity
-from core.clock import FakeClock
 from core.db import Database
 from core.routing import house_settings, rule_book
-from core.settings import Settings
-from core.viewer import SYSTEM
 from tests import factories as make
 
 PAGE = Path(__file__).parents[2] / "pages" / "rules.py"
@@ -24,15 +17,6 @@ SELLS = {"field": "alert.type", "operator": "equals", "value": "LIKELY_TO_SELL"}
 DEAR = {"field": "property.estimatedValue", "operator": "greater_than", "value": 900_000}
 LUXURY = {"type": "assign_by_skill", "params": {"requiredSkills": ["luxury"], "minLevel": 3}}
 TELL = {"type": "notify", "params": {"roles": ["manager"]}}
-
-
-@pytest.fixture
-def page(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AppTest]:
-    made = Runtime(settings=Settings(database_url=database.url), database=database, clock=clock)
-    monkeypatch.setattr(runtime, "_installed", made)
-    monkeypatch.setattr(identity, "me", lambda: SYSTEM)
-    st.cache_data.clear()
-    return lambda: AppTest.from_file(PAGE, default_timeout=60).run()
 
 
 def told(shown: AppTest) -> str:
@@ -45,13 +29,13 @@ def names(database: Database) -> list[str]:
 
 
 def test_rules_are_told_in_words_in_the_order_they_are_tried(
-    page: Callable[[], AppTest], database: Database, now: datetime
+    rules_page: Callable[[], AppTest], database: Database, now: datetime
 ) -> None:
     with database.write() as session:
         make.agent(session, "ann", skills={"luxury": 4}, now=now)
         make.rule(session, rule_id="late", priority=1, actions=[TELL], now=now)
         make.rule(session, rule_id="dear", priority=9, conditions=[SELLS, DEAR], actions=[LUXURY, TELL], now=now)
-    shown = page()
+    shown = rules_page()
     assert not shown.exception
     text = told(shown).replace("\\", "")
     assert (
@@ -66,10 +50,10 @@ def test_rules_are_told_in_words_in_the_order_they_are_tried(
         assert [rule.enabled for rule in rule_book.list_rules(session)] == [True, False]
 
 
-def test_a_deleted_rule_is_taken_back(page: Callable[[], AppTest], database: Database, now: datetime) -> None:
+def test_a_deleted_rule_is_taken_back(rules_page: Callable[[], AppTest], database: Database, now: datetime) -> None:
     with database.write() as session:
         make.rule(session, rule_id="dear", conditions=[SELLS], actions=[LUXURY], now=now)
-    shown = page()
+    shown = rules_page()
     shown.button(key="delete-dear").click().run()
     assert names(database) == []
     shown.button(key="undo-delete").click().run()
@@ -77,11 +61,11 @@ def test_a_deleted_rule_is_taken_back(page: Callable[[], AppTest], database: Dat
 
 
 def test_the_way_of_the_house_is_told_changed_and_taken_back(
-    page: Callable[[], AppTest], database: Database, now: datetime
+    rules_page: Callable[[], AppTest], database: Database, now: datetime
 ) -> None:
     with database.write() as session:
         make.team(session, "north", name="North", default_strategy="skill", now=now)
-    shown = page()
+    shown = rules_page()
     shown.segmented_control(key="view").set_value("strategies").run()
     assert "**Territory, then skill, then load**; then anybody on duty with room" in told(shown)
     shown.selectbox[0].set_value("performance")
