@@ -17,6 +17,7 @@ from core import clock, load
 from core.db.tables import Agent, Alert, Assignment, User
 from core.errors import Conflict, NotFound
 from core.ids import new_id
+from core.words import PoolReason
 
 
 def take(
@@ -78,7 +79,7 @@ def take(
     return True
 
 
-def release(session: Session, alert_id: str, *, reason: str, now: datetime) -> str | None:
+def release(session: Session, alert_id: str, *, reason: PoolReason, now: datetime) -> str | None:
     """Put an open alert back into the pool with the reason why nobody owns it; returns who lost it."""
     lost = _end(session, alert_id, reason=reason, now=now)
     _own(session, alert_id, agent_id=None, unassigned_reason=reason, now=now)

@@ -122,6 +122,22 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class PoolReason(StrEnum):
+    """Why an open alert has no owner. Closed: whatever else stands there is found, put right and told (jobs.reconciling)."""
+
+    NOT_ROUTED_YET = "not_routed_yet"
+    NOBODY_ON_DUTY = "nobody_on_duty"
+    NOBODY_ELSE = "nobody_else"
+    NO_AGENTS = "no_agents"
+    LEFT_TO_CLAIM = "left_to_claim"
+    OWNER_AWAY = "owner_away"
+    OWNER_LEFT = "owner_left"
+    REOPENED = "reopened"
+    OVER_CAPACITY = "over_capacity"
+    BOOKS_DISAGREED = "books_disagreed"
+    """It had an owner without an assignment, or neither an owner nor a reason."""
+
+
 class DeliveryState(StrEnum):
     QUEUED = "queued"
     LEASED = "leased"

@@ -1,11 +1,12 @@
 """Promise 3, checked: every open alert has an owner who can act, or a stated reason why not.
 
-Four things can be wrong: the pool holds what somebody could take by now; an owner has left; an owner is away and never
-touched it; the books disagree (an alert without its assignment, an agent's count that is off). The first three are
-routed, the last is put right where that is safe, and an admin is told of what should never have been.
+Five things can be wrong: the pool holds what somebody could take by now; an owner has left; an owner is away and never
+touched it; the books disagree (an alert without its assignment, an agent's count that is off); an alert has neither an
+owner nor a reason. The first three are routed; the others are put right, audited, and told to the admins, for they should
+never have been.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,9 +20,8 @@ from core.db.tables import Agent, Alert, Assignment, User
 from core.delivery import Kind, Notice
 from core.routing import handing_on
 from core.routing.dispatch import Routed
-from core.words import ChangeKind, Priority, Role
+from core.words import ChangeKind, PoolReason, Priority, Role
 
-OWNER_LEFT = "owner_left"
 _SOME = 200
 _log = log.get(__name__)
 
@@ -50,11 +50,13 @@ def reconcile_once(database: Database, state: routing.State, clock: Clock) -> Re
         left = list(session.scalars(_owner_left()))
         away = list(session.scalars(handing_on.untouched(now, limit=_SOME)))
         broken = list(session.scalars(_without_assignment()))
+        unreasoned = list(session.scalars(_without_reason()))
         miscounted = list(session.scalars(_miscounted()))
+    told = _mend_reasons(database, unreasoned, now=now)
     routed = _route(database, state, pool, trigger="returned", now=now)
     routed += _hand_on(database, state, away, now=now)
     moved, released = _from_who_left(database, state, left, now=now)
-    told = [
+    told += [
         *_mend_assignments(database, broken, now=now),
         *_mend_counts(database, miscounted, now=now),
     ]
@@ -94,6 +96,19 @@ def _without_assignment() -> Select[str]:
                 and_(Alert.assigned_agent_id.is_(None), Assignment.agent_id.is_not(None)),
                 Alert.assigned_agent_id != Assignment.agent_id,
             ),
+        )
+        .limit(_SOME)
+    )
+
+
+def _without_reason() -> Select[str]:
+    """Open alerts that nobody owns, and nobody says why in words a person is shown."""
+    return (
+        select(Alert.id)
+        .where(
+            Alert.closed_at.is_(None),
+            Alert.assigned_agent_id.is_(None),
+            or_(Alert.unassigned_reason.is_(None), Alert.unassigned_reason.not_in(list(PoolReason))),
         )
         .limit(_SOME)
     )
@@ -185,7 +200,8 @@ def _from_who_left(
             if _move(session, state, [alert_id], trigger="released", exclude=exclude, now=now):
                 moved += 1
                 continue
-            assignments.release(session, alert_id, reason=OWNER_LEFT, now=now)
+            assignments.release(session, alert_id, reason=PoolReason.OWNER_LEFT, now=now)
+            _audit(session, alert_id, {"agentId": owner}, {"agentId": None, "reason": PoolReason.OWNER_LEFT}, now=now)
             feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id], lost={alert_id: owner}, now=now)
             released += 1
     return moved, released
@@ -200,10 +216,52 @@ def _mend_assignments(database: Database, alert_ids: Sequence[str], *, now: date
             if still is None:
                 continue
             _log.error("alert_books_disagree", alert_id=alert_id)
-            assignments.release(session, alert_id, reason="books_disagreed", now=now)
-            feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id], now=now)
-            told.append(f"alert {alert_id} had an owner without an assignment and was put back into the pool")
+            owner = _owners(session, [alert_id])[alert_id]
+            assigned = assignments.release(session, alert_id, reason=PoolReason.BOOKS_DISAGREED, now=now)
+            _audit(
+                session,
+                alert_id,
+                {"agentId": owner or None, "assignedTo": assigned},
+                {"agentId": None, "reason": PoolReason.BOOKS_DISAGREED},
+                now=now,
+            )
+            lost = {alert_id: owner} if owner else None
+            feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id], lost=lost, now=now)
+            was = "an owner without an assignment" if not assigned else "an owner other than its assignment says"
+            told.append(f"alert {alert_id} had {was} and was put back into the pool")
     return told
+
+
+def _mend_reasons(database: Database, alert_ids: Sequence[str], *, now: datetime) -> list[str]:
+    """An alert with neither an owner nor a reason is given one, and handed out with the rest of the pool."""
+    told = []
+    for alert_id in alert_ids:
+        with database.write() as session:
+            alert = session.scalar(_without_reason().where(Alert.id == alert_id).with_for_update())
+            if alert is None:
+                continue
+            found = session.scalar(select(Alert.unassigned_reason).where(Alert.id == alert_id))
+            _log.error("alert_without_reason", alert_id=alert_id)
+            assignments.release(session, alert_id, reason=PoolReason.BOOKS_DISAGREED, now=now)
+            _audit(session, alert_id, {"reason": found}, {"reason": PoolReason.BOOKS_DISAGREED}, now=now)
+            feed.tell_alerts(session, ChangeKind.ALERT_UPDATED, [alert_id], now=now)
+            told.append(f"alert {alert_id} had neither an owner nor a stated reason and is handed out with the pool")
+    return told
+
+
+def _audit(
+    session: Session, alert_id: str, before: Mapping[str, object], after: Mapping[str, object], *, now: datetime
+) -> None:
+    audit.record(
+        session,
+        "alert.reconcile",
+        subject_type="alert",
+        subject_id=alert_id,
+        actor_id=None,
+        before=before,
+        after=after,
+        now=now,
+    )
 
 
 def _mend_counts(database: Database, agent_ids: Sequence[str], *, now: datetime) -> list[str]:

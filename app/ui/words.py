@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.ui import queries
 from core.views import card
-from core.words import TRANSACTION_OF, DismissReason, Intent, Outcome, Priority, Role, Status
+from core.words import TRANSACTION_OF, DismissReason, Intent, Outcome, PoolReason, Priority, Role, Status
 
 PRIORITY = {
     Priority.CRITICAL: "Critical",
@@ -52,13 +52,16 @@ _CHANCE = {
     Intent.INVESTMENT_INTEREST: "Invests in 180 days",
 }
 _POOL = {
-    "nobody_on_duty": "nobody is on duty",
-    "nobody_else": "nobody else can take it",
-    "no_agents": "there are no agents yet",
-    "not_routed_yet": "being handed out now",
-    "reopened": "it was reopened",
-    "owner_away": "its owner is away",
-    "left_to_claim": "it is meant to be taken from the pool",
+    PoolReason.NOT_ROUTED_YET: "being handed out now",
+    PoolReason.NOBODY_ON_DUTY: "nobody is on duty",
+    PoolReason.NOBODY_ELSE: "nobody else can take it",
+    PoolReason.NO_AGENTS: "there are no agents yet",
+    PoolReason.LEFT_TO_CLAIM: "it is meant to be taken from the pool",
+    PoolReason.OWNER_AWAY: "its owner is away",
+    PoolReason.OWNER_LEFT: "its owner has left",
+    PoolReason.REOPENED: "it was reopened",
+    PoolReason.OVER_CAPACITY: "its owner was full",
+    PoolReason.BOOKS_DISAGREED: "its records were put right",
 }
 _EXCLUDED = {
     "inactive": "no longer active",
@@ -105,7 +108,7 @@ def pool_reason(reason: str | None) -> str:
     """Why nobody owns it, in words."""
     if not reason:
         return "waits for an owner"
-    return _POOL.get(reason, reason.replace("_", " "))
+    return _POOL[PoolReason(reason)] if reason in set(PoolReason) else "waits for an owner"
 
 
 def excluded(code: str) -> str:

@@ -14,7 +14,7 @@ from core.db.dialect import upsert
 from core.db.tables import Alert, AlertOutcome
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
 from core.viewer import SYSTEM, Viewer, alert_scope
-from core.words import ChangeKind, DismissReason, Outcome, Role, Status
+from core.words import ChangeKind, DismissReason, Outcome, PoolReason, Role, Status
 
 UNDO_MINUTES = 10
 _ORDER = (Status.NEW, Status.ACKNOWLEDGED, Status.IN_PROGRESS, Status.CONTACTED)
@@ -181,7 +181,7 @@ def undo(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> A
         session.execute(delete(AlertOutcome).where(AlertOutcome.alert_id == alert_id))
         escalate_at, notified_at, step = alert.escalate_at, alert.notified_at, alert.escalation_step
         alert.assigned_agent_id = None
-        alert.unassigned_reason = alert.unassigned_reason or "reopened"
+        alert.unassigned_reason = alert.unassigned_reason or PoolReason.REOPENED
         session.flush()
         if owner is not None:
             # The owner had this alert a moment ago: it comes back to them even over capacity, and says so.

@@ -14,7 +14,7 @@ from core.db.dialect import upsert
 from core.db.tables import Alert, Contact, Property
 from core.ids import new_id
 from core.scoring import Explanation, Scored
-from core.words import Priority, Status
+from core.words import PoolReason, Priority, Status
 
 QUIET_DAYS = {Status.DISMISSED: 30, Status.CONVERTED: 90}
 """How long a type stays quiet for a contact after its alert closed that way; a higher tier breaks a dismissal's quiet."""
@@ -97,7 +97,7 @@ def _open(session: Session, worthy: Sequence[tuple[Candidate, Priority]], *, now
             "priority": tier,
             "territory": places.get(candidate.contact_id, (None, None))[0],
             "property_value": places.get(candidate.contact_id, (None, None))[1],
-            "unassigned_reason": "not_routed_yet",
+            "unassigned_reason": PoolReason.NOT_ROUTED_YET,
             "opened_at": now,
             "valid_until": now + timedelta(days=VALID_DAYS),
             "updated_at": now,

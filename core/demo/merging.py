@@ -33,13 +33,13 @@ from core.db.tables import (
     Transaction,
 )
 from core.demo.scratch import rows_of
-from core.words import DeliveryState, Status
+from core.words import DeliveryState, PoolReason, Status
 
 _PAGE = 2_000
 _READ_AFTER = timedelta(minutes=25)
 _FRESH = timedelta(days=2)
 """Notifications younger than this stay unread in the inbox."""
-_NO_ROOM = "over_capacity"
+_NO_ROOM = PoolReason.OVER_CAPACITY
 
 
 def merge(scratch: Session, live: Session, contact_ids: Sequence[str], *, now: datetime) -> list[str]:

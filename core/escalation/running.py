@@ -19,7 +19,7 @@ from core.escalation.clocks import Hours
 from core.escalation.policy import Policy, Step
 from core.routing import covers, days_off
 from core.viewer import SYSTEM
-from core.words import ChangeKind, DeliveryState, Priority, Role, Status
+from core.words import ChangeKind, DeliveryState, PoolReason, Priority, Role, Status
 
 OVERDUE = timedelta(seconds=60)
 """A step this late means that whoever should do it does not."""
@@ -179,7 +179,7 @@ def on_call(session: Session, alert_ids: Sequence[str], *, state: routing.State,
             Alert.id.in_(alert_ids),
             Alert.closed_at.is_(None),
             Alert.assigned_agent_id.is_(None),
-            Alert.unassigned_reason != "left_to_claim",
+            Alert.unassigned_reason != PoolReason.LEFT_TO_CLAIM,
             _awake(now),
         )
     ).all()

@@ -18,13 +18,14 @@ from core.routing.rules import Compiled
 from core.routing.state import House
 from core.routing.strategies import LEAVE, STRATEGIES
 from core.routing.strategy import BY_LOAD, KNOWS, PREFERS, Case, Pool, spoken
+from core.words import PoolReason
 
 MOST_CANDIDATES = 10
 MOST_RULES = 20
-LEFT = "left_to_claim"
-NOBODY_ON_DUTY = "nobody_on_duty"
-NOBODY_ELSE = "nobody_else"
-NO_AGENTS = "no_agents"
+LEFT = PoolReason.LEFT_TO_CLAIM
+NOBODY_ON_DUTY = PoolReason.NOBODY_ON_DUTY
+NOBODY_ELSE = PoolReason.NOBODY_ELSE
+NO_AGENTS = PoolReason.NO_AGENTS
 POOL_WORDS = {
     NOBODY_ON_DUTY: "Nobody is on duty; it waits in the pool.",
     NOBODY_ELSE: "Nobody else on duty can take it.",
@@ -47,7 +48,7 @@ class Choice:
     rule: Compiled | None = None
     overflow: bool = False
     reason: str = ""
-    unassigned_reason: str | None = None
+    unassigned_reason: PoolReason | None = None
     notify: list[str] = field(default_factory=list)
     in_line: bool = False
     """Chosen from a line of candidates: not named by a rule, matched in a batch, or given as overflow."""

@@ -13,10 +13,7 @@ from core.routing.choosing import AWAY
 from core.routing.directory import Agent as Known
 from core.routing.dispatch import Routed, route_each
 from core.routing.state import State
-from core.words import ChangeKind, Status
-
-OWNER_AWAY = "owner_away"
-"""Why such an alert is in the pool."""
+from core.words import ChangeKind, PoolReason, Status
 
 
 def untouched(now: datetime, *, limit: int) -> Select[str]:
@@ -95,7 +92,7 @@ def _can_take(cover: Known) -> bool:
 
 def _release(session: Session, alert_ids: Sequence[str], owner_id: str, *, now: datetime) -> None:
     for alert_id in alert_ids:
-        assignments.release(session, alert_id, reason=OWNER_AWAY, now=now)
+        assignments.release(session, alert_id, reason=PoolReason.OWNER_AWAY, now=now)
     if alert_ids:
         lost = dict.fromkeys(alert_ids, owner_id)
         feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, alert_ids, lost=lost, now=now)

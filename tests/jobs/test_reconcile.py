@@ -1,16 +1,20 @@
 """Every open alert has an owner who can act, or a reason; what does not is put right."""
 
+import threading
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
 
 from core import delivery, routing
 from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import Agent, Alert, Assignment, Delivery, TimeOff, User
-from core.words import Status
-from jobs import reconciling
+from core.db.tables import Agent, Alert, Assignment, AuditRow, Delivery, Notification, TimeOff, User
+from core.settings import Settings
+from core.words import PoolReason, Status
+from jobs import reconciling, schedule
 from jobs.reconciling import Reconciled
 from tests import factories
 
@@ -68,7 +72,7 @@ def test_with_nobody_else_they_go_into_the_pool_with_the_reason(
     assert reconcile(database, clock).released == 1
     with database.read() as session:
         alert = session.get_one(Alert, alert_id)
-        assert (alert.assigned_agent_id, alert.unassigned_reason) == (None, reconciling.OWNER_LEFT)
+        assert (alert.assigned_agent_id, alert.unassigned_reason) == (None, PoolReason.OWNER_LEFT)
         assert session.get_one(Agent, gone).open_alerts == 0
 
 
@@ -102,7 +106,55 @@ def test_an_owner_without_an_assignment_is_put_right_and_told(
         assert session.scalars(select(Assignment.agent_id).where(Assignment.ended_at.is_(None))).all() == [agent_id]
         assert session.get_one(Alert, alert_id).assigned_agent_id == agent_id
         assert session.get_one(Agent, agent_id).open_alerts == 1
+        (row,) = session.scalars(select(AuditRow).where(AuditRow.action == "alert.reconcile"))
+        assert (row.subject_id, row.before) == (alert_id, {"agentId": agent_id, "assignedTo": None})
         assert delivery.Kind.ADMIN_NOTICE in session.scalars(select(Delivery.kind).where(Delivery.user_id == admin))
+
+
+_UNCHECKED = {
+    "sqlite": ("PRAGMA ignore_check_constraints = ON", "PRAGMA ignore_check_constraints = OFF"),
+    "postgresql": (
+        "ALTER TABLE alerts DROP CONSTRAINT ck_alerts_owner",
+        "ALTER TABLE alerts ADD CONSTRAINT ck_alerts_owner CHECK (closed_at IS NOT NULL OR assigned_agent_id IS NOT NULL "
+        "OR unassigned_reason IS NOT NULL) NOT VALID",
+    ),
+}
+
+
+def forget_reason(session: Session, reason: str | None) -> None:
+    """What the table itself refuses: somebody has been at it by hand."""
+    off, on = _UNCHECKED[session.get_bind().dialect.name]
+    session.execute(text(off))
+    session.execute(update(Alert).values(unassigned_reason=reason))
+    session.execute(text(on))
+
+
+@pytest.mark.parametrize("reason", [None, "", "lost in the mail"])
+@pytest.mark.parametrize("somebody", [True, False])
+def test_an_alert_with_neither_owner_nor_stated_reason_is_found_within_a_minute(
+    database: Database, clock: FakeClock, now: datetime, tmp_path: Path, reason: str | None, somebody: bool
+) -> None:
+    with database.write() as session:
+        admin = factories.admin(session, now=now)
+        alert_id = factories.alert(session, now=now)
+        agent_id = factories.agent(session, available=somebody, now=now)
+        forget_reason(session, reason)
+    job = schedule.load()["reconcile"]
+    assert job.every <= timedelta(minutes=1)
+    settings = Settings(database_url=database.url, data_dir=tmp_path)
+    context = schedule.Context(database=database, clock=clock, settings=settings, stop=threading.Event())
+    schedule.run(job, context)
+    assert owner(database, alert_id) == (agent_id if somebody else None)
+    with database.read() as session:
+        alert = session.get_one(Alert, alert_id)
+        assert alert.unassigned_reason == (None if somebody else PoolReason.BOOKS_DISAGREED)
+        (row,) = session.scalars(select(AuditRow).where(AuditRow.action == "alert.reconcile"))
+        assert (row.before, row.after) == ({"reason": reason}, {"reason": PoolReason.BOOKS_DISAGREED})
+        said = session.scalars(select(Notification.body).where(Notification.user_id == admin)).all()
+    assert ["had neither an owner nor a stated reason" in one for one in said] == [True]
+    schedule.run(job, context)
+    with database.read() as session:
+        assert session.query(Notification).filter_by(user_id=admin).count() == 1
 
 
 def test_a_wrong_count_is_counted_again(database: Database, clock: FakeClock, now: datetime) -> None:

@@ -15,7 +15,7 @@ from core.routing.directory import Agent as Known
 from core.routing.directory import Directory
 from core.routing.state import State
 from core.viewer import SYSTEM, Viewer
-from core.words import Status
+from core.words import PoolReason, Status
 from tests import factories
 
 DAY = timedelta(days=1)
@@ -169,7 +169,7 @@ def test_untouched_goes_to_the_cover_as_far_as_there_is_room_and_worked_stays(ho
     with house.write() as session:
         owners = dict(session.execute(select(Alert.id, Alert.assigned_agent_id)).all())  # type: ignore[arg-type]
         assert owners == {fresh[0]: "cleo", fresh[1]: None, worked: "ann", snoozed: "ann"}
-        assert session.get_one(Alert, fresh[1]).unassigned_reason == handing_on.OWNER_AWAY
+        assert session.get_one(Alert, fresh[1]).unassigned_reason == PoolReason.OWNER_AWAY
         decision = session.scalars(select(Decision).where(Decision.alert_id == fresh[0])).one()
         assert (decision.trigger, decision.strategy) == ("away", "cover")
         assert decision.reason.startswith("You cover for Ann until 3 Mar")

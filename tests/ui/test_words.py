@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.ui import words
-from core.words import DismissReason, Intent, Priority, Role, Status
+from core.words import DismissReason, Intent, PoolReason, Priority, Role, Status
 
 NOW = datetime(2026, 3, 4, 20, 30, tzinfo=UTC)  # Wednesday 14:30 in Chicago
 CHICAGO = "America/Chicago"
@@ -68,3 +68,9 @@ def test_every_word_of_the_domain_has_a_screen_word() -> None:
 def test_a_contribution_reads_as_a_factor_on_the_odds() -> None:
     assert words.odds(0.875) == "odds × 2.4"
     assert words.odds(-0.262) == "odds ÷ 1.3"
+
+
+def test_every_reason_for_having_no_owner_has_words_of_its_own() -> None:
+    said = [words.pool_reason(reason) for reason in PoolReason]
+    assert len(set(said)) == len(PoolReason)
+    assert not any("_" in one for one in said)
