@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount
 
 from app import runtime as runtimes
 from app.api import (
+    alert_taking,
     alert_types,
     alerts,
     application,
@@ -136,6 +137,7 @@ def routers() -> Sequence[APIRouter]:
         routing_simulate.router,
         routing.router,
         escalation.router,
+        alert_taking.router,
         alerts.router,
         alert_types.router,
         experiments.router,

@@ -116,6 +116,17 @@ class DismissReason(StrEnum):
     OTHER = "other"
 
 
+class DeclineReason(StrEnum):
+    """Why an agent does not want an alert; none of them says anything about whether the alert was right."""
+
+    TOO_BUSY = "too_busy"
+    NOT_MY_AREA = "not_my_area"
+    NOT_MY_KIND = "not_my_kind"
+    CONFLICT_OF_INTEREST = "conflict_of_interest"
+    GOING_AWAY = "going_away"
+    OTHER = "other"
+
+
 class Role(StrEnum):
     AGENT = "agent"
     MANAGER = "manager"
@@ -134,6 +145,8 @@ class PoolReason(StrEnum):
     OWNER_LEFT = "owner_left"
     REOPENED = "reopened"
     OVER_CAPACITY = "over_capacity"
+    DECLINED = "declined"
+    """And routing found nobody else."""
     BOOKS_DISAGREED = "books_disagreed"
     """It had an owner without an assignment, or neither an owner nor a reason."""
 

@@ -3,7 +3,6 @@
 Its paths lie under /alerts and are included before the alerts' own, so that `routing` is never taken for an id.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,10 +14,9 @@ from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
-from core import delivery, escalation, routing
+from core import escalation, routing
 from core.db import Database
 from core.db.tables import Agent
-from core.delivery import Kind
 from core.errors import Forbidden, NotFound
 from core.routing import house_settings, ledger, moves, profiles, reading
 from core.routing.dispatch import Routed, route_each
@@ -310,7 +308,7 @@ def route(body: RouteIn, viewer: Manager, db: Db, state: RoutingState, now: Now)
         routed = route_each(
             session, wanted, state=state, trigger="manual", seed=body.seed, by=viewer.user_id or None, now=now
         )
-        _ring(session, routed, now=now)
+        escalation.ring(session, routed, now=now)
     return RoutedList(items=[routed_out(one) for one in routed])
 
 
@@ -337,7 +335,7 @@ def _assign(body: AssignIn, viewer: Viewer, db: Database, now: datetime) -> Rout
             overflow=body.overflow,
             now=now,
         )
-        _ring(session, [routed], by=viewer.user_id, now=now)
+        escalation.ring(session, [routed], by=viewer.user_id, now=now)
     return routed_out(routed)
 
 
@@ -348,7 +346,7 @@ def bulk_assign(body: BulkAssignIn, viewer: Manager, db: Db, now: Now) -> BulkOu
         wanted += [(alert_id, body.agent_id) for alert_id in body.alert_ids]
     with db.write() as session:
         moved = moves.bulk_reassign(session, wanted, viewer=viewer, reason=body.reason, overflow=body.overflow, now=now)
-        _ring(session, [one.routed for one in moved if one.routed], by=viewer.user_id, now=now)
+        escalation.ring(session, [one.routed for one in moved if one.routed], by=viewer.user_id, now=now)
     items = [
         BulkResult(
             alert_id=one.alert_id,
@@ -369,7 +367,7 @@ def bulk_assign(body: BulkAssignIn, viewer: Manager, db: Db, now: Now) -> BulkOu
 def handle_stale(body: StaleIn, viewer: Manager, db: Db, state: RoutingState, now: Now) -> RoutedList:
     with db.write() as session:
         routed = moves.handle_stale(session, state=state, hours=body.hours, viewer=viewer, limit=body.limit, now=now)
-        _ring(session, routed, now=now)
+        escalation.ring(session, routed, now=now)
     return RoutedList(items=[routed_out(one) for one in routed])
 
 
@@ -495,13 +493,6 @@ def _check_agent(session: Session, agent_id: str, *, viewer: Viewer) -> None:
     """Refuse an agent whose work this viewer may not see exactly as one that does not exist."""
     if session.scalar(select(Agent.id).where(Agent.id == agent_id, compared_scope(viewer))) is None:
         raise NotFound("There is no such agent.")
-
-
-def _ring(session: Session, routed: Sequence[Routed], *, by: str = "", now: datetime) -> None:
-    """Tell the new owners on their channels, but nobody of what they did themselves, and start the clocks."""
-    others = [one for one in routed if one.agent_id != by or one.notify_user_ids]
-    delivery.enqueue(session, delivery.notices_of(session, others, kind=Kind.ALERT_ASSIGNED), now=now)
-    escalation.start(session, [one.alert_id for one in routed if one.agent_id], now=now)
 
 
 def routed_out(one: Routed) -> RoutedOut:

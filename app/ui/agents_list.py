@@ -54,6 +54,7 @@ def _row(person: PersonRow, timezone: str, *, now: datetime) -> dict[str, Any]:
         "Open": agents_words.carries(person),
         "Today": agents_words.today(person),
         "Not looked at": f"{person.untouched}, oldest {words.ago(oldest, now=now)}" if oldest else "–",
+        "Declined, 30 days": str(person.declined or "–"),
         "Next time off": agents_words.next_off(person.off, now=now),
     }
 

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app import runtime
 from app.ui import queries
-from core import routing
 from core.routing import holidays, profiles, teams, territories, time_off
 from core.routing.directory import Directory
 from core.viewer import Viewer
@@ -14,19 +12,10 @@ from core.views.agents import TeamRow, list_teams
 from core.views.people import PersonRow
 from core.words import Role
 
-_states: dict[str, routing.State] = {}
-
 
 def directory() -> Directory:
-    """The house as routing sees it; read again when its version moved."""
-    url = runtime.current().database.url
-    with queries.reading() as session:
-        state = _states.get(url)
-        if state is None:
-            state = _states[url] = routing.State.load(session)
-        else:
-            state.refresh(session)
-    return state.house.directory
+    """The house as routing sees it."""
+    return queries.routing_state().house.directory
 
 
 def list_people(viewer: Viewer) -> tuple[PersonRow, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import commands, identity, parts, queries, words
+from core.routing import declining
 from core.viewer import Viewer
 from core.views.card import AlertCard
 from core.words import Priority, Role, Status
@@ -68,6 +69,7 @@ def show(
                 if one["until"] > now
             ],
             "reasons": [[str(value), text] for value, text in words.DISMISS.items()],
+            "declines": [[str(value), text] for value, text in words.DECLINE.items()],
             "transactions": [[value, text] for value, text in words.TRANSACTIONS.items()],
         },
         on_actions_change=lambda: _carry_out(key, other),
@@ -127,6 +129,8 @@ def can(viewer: Viewer, card: AlertCard, *, now: datetime) -> list[str]:
         offered.append("contact")
     offered.append("unsnooze" if card.snoozed_until and card.snoozed_until > now else "snooze")
     offered += ["convert", "dismiss"]
+    if card.agent_id == viewer.user_id and card.status in declining.DECLINABLE:
+        offered.append("decline")
     if viewer.role is not Role.AGENT:
         offered.append("assign")
     if card.undo_until:

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import runtime
-from app.ui import words
-from core import alerts, delivery, escalation, inbox, routing
-from core.delivery import Kind
+from app.ui import queries, words
+from core import alerts, escalation, inbox, routing
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound, TooMany
+from core.routing import declining
 from core.viewer import Viewer
 from core.views import saved_filters
 from core.words import Status
@@ -35,6 +35,7 @@ _SAID = {
     "unsnooze": "Back in the list:",
     "convert": "Converted:",
     "dismiss": "Dismissed",
+    "decline": "Declined",
     "undo": "Taken back:",
 }
 ACTIONS = frozenset(_SAID)
@@ -45,6 +46,8 @@ def act(viewer: Viewer, action: Mapping[str, Any], *, who: str = "this alert") -
     name, alert_id = str(action.get("name", "")), str(action.get("id", ""))
     if name not in ACTIONS or not alert_id:
         return Done(ok=False, text="This page asked for something that does not exist. Load it again.")
+    if name == "decline":
+        return decline(viewer, alert_id, reason=str(action.get("reason", "")), notes=action.get("notes"), who=who)
     now = runtime.current().clock.now()
     try:
         with runtime.current().database.write() as session:
@@ -143,9 +146,7 @@ def assign(viewer: Viewer, alert_ids: Sequence[str], agent_id: str, *, reason: s
                 now=now,
             )
             given = [one.routed for one in moved if one.routed is not None]
-            if given:
-                delivery.enqueue(session, delivery.notices_of(session, given, kind=Kind.ALERT_ASSIGNED), now=now)
-                escalation.start(session, [one.alert_id for one in given], now=now)
+            escalation.ring(session, given, now=now)
     except DoorbellError as error:
         return Done(ok=False, text=say(error))
     refused = list(dict.fromkeys(say(one.error) for one in moved if one.error is not None))
@@ -154,6 +155,20 @@ def assign(viewer: Viewer, alert_ids: Sequence[str], agent_id: str, *, reason: s
         start = f"{words.plural(len(given), 'alert')} given; {number} not: " if given else ""
         return Done(ok=False, text=start + " ".join(refused))
     return Done(ok=True, text=f"{words.plural(len(given), 'alert')} given", alert_id=given[0].alert_id if given else "")
+
+
+def decline(viewer: Viewer, alert_id: str, *, reason: str, notes: object, who: str) -> Done:
+    """Say no to an alert of one's own; it goes on."""
+    now, state = runtime.current().clock.now(), queries.routing_state()
+    said = str(notes or "").strip()[: declining.MOST_NOTES] or None
+    try:
+        with runtime.current().database.write() as session:
+            routed = routing.decline(session, alert_id, reason=reason, notes=said, viewer=viewer, state=state, now=now)
+            escalation.ring(session, [routed], now=now)
+    except DoorbellError as error:
+        return Done(ok=False, text=say(error), alert_id=alert_id)
+    went = "a colleague has it now" if routed.agent_id else "nobody else is free, so it waits in the pool"
+    return Done(ok=True, text=f"{_SAID['decline']} {who}: {went}", alert_id=alert_id)
 
 
 def read_inbox(viewer: Viewer) -> None:

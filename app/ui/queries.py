@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import runtime
-from core import changes
+from core import changes, routing
 from core.db.tables import Contact
 from core.learning import drift
 from core.viewer import Viewer
@@ -32,6 +32,21 @@ def now() -> datetime:
 def reading() -> Iterator[Session]:
     with runtime.current().database.read() as session:
         yield session
+
+
+_states: dict[str, routing.State] = {}
+
+
+def routing_state() -> routing.State:
+    """The house as routing sees it, read once; read again when its version moved."""
+    url = runtime.current().database.url
+    with reading() as session:
+        state = _states.get(url)
+        if state is None:
+            state = _states[url] = routing.State.load(session)
+        else:
+            state.refresh(session)
+    return state
 
 
 @dataclass(frozen=True, kw_only=True)

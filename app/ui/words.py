@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.ui import queries
 from core.views import card
-from core.words import TRANSACTION_OF, DismissReason, Intent, Outcome, PoolReason, Priority, Role, Status
+from core.words import TRANSACTION_OF, DeclineReason, DismissReason, Intent, Outcome, PoolReason, Priority, Role, Status
 
 PRIORITY = {
     Priority.CRITICAL: "Critical",
@@ -31,6 +31,14 @@ DISMISS = {
     DismissReason.UNREACHABLE: "Could not be reached",
     DismissReason.WRONG_PERSON: "Wrong person",
     DismissReason.OTHER: "Something else",
+}
+DECLINE = {
+    DeclineReason.TOO_BUSY: "I have too much to do now",
+    DeclineReason.NOT_MY_AREA: "Not my area",
+    DeclineReason.NOT_MY_KIND: "Not my kind of client or deal",
+    DeclineReason.CONFLICT_OF_INTEREST: "I know them too well: somebody else should",
+    DeclineReason.GOING_AWAY: "I am about to be away",
+    DeclineReason.OTHER: "Something else (say what below)",
 }
 TRANSACTIONS = {
     "sale": "Sale",
@@ -61,6 +69,7 @@ _POOL = {
     PoolReason.OWNER_LEFT: "its owner has left",
     PoolReason.REOPENED: "it was reopened",
     PoolReason.OVER_CAPACITY: "its owner was full",
+    PoolReason.DECLINED: "whoever had it declined, and nobody else is free",
     PoolReason.BOOKS_DISAGREED: "its records were put right",
 }
 _EXCLUDED = {

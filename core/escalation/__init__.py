@@ -5,6 +5,7 @@ The clock starts when the owner was first reached while on duty, stops only by t
 """
 
 from core.escalation.policy import DEFAULTS, Policy
+from core.escalation.ringing import ring
 from core.escalation.running import (
     due,
     escalate,
@@ -30,6 +31,7 @@ __all__ = [
     "on_call",
     "overdue",
     "rearm",
+    "ring",
     "standing",
     "start",
     "waiting_to_start",

@@ -3,6 +3,7 @@
 rules (conditions, actions) -> the team's strategy (strategies/, one file each) -> overflow, or the pool with the reason
 """
 
+from core.routing.declining import decline
 from core.routing.dispatch import Routed, route
 from core.routing.moves import Moved, bulk_reassign, drain_pool, handle_stale, reassign
 from core.routing.reading import available_agents, decision, simulate, workload
@@ -15,6 +16,7 @@ __all__ = [
     "available_agents",
     "bulk_reassign",
     "decision",
+    "decline",
     "drain_pool",
     "handle_stale",
     "reassign",

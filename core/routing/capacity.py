@@ -147,8 +147,12 @@ def _one_by_one(session: Session, agent_id: str, units: Sequence[float], *, toda
     return got
 
 
-def hand_over(session: Session, handovers: Sequence[Handover], *, now: datetime) -> None:
-    """Make each agent the owner of a locked, open alert; places of previous owners are given back."""
+def hand_over(session: Session, handovers: Sequence[Handover], *, ended: str = "reassigned", now: datetime) -> None:
+    """Make each agent the owner of a locked, open alert; places of previous owners are given back.
+
+    Args:
+        ended: why the previous assignments end.
+    """
     if not handovers:
         return
     alerts, assigned = table_of(Alert), table_of(Assignment)
@@ -156,7 +160,7 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, now: datetime)
     lost = connection.execute(
         update(assigned)
         .where(assigned.c.alert_id.in_([one.alert_id for one in handovers]), assigned.c.ended_at.is_(None))
-        .values(ended_at=now, ended_reason="reassigned")
+        .values(ended_at=now, ended_reason=ended)
         .returning(assigned.c.agent_id, assigned.c.units)
     )
     given_back: defaultdict[str, list[float]] = defaultdict(list)

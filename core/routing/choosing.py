@@ -14,6 +14,7 @@ from core.routing import roster as why
 from core.routing.actions import Wish
 from core.routing.directory import Agent
 from core.routing.queues import Key, Queues
+from core.routing.refusals import DECLINED
 from core.routing.rules import Compiled
 from core.routing.state import House
 from core.routing.strategies import LEAVE, STRATEGIES
@@ -35,8 +36,8 @@ POOL_WORDS = {
 STALE_TRIGGERS = frozenset({"stale", "escalated"})
 AWAY = "away"
 """Its owner is away or cannot be reached, and has not touched it."""
-NO_OVERFLOW = frozenset({"stale", "returned", AWAY})
-"""A late alert has an owner, and a backlog drains into free places: neither may flood people who are full."""
+NO_OVERFLOW = frozenset({"stale", "returned", AWAY, DECLINED})
+"""A late alert has an owner, a backlog drains into free places, and what one said no to need not go to who is full."""
 
 
 @dataclass(slots=True)

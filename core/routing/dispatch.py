@@ -12,7 +12,7 @@ from core import feed
 from core.db.base import table_of
 from core.db.tables import Alert, Decision, User
 from core.ids import new_id
-from core.routing import capacity, cases, ledger, matching, shadowing
+from core.routing import capacity, cases, ledger, matching, refusals, shadowing
 from core.routing.capacity import Handover
 from core.routing.choosing import AWAY, Choice, choose
 from core.routing.queues import Queues, Today
@@ -64,8 +64,9 @@ def route(
     `alert:assigned` to the new owner and the one who lost it (not for new alerts; see `OPENED`).
 
     Args:
-        trigger: opened, escalated, released, manual, stale, returned or away; the last three skip alerts nobody can take.
-        exclude: agents who must not get these.
+        trigger: opened, escalated, released, manual, declined, stale, returned or away; the last three skip alerts nobody
+            can take.
+        exclude: agents who must not get these; who refused one is left out of it anyway.
         seed: fixes the order of equals for a replay.
         strategies: alert id -> what stands for the team's default strategy, where an experiment says so.
     """
@@ -94,7 +95,8 @@ def route_each(
         known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now, lock=True)
         batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
         batch.strategies = strategies or {}
-        found |= batch.route({alert_id: (case, exclude[alert_id]) for alert_id, case in known.items()})
+        said_no = {} if trigger == OPENED else refusals.of(session, some)
+        found |= batch.route({key: (case, exclude[key] | said_no.get(key, frozenset())) for key, case in known.items()})
     return [found[alert_id] for alert_id in alert_ids if alert_id in found]
 
 
@@ -285,6 +287,7 @@ class _Batch:
                 )
                 for alert_id, choice in moved.items()
             ],
+            ended=refusals.DECLINED if self.trigger == refusals.DECLINED else "reassigned",
             now=self.now,
         )
         if escalated := [alert_id for alert_id, choice in moved.items() if choice.escalated]:

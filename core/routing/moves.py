@@ -14,7 +14,7 @@ from core.db.base import table_of
 from core.db.tables import Agent, Alert, Assignment, Decision, TimeOff, User
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
 from core.ids import new_id
-from core.routing import capacity
+from core.routing import capacity, refusals
 from core.routing.capacity import Handover
 from core.routing.choosing import AWAY
 from core.routing.dispatch import Routed, route_each
@@ -238,6 +238,14 @@ def _give(
     how: str = MANUAL,
     now: datetime,
 ) -> dict[str, Moved]:
+    results: dict[str, Moved] = {}
+    if not viewer.user_id:  # nobody's word: who said no is not asked again
+        said_no = refusals.of(session, [alert_id for alert_id, _ in moving])
+        for alert_id, agent_id in moving:
+            if agent_id in said_no.get(alert_id, ()):
+                error: DoorbellError = Conflict(f"{agents[agent_id].name} has declined it.")
+                results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, error=error)
+        moving = [(alert_id, agent_id) for alert_id, agent_id in moving if alert_id not in results]
     real = [(alert_id, agent_id) for alert_id, agent_id in moving if alerts[alert_id].assigned_agent_id != agent_id]
     owners = {alerts[alert_id].assigned_agent_id for alert_id, _ in real} - {None}
     if real:
@@ -254,7 +262,6 @@ def _give(
 
     places = capacity.reserve(session, wanted, today=today)
     over: dict[str, list[float]] = {}
-    results: dict[str, Moved] = {}
     done: list[tuple[str, str, str, Routed]] = []
     for alert_id, agent_id in moving:
         owner = alerts[alert_id].assigned_agent_id

@@ -184,7 +184,7 @@ def get_alert(session: Session, viewer: Viewer, alert_id: str, *, now: datetime)
             session, shown.contact_id, shown.model_version, first_seen_at=contact.first_seen_at, at=shown.scored_at
         ),
         signals=_signals(session, shown.contact_id),
-        timeline=_timeline(session, shown, assignments),
+        timeline=_timeline(session, viewer, shown, assignments),
         assignments=assignments,
         decision=_decision(session, alert_id),
         outcome=outcome,
@@ -338,7 +338,9 @@ def _events(session: Session, contact_id: str) -> tuple[EventRow, ...]:
     return tuple(EventRow(**row._mapping) for row in rows)
 
 
-def _timeline(session: Session, shown: AlertCard, assignments: Sequence[AssignmentRow]) -> tuple[TimelineEntry, ...]:
+def _timeline(
+    session: Session, viewer: Viewer, shown: AlertCard, assignments: Sequence[AssignmentRow]
+) -> tuple[TimelineEntry, ...]:
     """What happened to the alert, told from the ledger rows that made it happen."""
     entries = [
         TimelineEntry(at=shown.opened_at, kind="opened", text=f"{name_of(session, shown.alert_type)}: alert opened")
@@ -357,14 +359,14 @@ def _timeline(session: Session, shown: AlertCard, assignments: Sequence[Assignme
             entries.append(
                 TimelineEntry(at=row.ended_at, kind="released", text=f"No longer with {row.agent_name}: {why}")
             )
-    entries += _actions(session, shown.id)
+    entries += _actions(session, viewer, shown.id)
     entries += _deliveries(session, shown.id)
     return tuple(sorted(entries, key=lambda entry: entry.at, reverse=True))
 
 
-def _actions(session: Session, alert_id: str) -> list[TimelineEntry]:
+def _actions(session: Session, viewer: Viewer, alert_id: str) -> list[TimelineEntry]:
     rows = session.execute(
-        select(AuditRow.at, AuditRow.action, User.name)
+        select(AuditRow.at, AuditRow.action, AuditRow.after, AuditRow.actor_id, User.name)
         .outerjoin(User, User.id == AuditRow.actor_id)
         .where(AuditRow.subject_type == "alert", AuditRow.subject_id == alert_id)
         .order_by(AuditRow.id.desc())
@@ -374,11 +376,19 @@ def _actions(session: Session, alert_id: str) -> list[TimelineEntry]:
         TimelineEntry(
             at=row.at,
             kind="outcome" if row.action == "alert.outcome" else "action",
-            text=row.action.partition(".")[2].replace("_", " ").capitalize(),
+            text=_declined(row.after or {}, own=viewer.role is not Role.AGENT or viewer.user_id == row.actor_id)
+            if row.action == "alert.decline"
+            else row.action.partition(".")[2].replace("_", " ").capitalize(),
             actor=row.name,
         )
         for row in rows
     ]
+
+
+def _declined(after: dict[str, Any], *, own: bool) -> str:
+    """The note is for those who lead and whoever wrote it: it may be about people."""
+    why = str(after.get("reason") or "other").replace("_", " ")
+    return f"Declined: {why}" + (f" – “{after['notes']}”" if own and after.get("notes") else "")
 
 
 def _deliveries(session: Session, alert_id: str) -> list[TimelineEntry]:

@@ -1,21 +1,23 @@
 """The people of a house as their page shows them: on duty or why not, what they carry, and when they are away next."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.db.tables import Agent, Alert, Team, User
-from core.routing import roster, time_off
+from core.db.tables import Agent, Alert, Assignment, Team, User
+from core.routing import refusals, roster, time_off
 from core.routing.directory import Directory
 from core.routing.duty import duty
 from core.routing.time_off import Off
 from core.viewer import Viewer
 from core.views.scope import compared_scope
 from core.words import Status
+
+_DECLINES = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class PersonRow:
     untouched: int
     """Open alerts they have not looked at."""
     oldest_untouched_at: datetime | None
+    declined: int
+    """Alerts they said no to in the last 30 days."""
     off: Off | None
     """The time off that runs, or comes next."""
 
@@ -66,6 +70,12 @@ def list_people(session: Session, viewer: Viewer, directory: Directory, *, now: 
         .group_by(Alert.assigned_agent_id)
         .subquery()
     )
+    refused = (
+        select(Assignment.agent_id, func.count().label("number"))
+        .where(refusals.WAS_DECLINED, Assignment.ended_at > now - _DECLINES)
+        .group_by(Assignment.agent_id)
+        .subquery()
+    )
     offs: dict[str, Off] = {}
     for off in time_off.list_time_off(session, viewer, since=now):
         offs.setdefault(off.agent_id, off)
@@ -88,10 +98,12 @@ def list_people(session: Session, viewer: Viewer, directory: Directory, *, now: 
             Agent.max_per_day,
             func.coalesce(waiting.c.number, 0).label("untouched"),
             waiting.c.oldest.label("oldest_untouched_at"),
+            func.coalesce(refused.c.number, 0).label("declined"),
         )
         .join(User, User.id == Agent.id)
         .outerjoin(Team, Team.id == Agent.team_id)
         .outerjoin(waiting, waiting.c.agent_id == Agent.id)
+        .outerjoin(refused, refused.c.agent_id == Agent.id)
         .where(compared_scope(viewer), User.active.is_(True))
         .order_by(User.name, Agent.id)
     )

@@ -204,6 +204,17 @@ def test_who_lost_the_alert_sees_it_go(house: House, visit: Open) -> None:
     expect(card(page, "Lea Lost")).to_have_count(0)
 
 
+def test_an_agent_declines_and_the_card_goes(house: House, visit: Open) -> None:
+    house.ring("Dora Dunn", to="ann")
+    page = visit("/feed?text=Dora", who="ann", width=390)
+    card(page, "Dora Dunn").get_by_role("button", name="Decline").click()
+    page.get_by_label("Something else").check()
+    page.get_by_role("button", name="Decline", exact=True).click()  # a note is asked for first
+    page.get_by_label("Note for your manager").fill("We are cousins.")
+    page.get_by_role("button", name="Decline", exact=True).click()
+    expect(card(page, "Dora Dunn")).to_have_count(0)
+
+
 def test_the_inbox_tells_of_an_alert_and_leads_to_it(house: House, visit: Open) -> None:
     alert_id = house.ring("Ines Inbox", to="cal")
     with house.database.write() as session:

@@ -140,3 +140,14 @@ def test_filters_are_saved_by_name_and_forgotten(database: Database, ann: Viewer
     commands.delete_filter(ann, row.id)
     commands.delete_filter(ann, row.id)
     assert queries.saved(ann, "feed") == {}
+
+
+def test_an_alert_is_declined_with_a_reason_and_goes_on(database: Database, ann: Viewer, now: datetime) -> None:
+    alert_id = opened(database, now)
+    refused = commands.act(ann, {"name": "decline", "id": alert_id, "reason": "other", "notes": " "}, who="Rosa")
+    assert (refused.ok, "a few words are needed" in refused.text) == (False, True)
+    done = commands.act(ann, {"name": "decline", "id": alert_id, "reason": "too_busy", "notes": ""}, who="Rosa")
+    assert (done.ok, done.text, done.undo_until) == (True, "Declined Rosa: a colleague has it now", None)
+    with database.read() as session:
+        assert session.get_one(Alert, alert_id).assigned_agent_id == "bob"
+    assert not commands.act(ann, {"name": "decline", "id": alert_id, "reason": "too_busy"}).ok

@@ -220,6 +220,7 @@ class View {
     button("unsnooze", "Wake up");
     button("convert", "Convert…");
     button("dismiss", "Dismiss…");
+    button("decline", "Decline…");
     button("assign", card.pool ? "Assign…" : "Reassign…");
     button("undo", "Undo");
     if (!this.data.single) button("details", "Details");
@@ -304,6 +305,7 @@ class View {
   begin(name, card) {
     if (name === "convert") this.askConvert(card);
     else if (name === "dismiss") this.askDismiss(card);
+    else if (name === "decline") this.askDecline(card);
     else this.act(name === "take" ? "acknowledge" : name, card);
   }
 
@@ -346,6 +348,19 @@ class View {
       make("label", {}, "Notes (optional)", make("textarea", { name: "notes", rows: "2", maxlength: "2000" })),
       make("p", { class: "hint" }, "This type of alert then stays quiet for this person for 30 days."),
     ], "Dismiss", (given) => this.act("dismiss", card, given));
+  }
+
+  askDecline(card) {
+    const notes = make("textarea", { name: "notes", rows: "2", maxlength: "500" });
+    const choices = this.data.declines.map(([id, text], index) =>
+      make("label", { class: "choice" }, make("input", {
+        type: "radio", name: "reason", value: id, checked: index === 0, onchange: () => { notes.required = id === "other"; },
+      }), text));
+    this.ask(`Decline the alert for ${card.who}`, [
+      make("fieldset", {}, make("legend", {}, "Why is it not for you?"), choices),
+      make("label", {}, "Note for your manager (optional)", notes),
+      make("p", { class: "hint" }, "It goes to a colleague who never had it, else into the pool. The person and the alert are not judged by it."),
+    ], "Decline", (given) => this.act("decline", card, given));
   }
 
   // --- keyboard ----------------------------------------------------------------------------------------------------

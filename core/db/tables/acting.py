@@ -35,7 +35,7 @@ class Decision(Base):
     alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id"), index=True)
     decided_at: Mapped[datetime]
     trigger: Mapped[str] = mapped_column(String(32))
-    """opened, escalated, reassigned, released, manual, stale, returned."""
+    """opened, escalated, reassigned, released, manual, declined, stale, returned, away."""
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     strategy: Mapped[str] = mapped_column(String(40))
     rule_id: Mapped[str | None] = mapped_column(String(64))
@@ -151,6 +151,13 @@ class Assignment(Base):
             unique=True,
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index(
+            "ix_assignments_declined",
+            "agent_id",
+            "ended_at",
+            sqlite_where=text("ended_reason = 'declined'"),
+            postgresql_where=text("ended_reason = 'declined'"),
         ),
     )
 

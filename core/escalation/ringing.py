@@ -1,0 +1,18 @@
+"""What follows an alert that changed hands: its new owner is told, and the clock starts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from core import delivery
+from core.delivery import Kind
+from core.escalation import running
+from core.routing import Routed
+
+
+def ring(session: Session, routed: Sequence[Routed], *, by: str = "", now: datetime) -> None:
+    """Tell the new owners on their channels, but nobody of what they did themselves, and start the clocks."""
+    others = [one for one in routed if one.agent_id != by or one.notify_user_ids]
+    delivery.enqueue(session, delivery.notices_of(session, others, kind=Kind.ALERT_ASSIGNED), now=now)
+    running.start(session, [one.alert_id for one in routed if one.agent_id], now=now)
