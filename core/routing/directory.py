@@ -62,7 +62,7 @@ class Agent:
 
     @cached_property
     def token(self) -> int:
-        """The agent's fixed place on the ring that breaks ties."""
+        """The agent's fixed place among equals; with whom of them it begins is the alert's lot."""
         return crc32(self.id.encode())
 
     @cached_property

@@ -205,8 +205,8 @@ def again(inputs: bytes, house: House, *, at: datetime) -> tuple[Case, Choice, Q
 def _everybody(case: Case, choice: Choice, queues: Queues, exclude: frozenset[int]) -> Iterator[Considered]:
     agents = queues.directory.agents
     heavy = queues.too_heavy(case.units)
-    line = queues.last_line(choice.trace["seed"]) if choice.in_line else []
-    line = [one for one in line if one not in exclude | heavy and one != choice.position]
+    line = queues.last_line(choice.trace["seed"], exclude | heavy) if choice.in_line else []
+    line = [one for one in line if one != choice.position]
     if choice.position is not None:
         line.insert(0, choice.position)
     for place, position in enumerate(line, start=1):

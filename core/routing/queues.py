@@ -92,28 +92,35 @@ class Queues:
         self._queues: dict[Key, _Queue] = {}
         self._standing: list[list[_Queue]] = [[] for _ in directory.agents]
 
-    def line(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None, seed: int) -> Iterator[int]:
-        """Positions of the free agents of a pool, best first; equals at the head are rotated by the seed."""
+    def line(
+        self,
+        strategy_id: str,
+        pool: Pool,
+        among: tuple[Key, frozenset[int]] | None,
+        seed: int,
+        exclude: frozenset[int] = _NOBODY,
+    ) -> Iterator[int]:
+        """Positions of the free agents of a pool who are not left out, best first; the seed says with whom of equals it begins."""
         queue = self._queue(strategy_id, pool, among)
         self.looked.append(queue)
-        return self._in_order(queue, seed)
+        return self._in_order(queue, seed, exclude)
 
     @staticmethod
-    def _in_order(queue: _Queue, seed: int) -> Iterator[int]:
+    def _in_order(queue: _Queue, seed: int, exclude: frozenset[int]) -> Iterator[int]:
+        """Of n who stand level at the head each begins for one in n of the seeds, wherever the others have their places."""
         rows = queue.rows
+        if exclude:
+            rows = [row for row in rows if row[-1] not in exclude]
         if not rows:
             return
         head = rows[0][:-2]
-        last = bisect_right(rows, (*head, 1 << 33)) if len(rows) > 1 and rows[1][:-2] == head else 1
-        if last > 1:
-            start = bisect_left(rows, (*head, seed), 0, last)
-            for row in rows[start:last]:
-                yield row[-1]
-            for row in rows[:start]:
-                yield row[-1]
-        else:
-            yield rows[0][-1]
-        for index in range(last, len(rows)):
+        level = bisect_right(rows, (*head, 1 << 33)) if len(rows) > 1 and rows[1][:-2] == head else 1
+        start = (seed * level) >> 32
+        for index in range(start, level):
+            yield rows[index][-1]
+        for index in range(start):
+            yield rows[index][-1]
+        for index in range(level, len(rows)):
             yield rows[index][-1]
 
     def free(self, position: int) -> bool:
@@ -157,9 +164,9 @@ class Queues:
             members.update(queue.standing.members & self.roster.eligible)
         return members
 
-    def last_line(self, seed: int) -> list[int]:
+    def last_line(self, seed: int, exclude: frozenset[int]) -> list[int]:
         """Positions in the order of the queue that decided."""
-        return list(self._in_order(self.looked[-1], seed)) if self.looked else []
+        return list(self._in_order(self.looked[-1], seed, exclude)) if self.looked else []
 
     def behind(self, ahead: int, position: int) -> str:
         """The first thing that puts one agent before another in the queue that decided, said of the one ahead."""

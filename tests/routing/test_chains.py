@@ -86,6 +86,23 @@ def test_the_logged_chance_counts_those_who_stand_level() -> None:
     assert "propensity" not in pick(house, case(), "territory").trace
 
 
+@pytest.mark.parametrize("left_out", [frozenset(), frozenset({1}), frozenset({0, 3})])
+def test_those_who_stand_level_are_as_likely_as_each_other_whoever_is_left_out(left_out: frozenset[int]) -> None:
+    house = directory(*(person(f"a{n}", territories=("riverside",)) for n in range(5)))
+    whole = House(version=1, directory=house, rules=RuleSet([]))
+    queues = Queues(house, roster(house, NOW), {})
+    got: Counter[int] = Counter()
+    for number in range(3_000):
+        one = case(alert_id=f"alert-{number}")
+        choice = choose(one, house=whole, queues=queues, trigger="opened", exclude=left_out, strategy="performance")
+        assert choice.position is not None
+        got[choice.position] += 1
+        assert choice.trace["propensity"] == pytest.approx(1 / (5 - len(left_out)))
+    fair = 3_000 / (5 - len(left_out))
+    assert set(got) == set(range(5)) - left_out
+    assert max(abs(number - fair) for number in got.values()) < 5 * (fair * (1 - fair / 3_000)) ** 0.5
+
+
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from([0.25, 0.5, 1.0, 2.0, 3.0]), min_size=2, max_size=5), st.integers(50, 300))
 def test_turns_follow_weights(weights: list[float], number: int) -> None:
