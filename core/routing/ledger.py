@@ -6,7 +6,7 @@ were looked at, and (once for all decisions in it) the house; the decision is a 
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -152,23 +152,38 @@ def recompute(session: Session, viewer: Viewer, alert_id: str, *, decision_id: s
         "reason": choice.reason,
         "trace": orjson.loads(orjson.dumps(choice.trace)),
     }
-    everybody = list(_everybody(case, choice, queues, exclude))
+    everybody = list(_everybody(case, choice, queues, exclude, viewer))
     differences = tuple(name for name, value in found.items() if value != getattr(row, name))
     return Recomputed(
         decision_id=row.id,
         decided_at=row.decided_at,
         agrees=not differences,
         differences=differences,
-        everybody=tuple(one for one in everybody if _shown(one, house, viewer)),
-        others=dict(Counter(one.reason or one.outcome for one in everybody if not _shown(one, house, viewer))),
+        everybody=tuple(one for one, seen in everybody if seen),
+        others=dict(Counter(one.reason or one.outcome for one, seen in everybody if not seen)),
         rules=tuple(_rules(case, house, choice)),
     )
 
 
-def _shown(one: Considered, house: House, viewer: Viewer) -> bool:
-    """Whoever got it, and of the rest an admin sees all, others their own teams."""
-    team_id = house.directory.by_id[one.agent_id].team_id
-    return one.outcome == "chosen" or viewer.role is Role.ADMIN or team_id in viewer.team_ids
+def seen_by(
+    viewer: Viewer, trace: Mapping[str, Any], teams: Mapping[str, str | None], *, chosen: str | None
+) -> dict[str, Any]:
+    """A trace as this viewer may read it: whom they may not compare is counted (`otherCandidates`), not named.
+
+    Args:
+        teams: agent id -> team id.
+        chosen: who got it.
+    """
+    candidates = trace.get("candidates", [])
+    seen = [one for one in candidates if one["agentId"] == chosen or _sees(viewer, teams.get(one["agentId"]))]
+    if len(seen) == len(candidates):
+        return dict(trace)
+    return {**trace, "candidates": seen, "otherCandidates": len(candidates) - len(seen)}
+
+
+def _sees(viewer: Viewer, team_id: str | None) -> bool:
+    """An admin compares everybody, others their own teams."""
+    return viewer.role is Role.ADMIN or team_id in viewer.team_ids
 
 
 def again(inputs: bytes, house: House, *, at: datetime) -> tuple[Case, Choice, Queues, frozenset[int]]:
@@ -202,8 +217,16 @@ def again(inputs: bytes, house: House, *, at: datetime) -> tuple[Case, Choice, Q
     return case, choice, queues, exclude
 
 
-def _everybody(case: Case, choice: Choice, queues: Queues, exclude: frozenset[int]) -> Iterator[Considered]:
+def _everybody(
+    case: Case, choice: Choice, queues: Queues, exclude: frozenset[int], viewer: Viewer
+) -> Iterator[tuple[Considered, bool]]:
+    """Everybody of the house, and whether this viewer may see them by name: whoever got it, and whom they may compare."""
     agents = queues.directory.agents
+
+    def named(position: int) -> str:
+        seen = position == choice.position or _sees(viewer, agents[position].team_id)
+        return agents[position].name if seen else "Somebody of another team"
+
     heavy = queues.too_heavy(case.units)
     line = queues.last_line(choice.trace["seed"], exclude | heavy) if choice.in_line else []
     line = [one for one in line if one != choice.position]
@@ -211,12 +234,8 @@ def _everybody(case: Case, choice: Choice, queues: Queues, exclude: frozenset[in
         line.insert(0, choice.position)
     for place, position in enumerate(line, start=1):
         agent = agents[position]
-        text = (
-            choice.reason
-            if place == 1
-            else f"{agents[line[place - 2]].name} {queues.behind(line[place - 2], position)}"
-        )
-        yield Considered(
+        text = choice.reason if place == 1 else f"{named(line[place - 2])} {queues.behind(line[place - 2], position)}"
+        one = Considered(
             agent_id=agent.id,
             name=agent.name,
             outcome="chosen" if place == 1 else "candidate",
@@ -226,12 +245,13 @@ def _everybody(case: Case, choice: Choice, queues: Queues, exclude: frozenset[in
             open_alerts=queues.open[position],
             capacity=agent.capacity,
         )
+        yield one, place == 1 or _sees(viewer, agent.team_id)
     rest = sorted(set(range(len(agents))) - set(line), key=lambda one: (agents[one].name, agents[one].id))
     for position in rest:
         agent = agents[position]
         reason = _why_not(position, queues, exclude, heavy)
         known = reason not in queues.roster.excluded and reason != why.OUT_OF_REACH
-        yield Considered(
+        one = Considered(
             agent_id=agent.id,
             name=agent.name,
             outcome="excluded",
@@ -241,6 +261,7 @@ def _everybody(case: Case, choice: Choice, queues: Queues, exclude: frozenset[in
             open_alerts=queues.open[position] if known else None,
             capacity=agent.capacity,
         )
+        yield one, _sees(viewer, agent.team_id)
 
 
 def _why_not(position: int, queues: Queues, exclude: frozenset[int], heavy: frozenset[int]) -> str:

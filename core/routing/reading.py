@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.db.base import table_of
 from core.db.tables import Agent, Alert, Assignment, Contact, Decision, User
 from core.errors import Invalid, NotFound
-from core.routing import capacity, cases, rules
+from core.routing import capacity, cases, ledger, rules
 from core.routing.choosing import choose
 from core.routing.directory import Directory
 from core.routing.dispatch import Routed, routed
@@ -232,7 +232,11 @@ def simulate(
     found = dry_run(
         session, known.values(), house=house, state=state, strategy=strategy, exclude=exclude, seed=seed, now=now
     )
-    return [found[alert_id] for alert_id in dict.fromkeys(alert_ids) if alert_id in found]
+    teams = {one.id: one.team_id for one in house.directory.agents}
+    return [
+        replace(one, trace=ledger.seen_by(viewer, one.trace, teams, chosen=one.routed.agent_id))
+        for one in (found[alert_id] for alert_id in dict.fromkeys(alert_ids) if alert_id in found)
+    ]
 
 
 def dry_run(
@@ -342,7 +346,11 @@ def decision(session: Session, viewer: Viewer, alert_id: str) -> DecisionRow:
     ).one_or_none()
     if row is None:
         raise NotFound("Nobody has decided on this alert yet.")
-    return DecisionRow(**row._mapping)
+    ids = [one["agentId"] for one in row.trace.get("candidates", [])]
+    agents = session.execute(select(Agent.id, Agent.team_id).where(Agent.id.in_(ids)))
+    teams = {row.id: row.team_id for row in agents}
+    trace = ledger.seen_by(viewer, row.trace, teams, chosen=row.agent_id)
+    return DecisionRow(**{**row._mapping, "trace": trace})
 
 
 def stats(session: Session, viewer: Viewer, *, state: State, days: int = 30, now: datetime) -> Stats:

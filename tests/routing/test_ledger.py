@@ -12,7 +12,7 @@ from core.db import Database
 from core.db.tables import Agent, Alert, Decision, RoutingHouse, Setting, User
 from core.errors import NotFound
 from core.load import Units
-from core.routing import ledger, moves, snapshot
+from core.routing import ledger, moves, reading, snapshot
 from core.routing.directory import Agent as Person
 from core.routing.directory import Directory, Result, Team
 from core.routing.dispatch import route
@@ -135,6 +135,34 @@ def test_people_see_of_it_whom_they_may_compare(house: Database, now: datetime) 
         stranger = next(one for one, team in teams.items() if team == "south")
         with pytest.raises(NotFound):
             ledger.recompute(session, make.viewer(session, stranger), alert_id)
+
+
+def test_nobody_of_another_team_is_named_or_measured_in_it(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        make.admin(session, now=now)
+        make.user(session, "boss", role=Role.MANAGER, now=now)
+        make.team(session, "north", manager_id="boss", now=now)
+        make.team(session, "south", now=now)
+        for name, team, level in (("ann", "north", 5), ("zoe", "south", 4), ("bob", "north", 3)):
+            make.agent(session, name, team_id=team, territories=["riverside"], skills={"seller": level}, now=now)
+        alert_id = make.alert(session, territory="riverside", now=now)
+        state = State.load(session)
+        route(session, [alert_id], state=state, trigger="opened", now=now)
+        boss, ann = make.viewer(session, "boss"), make.viewer(session, "ann")
+        other = make.alert(session, territory="riverside", unassigned_reason="nobody_on_duty", now=now)
+    with database.read() as session:
+        for viewer in (boss, ann):
+            again = ledger.recompute(session, viewer, alert_id)
+            assert [one.text for one in again.everybody][1:] == [
+                "Somebody of another team knows this kind of client better"
+            ]
+            assert again.others == {"candidate": 1}
+            trace = reading.decision(session, viewer, alert_id).trace
+            assert ([one["agentId"] for one in trace["candidates"]], trace["otherCandidates"]) == (["ann", "bob"], 1)
+        (tried,) = reading.simulate(session, [other], state=state, viewer=boss, now=now)
+        assert {one["agentId"] for one in tried.trace["candidates"]} == {"ann", "bob"}
+        everybody = reading.decision(session, make.viewer(session, "admin"), alert_id).trace
+        assert [one["agentId"] for one in everybody["candidates"]] == ["ann", "zoe", "bob"]
 
 
 def test_what_a_person_decided_was_not_worked_out(house: Database, now: datetime) -> None:
