@@ -23,6 +23,7 @@ from core.delivery.outbox import (
     return_leases,
     take_bounce,
 )
+from core.delivery.reaching import reachable, set_up
 from core.delivery.registry import CHANNELS, open_channels
 from core.delivery.sending import prepare, send
 
@@ -46,10 +47,12 @@ __all__ = [
     "notices_of",
     "open_channels",
     "prepare",
+    "reachable",
     "release",
     "replay",
     "return_leases",
     "send",
+    "set_up",
     "take_bounce",
     "tell_cover",
     "untold",

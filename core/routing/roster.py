@@ -68,16 +68,8 @@ def roster(directory: Directory, now: datetime) -> Roster:
 
 def why_not(agent: Agent, now: datetime, working: dict[tuple[Week, str], bool] | None = None) -> str | None:
     """Why this agent gets nothing at `now`; None when nothing speaks against it."""
-    if not agent.active:
-        return INACTIVE
-    if not agent.available:
-        return UNAVAILABLE
-    if not agent.auto_assign:
-        return NO_AUTO_ASSIGN
-    if agent.capacity <= 0:
-        return NO_CAPACITY
-    if agent.paused is not None:
-        return PAUSED
+    if (switched := switched_off(agent)) is not None:
+        return switched
     if any(starts <= now < ends for starts, ends, _cover in agent.time_off):
         return TIME_OFF
     if is_holiday(agent.zone, now, agent.holidays):
@@ -88,3 +80,16 @@ def why_not(agent: Agent, now: datetime, working: dict[tuple[Week, str], bool] |
     if key not in working:
         working[key] = is_working(agent.week, agent.zone, now)
     return None if working[key] else OFF_DUTY
+
+
+def switched_off(agent: Agent) -> str | None:
+    """Why nothing is given to them at any hour until somebody changes that; None where only the hours decide."""
+    if not agent.active:
+        return INACTIVE
+    if not agent.available:
+        return UNAVAILABLE
+    if not agent.auto_assign:
+        return NO_AUTO_ASSIGN
+    if agent.capacity <= 0:
+        return NO_CAPACITY
+    return PAUSED if agent.paused is not None else None

@@ -117,7 +117,8 @@ def _instants(week: Week, zone: ZoneInfo, day: date) -> tuple[tuple[datetime, da
     return tuple(found)
 
 
-def _pieces(zone: ZoneInfo, day: date) -> list[tuple[datetime, datetime, timedelta]]:
+@lru_cache(maxsize=4096)
+def _pieces(zone: ZoneInfo, day: date) -> tuple[tuple[datetime, datetime, timedelta], ...]:
     """(from, to, offset) in UTC: the stretches of this local day between changes of the clock."""
     middle = datetime.combine(day, time(12), UTC)
     edges = [middle - timedelta(hours=40), middle + timedelta(hours=40)]
@@ -129,7 +130,7 @@ def _pieces(zone: ZoneInfo, day: date) -> list[tuple[datetime, datetime, timedel
         begins, ends = max(begins, midnight), min(ends, midnight + timedelta(minutes=_MINUTES))
         if begins < ends:
             pieces.append((begins, ends, offset))
-    return pieces
+    return tuple(pieces)
 
 
 def _changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:

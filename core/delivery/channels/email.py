@@ -70,7 +70,7 @@ class Mailer:
         self._lock = threading.Lock()
 
     def send(self, message: Message) -> str:
-        if not _ADDRESS.fullmatch(message.recipient_email):
+        if not is_address(message.recipient_email):
             raise DeliveryFailed("the address is not an e-mail address", retryable=False)
         mail = compose(message, mail_from=self._from)
         self._hand_over(mail.as_bytes(), to=message.recipient_email)
@@ -128,6 +128,10 @@ class Mailer:
             except (OSError, smtplib.SMTPException):
                 pass
             connection.close()
+
+
+def is_address(text: str) -> bool:
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
