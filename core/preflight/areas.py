@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 from zlib import crc32
 
 from core.preflight.coverage import DAY, Coverage, Gaps, hours
@@ -9,7 +10,8 @@ from core.preflight.finding import Finding, Severity, counted, listed, people, t
 from core.preflight.scope import Scope
 from core.preflight.spans import Span, length, minus
 
-HOUSE, TEAM, TERRITORY = "house", "team", "territory"
+Kind = Literal["house", "team", "territory"]
+_ORDER: dict[Kind, int] = {"house": 0, "team": 1, "territory": 2}
 LEAST_HOURS = 0.5
 """Less than this missing is a meeting, not a finding."""
 SERIOUS_HOURS = 4.0
@@ -20,8 +22,7 @@ SERIOUS_HOURS = 4.0
 class Area:
     """Some people who answer together, and the hours in which none of them is there."""
 
-    kind: str
-    """house, team or territory."""
+    kind: Kind
     id: str
     name: str
     people: int
@@ -39,17 +40,16 @@ def areas(scope: Scope) -> list[Area]:
     """The house (for who sees all of it), the teams with members, and the territories somebody covers, worst first."""
     directory, found = scope.facts.house.directory, []
     if scope.is_whole and directory.agents:
-        found.append(_area(scope.coverage, HOUSE, "", "The whole house", everybody(scope)))
+        found.append(_area(scope.coverage, "house", "", "The whole house", everybody(scope)))
     for team in directory.teams.values():
         members = frozenset(directory.in_team(team.id))
         if members and scope.sees_team(team.id):
-            found.append(_area(scope.coverage, TEAM, team.id, team.name, members))
+            found.append(_area(scope.coverage, "team", team.id, team.name, members))
     for place in sorted(scope.facts.places):
         who = covering(scope, place)
         if who and not who.isdisjoint(scope.members):
-            found.append(_area(scope.coverage, TERRITORY, place, directory.place(place), who))
-    order = {HOUSE: 0, TEAM: 1, TERRITORY: 2}
-    return sorted(found, key=lambda one: (order[one.kind], -one.missed, -one.day, -one.night, one.name))
+            found.append(_area(scope.coverage, "territory", place, directory.place(place), who))
+    return sorted(found, key=lambda one: (_ORDER[one.kind], -one.missed, -one.day, -one.night, one.name))
 
 
 def check(scope: Scope) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def covering(scope: Scope, place: str) -> frozenset[int]:
     return frozenset(found) & scope.coverage.regular
 
 
-def _area(coverage: Coverage, kind: str, area_id: str, name: str, positions: frozenset[int]) -> Area:
+def _area(coverage: Coverage, kind: Kind, area_id: str, name: str, positions: frozenset[int]) -> Area:
     gaps = coverage.gaps(positions)
     return Area(
         kind=kind,
@@ -118,10 +118,11 @@ def _of_house(scope: Scope, gaps: Gaps) -> Iterator[Finding]:
             id="house-away",
             kind="house_away",
             severity=Severity.SERIOUS,
-            text=f"Nobody at all is on duty for {_hours(missed)} in which somebody usually is.",
+            text=f"Nobody at all is on duty for {_hours(missed)} in which somebody usually is{_and_nights(gaps)}.",
             todo="Ask somebody to work then, or move a time off; until then alerts wait in the pool.",
             link=link,
             spans=_worst_first(gaps.missed),
+            night=_worst_first(gaps.missed_at_night),
             causes=away,
             weight=1000 + missed,
         )
@@ -166,7 +167,7 @@ def _of_team(
     text = (
         f"Nobody of {name} is there at all: everybody is away, paused or switched off."
         if is_empty
-        else f"Nobody of {name} is on duty for {_hours(hours(missed))} in which somebody usually is."
+        else f"Nobody of {name} is on duty for {_hours(hours(missed))} in which somebody usually is{_and_nights(gaps)}."
     )
     yield Finding(
         id=f"team-away:{team_id}",
@@ -176,6 +177,7 @@ def _of_team(
         todo="Move a time off, name a cover, or lend them somebody: until then their alerts go to other teams or wait.",
         link=people(label="Hours and time off"),
         spans=_worst_first(missed),
+        night=_worst_first(gaps.missed_at_night),
         agent_ids=scope.ids(members & coverage.regular),
         team_ids=(team_id,),
         causes=why_away((directory.agents[one] for one in members), missed),
@@ -245,6 +247,11 @@ def _of_some(scope: Scope, who: frozenset[int], places: list[str], missed: list[
 
 def _worst_first(spans: list[Span]) -> tuple[Span, ...]:
     return tuple(sorted(spans, key=lambda span: (-length([span]), span[0])))
+
+
+def _and_nights(gaps: Gaps) -> str:
+    night = hours(gaps.missed_at_night)
+    return f" (and for {_hours(night)} outside {DAY[0]}-{DAY[1]} h)" if night >= LEAST_HOURS else ""
 
 
 def _hours(number: float) -> str:

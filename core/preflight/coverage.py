@@ -29,6 +29,7 @@ class Gaps:
     """All others."""
     missed: list[Span]
     """Of `day`: where one of them would be there, but for time off, a pause or a switch."""
+    missed_at_night: list[Span]
 
 
 class Coverage:
@@ -119,7 +120,8 @@ class Coverage:
             usual = union(
                 span for one in positions & self.regular for span in self.by_hours(self.directory.agents[one])
             )
-            known = Gaps(day=day, night=minus(empty, self.daytime), missed=common(day, usual))
+            night = minus(empty, self.daytime)
+            known = Gaps(day=day, night=night, missed=common(day, usual), missed_at_night=common(night, usual))
             self._gaps[positions] = known
         return known
 
