@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import Select, bindparam, func, insert, select, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate, Update
 
 from core.assignments import has_room, taken
 from core.db.base import table_of
@@ -61,22 +63,21 @@ def take_turn(session: Session) -> None:
 
 def loads(session: Session) -> dict[str, Load]:
     """Agent id -> what they have, in one query."""
+    rows = session.connection().execute(_reading()).all()
+    return {row[0]: Load(*row[1:]) for row in rows}
+
+
+@cache
+def _reading() -> Select[Any]:
     agents = table_of(Agent).c
-    rows = (
-        session.connection()
-        .execute(
-            select(
-                agents.id,
-                agents.open_alerts,
-                agents.round_robin_at,
-                agents.open_units,
-                agents.given_on,
-                agents.given_today,
-            )
-        )
-        .all()
+    return select(
+        agents.id,
+        agents.open_alerts,
+        agents.round_robin_at,
+        agents.open_units,
+        agents.given_on,
+        agents.given_today,
     )
-    return {row[0]: Load._make(row[1:]) for row in rows}
 
 
 def untouched_room(session: Session) -> dict[str, int]:
@@ -155,14 +156,8 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, ended: str = "
     """
     if not handovers:
         return
-    alerts, assigned = table_of(Alert), table_of(Assignment)
     connection = session.connection()
-    lost = connection.execute(
-        update(assigned)
-        .where(assigned.c.alert_id.in_([one.alert_id for one in handovers]), assigned.c.ended_at.is_(None))
-        .values(ended_at=now, ended_reason=ended)
-        .returning(assigned.c.agent_id, assigned.c.units)
-    )
+    lost = connection.execute(_ending(), {"ids": [one.alert_id for one in handovers], "now": now, "why": ended})
     given_back: defaultdict[str, list[float]] = defaultdict(list)
     for agent_id, units in lost:
         given_back[agent_id].append(units)
@@ -172,7 +167,7 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, ended: str = "
     for (number, total), agent_ids in alike.items():
         _places(session, agent_ids, -number, -total, overflow=True)
     connection.execute(
-        insert(assigned),
+        insert(table_of(Assignment)),
         [
             {
                 "id": new_id(),
@@ -187,7 +182,24 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, ended: str = "
             for one in handovers
         ],
     )
-    connection.execute(
+    connection.execute(_owning(), [{"key": one.alert_id, "owner": one.agent_id, "now": now} for one in handovers])
+
+
+@cache
+def _ending() -> ReturningUpdate[Any]:
+    assigned = table_of(Assignment)
+    return (
+        update(assigned)
+        .where(assigned.c.alert_id.in_(bindparam("ids", expanding=True)), assigned.c.ended_at.is_(None))
+        .values(ended_at=bindparam("now"), ended_reason=bindparam("why"))
+        .returning(assigned.c.agent_id, assigned.c.units)
+    )
+
+
+@cache
+def _owning() -> Update:
+    alerts = table_of(Alert)
+    return (
         update(alerts)
         .where(alerts.c.id == bindparam("key"))
         .values(
@@ -196,9 +208,8 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, ended: str = "
             notified_at=None,  # each reassignment starts the escalation clock again
             escalate_at=None,
             escalation_step=0,
-            updated_at=now,
-        ),
-        [{"key": one.alert_id, "owner": one.agent_id} for one in handovers],
+            updated_at=bindparam("now"),
+        )
     )
 
 
@@ -237,8 +248,21 @@ def _places(
     today: date | None = None,
     overflow: bool = False,
 ) -> list[str]:
-    statement = update(Agent).where(Agent.id.in_(agent_ids)).values(**taken(number, units, today=today))
-    if not overflow:
-        assert today is not None
+    limited = not overflow
+    assert today is not None or overflow
+    values = {"ids": agent_ids, "number": number, "units": units} | ({"today": today} if today is not None else {})
+    return list(session.connection().execute(_taking(limited, today is not None), values).scalars())
+
+
+@cache
+def _taking(limited: bool, counted: bool) -> ReturningUpdate[Any]:
+    """The statement of `_places`, made once: building its expressions took longer than running it for one alert."""
+    number: Any = bindparam("number")
+    units: Any = bindparam("units")
+    today: Any = bindparam("today") if counted else None
+    statement = (
+        update(Agent).where(Agent.id.in_(bindparam("ids", expanding=True))).values(**taken(number, units, today=today))
+    )
+    if limited:
         statement = statement.where(has_room(number, units, today=today))
-    return list(session.connection().execute(statement.returning(Agent.id)).scalars())
+    return statement.returning(Agent.id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence, Set
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select
@@ -113,6 +114,7 @@ def _asked(house: House, also: House | None) -> tuple[Set[str], bool]:
     return house.rules.reads | also.rules.reads, house.asks_before or also.asks_before
 
 
+@cache
 def _statement() -> Select[Any]:
     alert, contact = table_of(Alert).c, table_of(Contact).c
     return select(

@@ -3,10 +3,10 @@
 Values in, values out: the same case, house, loads and seed give the same answer.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from itertools import islice
 from typing import Any
 
 from core.routing import covers
@@ -15,7 +15,7 @@ from core.routing.actions import Wish
 from core.routing.directory import Agent
 from core.routing.queues import Key, Queues
 from core.routing.refusals import DECLINED
-from core.routing.rules import Compiled
+from core.routing.rules import Compiled, Promising
 from core.routing.state import House
 from core.routing.strategies import LEAVE, STRATEGIES
 from core.routing.strategy import BY_LOAD, KNOWS, PREFERS, Case, Pool, spoken
@@ -102,7 +102,8 @@ def choose(
     chain = _chain(case, house, trigger=trigger, strategy=strategy, instead=instead)
     heavy = queues.too_heavy(case.units)
     out = exclude | heavy if heavy else exclude
-    found = None if strategy else _by_rules(case, house, queues, out, ring, choice, tried)
+    promising = house.rules.promising(case.facts)
+    found = None if strategy else _by_rules(case, house, queues, out, ring, choice, tried, promising)
     if found is None and together and STRATEGIES[chain[0]].matches_batches:
         choice.waits = True
         return choice
@@ -117,7 +118,7 @@ def choose(
     else:
         choice.strategy = chain[0]
         _overflow_or_pool(queues, exclude, heavy, choice, chain, may_overflow=trigger not in NO_OVERFLOW)
-    choice.trace = _trace(case, house, queues, exclude, heavy, found, choice, tried, ring)
+    choice.trace = _trace(house, queues, exclude, heavy, found, choice, tried, promising, ring)
     if instead:
         choice.trace["experiment"] = {"strategy": instead}
     if found is not None and (chance := _chance(case, found, queues, out)) is not None:
@@ -201,10 +202,11 @@ def _by_rules(
     ring: int,
     choice: Choice,
     tried: dict[int, dict[str, Any]],
+    promising: Promising,
 ) -> _Found | None:
     """The first rule that holds and whose action finds somebody; every rule that holds gets to notify until then."""
     rules = house.rules.rules
-    for position in house.rules.promising(case.facts).positions:
+    for position in promising.positions:
         rule = rules[position]
         miss = rule.miss(case.facts)
         if miss is not None:
@@ -318,7 +320,7 @@ def _walk(
     ring: int,
 ) -> _Found | None:
     for pool in pools:
-        best = list(islice(queues.line(name, pool, among, ring, exclude), MOST_CANDIDATES))
+        best = queues.line(name, pool, among, ring, exclude, most=MOST_CANDIDATES)
         if best:
             candidates = queues.described(name, pool, among, best)
             return _Found(
@@ -374,7 +376,6 @@ def _told(wish: Wish, case: Case, house: House, found: _Found | None) -> list[st
 
 
 def _trace(
-    case: Case,
     house: House,
     queues: Queues,
     exclude: frozenset[int],
@@ -382,6 +383,7 @@ def _trace(
     found: _Found | None,
     choice: Choice,
     tried: dict[int, dict[str, Any]],
+    promising: Promising,
     ring: int,
 ) -> dict[str, Any]:
     excluded = dict(queues.roster.excluded)
@@ -400,7 +402,7 @@ def _trace(
             excluded[why.OUT_OF_REACH] = elsewhere
     last = max(tried) + 1 if choice.rule else len(house.rules)
     return {
-        "rules": _rule_entries(case, house, tried, last),
+        "rules": _rule_entries(promising, tried, last),
         "rulesTried": last,
         "excluded": excluded,
         "candidates": found.candidates if found else [],
@@ -409,10 +411,12 @@ def _trace(
     }
 
 
-def _rule_entries(case: Case, house: House, tried: dict[int, dict[str, Any]], last: int) -> list[dict[str, Any]]:
+def _rule_entries(promising: Promising, tried: dict[int, dict[str, Any]], last: int) -> list[dict[str, Any]]:
     """Every rule that was looked at, and the first few that the index passed over: all can be recomputed on request."""
-    passed = house.rules.promising(case.facts)
-    shown = list(tried)[:MOST_RULES]
-    shown += [position for position in passed.first_others[: MOST_RULES - len(shown)] if position < last]
-    shown.sort()
-    return [tried.get(position) or passed.misses[position] or {} for position in shown]
+    looked_at = list(tried)[:MOST_RULES]
+    others = promising.first_others
+    shown = min(MOST_RULES - len(looked_at), bisect_left(others, last))
+    entries = list(promising.first_misses[:shown])
+    for position in reversed(looked_at):  # tried in order: from the back, so that the places before stay true
+        entries.insert(bisect_left(others, position, 0, shown), tried[position])
+    return entries

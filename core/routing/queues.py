@@ -5,7 +5,7 @@ decision costs microseconds whatever the number of agents. Values only: no sessi
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from core.routing.roster import Roster
 from core.routing.strategy import BY_LOAD, Pool
 
 Row = tuple[Any, ...]
-"""(rank ..., moving, moving, token, position)"""
+"""(place of the rank, moving, moving, token, position)"""
 Key = tuple[Any, ...]
 _MOST_KEPT = 20_000
 _NOTHING = Load()
@@ -27,7 +27,7 @@ _BY_TURN = ("has had fewer turns", "has more room")
 class _Standing:
     """What loads do not change of a pool: who is in it, their ranks and reasons. Kept with the directory between batches."""
 
-    __slots__ = ("members", "order", "ranks", "said")
+    __slots__ = ("members", "order", "places", "ranks", "said")
 
     def __init__(self, pool: Pool, among: frozenset[int] | None, directory: Directory) -> None:
         self.order = (*pool.said, *(_BY_LOAD if pool.by == BY_LOAD else _BY_TURN))
@@ -38,17 +38,22 @@ class _Standing:
             members &= among
         self.members = members
         self.ranks = {position: pool.rank(directory.agents[position]) for position in members}
+        distinct = {rank: place for place, rank in enumerate(sorted(set(self.ranks.values())))}
+        self.places: dict[int, tuple[int]] = {position: (distinct[rank],) for position, rank in self.ranks.items()}
+        """Ranks as numbers that sort alike: rows are compared some fifteen times for each alert handed out."""
         self.said: dict[int, dict[str, Any]] = {}
         """Per member, what of a candidate's description loads do not change."""
 
 
 class _Queue:
-    __slots__ = ("by_load", "rows", "standing")
+    __slots__ = ("by_load", "rows", "shown", "standing")
 
     def __init__(self, pool: Pool, standing: _Standing) -> None:
         self.standing = standing
         self.by_load = pool.by == BY_LOAD
         self.rows: list[Row] = []
+        self.shown: dict[int, dict[str, Any]] = {}
+        """Position -> its description with its load. Shared between decisions, for as long as the load stays."""
 
 
 class Queues:
@@ -83,8 +88,7 @@ class Queues:
         limited = {*directory.by_units, *self.left} & roster.eligible
         self.full |= {position for position in limited if self._is_full(position)}
         self._by_units = [position for position in directory.by_units if position in roster.eligible]
-        self._ends: dict[int, tuple[Row, Row]] = {}
-        """Per agent, the end of their rows as their load stands: where turns come first, and where the load does."""
+        self._ends = _Ends(directory, self.units, self.turn)
         self.refused: set[int] = set()
         """Those whom the database refused, whatever their loads say."""
         self.looked: list[_Queue] = []
@@ -99,29 +103,29 @@ class Queues:
         among: tuple[Key, frozenset[int]] | None,
         seed: int,
         exclude: frozenset[int] = _NOBODY,
-    ) -> Iterator[int]:
+        *,
+        most: int | None = None,
+    ) -> list[int]:
         """Positions of the free agents of a pool who are not left out, best first; the seed says with whom of equals it begins."""
         queue = self._queue(strategy_id, pool, among)
         self.looked.append(queue)
-        return self._in_order(queue, seed, exclude)
+        return self._in_order(queue, seed, exclude, most)
 
     @staticmethod
-    def _in_order(queue: _Queue, seed: int, exclude: frozenset[int]) -> Iterator[int]:
+    def _in_order(queue: _Queue, seed: int, exclude: frozenset[int], most: int | None = None) -> list[int]:
         """Of n who stand level at the head each begins for one in n of the seeds, wherever the others have their places."""
         rows = queue.rows
         if exclude:
             rows = [row for row in rows if row[-1] not in exclude]
         if not rows:
-            return
+            return []
         head = rows[0][:-2]
-        level = bisect_right(rows, (*head, 1 << 33)) if len(rows) > 1 and rows[1][:-2] == head else 1
-        start = (seed * level) >> 32
-        for index in range(start, level):
-            yield rows[index][-1]
-        for index in range(start):
-            yield rows[index][-1]
-        for index in range(level, len(rows)):
-            yield rows[index][-1]
+        if len(rows) > 1 and rows[1][:-2] == head:
+            level = bisect_right(rows, (*head, 1 << 33))
+            start = (seed * level) >> 32
+            if start:
+                rows = rows[start:level] + rows[:start] + rows[level:]
+        return [row[-1] for row in rows[:most]]
 
     def free(self, position: int) -> bool:
         return position in self.roster.eligible and position not in self.full
@@ -166,12 +170,12 @@ class Queues:
 
     def last_line(self, seed: int, exclude: frozenset[int]) -> list[int]:
         """Positions in the order of the queue that decided."""
-        return list(self._in_order(self.looked[-1], seed, exclude)) if self.looked else []
+        return self._in_order(self.looked[-1], seed, exclude) if self.looked else []
 
     def behind(self, ahead: int, position: int) -> str:
         """The first thing that puts one agent before another in the queue that decided, said of the one ahead."""
         queue = self.looked[-1]
-        first, second = self._row(queue, ahead), self._row(queue, position)
+        first, second = (queue.standing.ranks[one] + self._ends[one][queue.by_load] for one in (ahead, position))
         for part, said in enumerate(queue.standing.order):
             if first[part] != second[part]:
                 return said
@@ -194,14 +198,17 @@ class Queues:
         self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None, positions: Sequence[int]
     ) -> list[dict[str, Any]]:
         """Candidates as the trace shows them; what loads do not change is worked out once a pool."""
-        standing = self._queue(strategy_id, pool, among).standing
-        found = []
-        for position in positions:
-            fixed = standing.said.get(position)
-            if fixed is None:
-                rank = [float(part) for part in standing.ranks[position]]
-                fixed = standing.said[position] = self._fixed(position, pool.why(self.directory.agents[position]), rank)
-            found.append(self._with_load(fixed, position))
+        queue = self._queue(strategy_id, pool, among)
+        shown = queue.shown
+        return [shown.get(position) or self._show(queue, pool, position) for position in positions]
+
+    def _show(self, queue: _Queue, pool: Pool, position: int) -> dict[str, Any]:
+        standing = queue.standing
+        fixed = standing.said.get(position)
+        if fixed is None:
+            rank = [float(part) for part in standing.ranks[position]]
+            fixed = standing.said[position] = self._fixed(position, pool.why(self.directory.agents[position]), rank)
+        found = queue.shown[position] = self._with_load(fixed, position)
         return found
 
     def describe(self, position: int, why: str, rank: list[float]) -> dict[str, Any]:
@@ -235,16 +242,14 @@ class Queues:
         carried along with it, and so on return stands level with the others instead of owed everything missed.
         """
         lifts: dict[int, float] = {}
+        turn, free = self.turn, self.roster.eligible - self.full
         for queue in self._queues.values():
-            if not queue.rows:
-                continue
-            turn = self.turn
-            floor = min(turn[row[-1]] for row in queue.rows)
+            present = queue.standing.members & free
+            floor = min((turn[position] for position in present), default=0.0)
             if floor <= 0.0:
                 continue
-            present = {row[-1] for row in queue.rows}
-            for position in queue.standing.members:
-                if turn[position] < floor and position not in present:
+            for position in queue.standing.members - present:
+                if turn[position] < floor:
                     lifts[position] = max(floor, lifts.get(position, floor))
         return {self.directory.agents[position].id: turn for position, turn in lifts.items()}
 
@@ -274,51 +279,55 @@ class Queues:
                 standing = _Standing(pool, among[1] if among else None, self.directory)
                 if len(kept) < _MOST_KEPT:
                     kept[key] = standing
-            queue = _Queue(pool, standing)
-            eligible, full, ranks = self.roster.eligible, self.full, standing.ranks
-            by_load = queue.by_load
-            for position in standing.members:
-                if position in eligible:
-                    self._standing[position].append(queue)
-                    if position not in full:
-                        queue.rows.append(ranks[position] + self._moving(position)[by_load])
+            queue = self._queues[key] = _Queue(pool, standing)
+            present = standing.members & self.roster.eligible
+            for position in present:
+                self._standing[position].append(queue)
+            places, ends, by_load = standing.places, self._ends, queue.by_load
+            queue.rows = [places[position] + ends[position][by_load] for position in present - self.full]
             queue.rows.sort()
-            self._queues[key] = queue
         return queue
 
-    def _row(self, queue: _Queue, position: int) -> Row:
-        return queue.standing.ranks[position] + self._moving(position)[queue.by_load]
-
-    def _moving(self, position: int) -> tuple[Row, Row]:
-        found = self._ends.get(position)
-        if found is None:
-            share, turn = self.units[position] / self.directory.most[position], self.turn[position]
-            token = self.directory.agents[position].token
-            found = self._ends[position] = (turn, share, token, position), (share, turn, token, position)
-        return found
-
     def _move(self, position: int, *, opened: int, turns: int, units: float, full: bool = False) -> None:
-        eligible = position in self.roster.eligible
-        if eligible and position not in self.full:
-            moving = self._moving(position)
-            for queue in self._standing[position]:
-                rows = queue.rows
-                del rows[bisect_left(rows, queue.standing.ranks[position] + moving[queue.by_load])]
+        standing = self._standing[position]
+        before = None if position in self.full else self._ends[position]
         self.open[position] = max(0, self.open[position] + opened)
         self.units[position] = max(0.0, self.units[position] + units)
         self.turn[position] += turns / self.directory.agents[position].weight
         self._ends.pop(position, None)
         if position in self.left:
             self.left[position] -= opened
-        if not eligible:
+        if position not in self.roster.eligible:
             return
         if full or self._is_full(position):
             self.full.add(position)
-            return
-        self.full.discard(position)
-        moving = self._moving(position)
-        for queue in self._standing[position]:
-            insort(queue.rows, queue.standing.ranks[position] + moving[queue.by_load])
+            after = None
+        else:
+            self.full.discard(position)
+            after = self._ends[position]
+        for queue in standing:
+            queue.shown.pop(position, None)
+            place, by_load, rows = queue.standing.places[position], queue.by_load, queue.rows
+            if before is not None:
+                del rows[bisect_left(rows, place + before[by_load])]
+            if after is not None:
+                insort(rows, place + after[by_load])
+
+
+class _Ends(dict[int, tuple[Row, Row]]):
+    """Per agent, the end of their rows as their load stands: where turns come first, and where the load does."""
+
+    __slots__ = ("_directory", "_turn", "_units")
+
+    def __init__(self, directory: Directory, units: list[float], turn: list[float]) -> None:
+        super().__init__()
+        self._directory, self._units, self._turn = directory, units, turn
+
+    def __missing__(self, position: int) -> tuple[Row, Row]:
+        share, turn = self._units[position] / self._directory.most[position], self._turn[position]
+        token = self._directory.agents[position].token
+        found = self[position] = (turn, share, token, position), (share, turn, token, position)
+        return found
 
 
 class Today:

@@ -177,12 +177,12 @@ def _compile_parts(
     )
 
 
-class _Promising(NamedTuple):
+class Promising(NamedTuple):
     positions: tuple[int, ...]
-    misses: tuple[dict[str, Any] | None, ...]
-    """Per rule of the house; None for those that may hold. Shared between decisions."""
     first_others: tuple[int, ...]
     """The first of those that cannot hold."""
+    first_misses: tuple[dict[str, Any], ...]
+    """What the trace says of these. Shared between decisions."""
 
 
 class RuleSet:
@@ -196,16 +196,17 @@ class RuleSet:
     def __init__(self, rules: Sequence[Compiled]) -> None:
         self.rules = tuple(rules)
         self._needs = [tuple(_needed(rule)) for rule in self.rules]
-        named = Counter(path for needs in self._needs for path in dict(needs))
+        self._narrows = [tuple(_narrowed(rule)) for rule in self.rules]
+        named = Counter(path for needs in self._needs for path in dict(needs) if path not in INDEXED)
         self._present = [(path, fields.reader(path)) for path, _ in named.most_common(_MOST_PATHS)]
-        self._cache: dict[tuple[Any, ...], _Promising] = {}
+        self._cache: dict[tuple[Any, ...], Promising] = {}
         self.reads = {name for rule in self.rules for name in _read(rule)}
         """The namespaces some rule reads: what nobody reads is not loaded."""
 
     def __len__(self) -> int:
         return len(self.rules)
 
-    def promising(self, facts: Facts) -> _Promising:
+    def promising(self, facts: Facts) -> Promising:
         """The rules that may hold, and for each of the others what the trace says."""
         alert = facts["alert"]
         key = (
@@ -225,24 +226,35 @@ class RuleSet:
             rule = self.rules[position]
             yield position, rule, rule.miss(facts)
 
-    def _work_out(self, key: tuple[Any, ...]) -> _Promising:
+    def _work_out(self, key: tuple[Any, ...]) -> Promising:
         values = dict(zip(INDEXED, key, strict=False))
         missing = {path for (path, _), none in zip(self._present, key[len(INDEXED) :], strict=True) if none}
+        missing |= {path for path, value in values.items() if value is None}
         misses = [self._miss(position, values, missing) for position in range(len(self.rules))]
-        return _Promising(
+        return Promising(
             positions=tuple(position for position, miss in enumerate(misses) if miss is None),
-            misses=tuple(misses),
             first_others=tuple(position for position, miss in enumerate(misses) if miss is not None)[:_FIRST],
+            first_misses=tuple(miss for miss in misses if miss is not None)[:_FIRST],
         )
 
     def _miss(
         self, position: int, values: Mapping[tuple[str, ...], Any], missing: Set[tuple[str, ...]]
     ) -> dict[str, Any] | None:
         rule = self.rules[position]
-        for number, condition in enumerate(rule.conditions):
-            if any(values[path] not in allowed for path, allowed in condition.narrow):
+        for path, allowed, number in self._narrows[position]:
+            if values[path] not in allowed:
                 return rule.misses[number]
-        return next((rule.misses[number] for path, number in self._needs[position] if path in missing), None)
+        for path, number in self._needs[position]:
+            if path in missing:
+                return rule.misses[number]
+        return None
+
+
+def _narrowed(rule: Compiled) -> Iterator[tuple[tuple[str, ...], frozenset[str], int]]:
+    """(an indexed field, the only values of it that can pass, the number of the condition that says so)."""
+    for number, condition in enumerate(rule.conditions):
+        for path, allowed in condition.narrow:
+            yield path, allowed, number
 
 
 def _needed(rule: Compiled) -> Iterator[tuple[tuple[str, ...], int]]:

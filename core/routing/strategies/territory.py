@@ -21,7 +21,6 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
     """The alert's own territory, then each larger one around it, then everybody."""
     kind = case.alert_type
     for territory in directory.around(case.territory):
-        place = directory.place(territory)
 
         def rank(agent: Agent, territory: str = territory) -> tuple[float, ...]:
             return (-agent.level(kind), agent.primary_territory != territory, not agent.prefers(kind))
@@ -31,7 +30,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             directory.covering(territory),
             rank,
             BY_LOAD,
-            lambda agent, place=place: spoken(agent, case, place=place),  # type: ignore[misc]
+            lambda agent, territory=territory: spoken(agent, case, place=directory.place(territory)),  # type: ignore[misc]
             said=(KNOWS, HOME, PREFERS),
         )
     yield Pool(
