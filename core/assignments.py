@@ -158,6 +158,7 @@ def _own(
             notified_at=None,  # each reassignment starts the escalation clock again
             escalate_at=None,
             escalation_step=0,
+            claimed_until=None,
             updated_at=now,
         )
         .execution_options(synchronize_session=False)

@@ -35,6 +35,7 @@ def alert(row: Alert, contact: Contact | None) -> dict[str, Any]:
         "scoredAt": to_iso(row.scored_at),
         "validUntil": to_iso(row.valid_until),
         "snoozedUntil": to_iso(row.snoozed_until),
+        "claimedUntil": to_iso(row.claimed_until),
         "modelVersion": row.model_version,
         "signalCount": row.signal_count,
         "topFactors": row.top_factors,

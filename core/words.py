@@ -147,6 +147,7 @@ class PoolReason(StrEnum):
     OVER_CAPACITY = "over_capacity"
     DECLINED = "declined"
     """And routing found nobody else."""
+    CLAIM_EXPIRED = "claim_expired"
     BOOKS_DISAGREED = "books_disagreed"
     """It had an owner without an assignment, or neither an owner nor a reason."""
 

@@ -127,6 +127,8 @@ class AlertOut(Camel):
     scored_at: datetime
     valid_until: datetime
     snoozed_until: datetime | None
+    claimed_until: datetime | None
+    """Until when who claimed it must act on it."""
     acknowledged_at: datetime | None
     contacted_at: datetime | None
     closed_at: datetime | None
@@ -222,6 +224,7 @@ def alert(card: AlertCard, *, change_id: int) -> dict[str, Any]:
         "scoredAt": wire.to_iso(card.scored_at),
         "validUntil": wire.to_iso(card.valid_until),
         "snoozedUntil": wire.to_iso(card.snoozed_until),
+        "claimedUntil": wire.to_iso(card.claimed_until),
         "acknowledgedAt": wire.to_iso(card.acknowledged_at),
         "contactedAt": wire.to_iso(card.contacted_at),
         "closedAt": wire.to_iso(card.closed_at),

@@ -17,7 +17,7 @@ from app.api.deps import Admin, Caller, Camel, Db, Manager, Now
 from core import escalation, routing
 from core.db import Database
 from core.db.tables import Agent
-from core.errors import Forbidden, NotFound
+from core.errors import NotFound
 from core.routing import house_settings, ledger, moves, profiles, reading
 from core.routing.dispatch import Routed, route_each
 from core.routing.strategies import STRATEGIES
@@ -265,6 +265,10 @@ class HouseIn(Camel):
     """Messages in a row that did not arrive, before an agent is paused; 0 never."""
     pause_after_escalations: int = Field(default=3, ge=0, le=100)
     """Alerts in a row that went on to others unanswered; 0 never."""
+    claim_minutes: int = Field(default=30, ge=1, le=1440)
+    """How long a claim from the pool holds without an action."""
+    claim_limit: int = Field(default=3, ge=1, le=100)
+    """Claims of one agent at once that nothing followed yet."""
 
 
 class StrategyOut(Camel):
@@ -280,6 +284,8 @@ class HouseOut(Camel):
     timezone: str
     pause_after_failures: int
     pause_after_escalations: int
+    claim_minutes: int
+    claim_limit: int
     strategies: list[StrategyOut]
     """All there are."""
 
@@ -312,7 +318,7 @@ def route(body: RouteIn, viewer: Manager, db: Db, state: RoutingState, now: Now)
     return RoutedList(items=[routed_out(one) for one in routed])
 
 
-@router.post("/routing/assign", summary="Give an alert to an agent, or take one from the pool")
+@router.post("/routing/assign", summary="Give an alert to an agent, or claim one from the pool")
 def assign(body: AssignIn, viewer: Caller, db: Db, now: Now) -> RoutedOut:
     return _assign(body, viewer, db, now)
 
@@ -323,9 +329,9 @@ def reassign(body: AssignIn, viewer: Manager, db: Db, now: Now) -> RoutedOut:
 
 
 def _assign(body: AssignIn, viewer: Viewer, db: Database, now: datetime) -> RoutedOut:
-    if body.overflow and viewer.role is Role.AGENT:
-        raise Forbidden("Only a manager or an admin gives alerts past a capacity.")
     with db.write() as session:
+        if viewer.role is Role.AGENT and body.agent_id == viewer.user_id and not body.overflow:
+            return routed_out(routing.claim(session, body.alert_id, viewer=viewer, now=now))
         routed = moves.reassign(
             session,
             body.alert_id,

@@ -206,6 +206,9 @@ def _notes(viewer: Viewer, card: AlertCard, *, now: datetime) -> list[dict[str, 
     if card.snoozed_until and card.snoozed_until > now:
         text = f"Snoozed until {words.short(card.snoozed_until, viewer.timezone, now=now)}"
         notes.append({"tone": "warn", "text": text})
+    elif card.is_open and card.claimed_until is not None:
+        until = words.short(card.claimed_until, viewer.timezone, now=now)
+        notes.append({"tone": "warn", "text": f"Claimed: goes back into the pool at {until} unless somebody acts"})
     elif card.is_open and card.escalate_at is not None:
         late = card.escalate_at <= now
         text = (

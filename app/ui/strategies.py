@@ -88,10 +88,13 @@ def _form(viewer: Viewer, found: HouseSettings, types: Sequence[str]) -> None:
             index=zones.index(found.timezone) if found.timezone in zones else 0,
         )
         failures, escalations = _pauses(found)
+        minutes, most = _claims(found)
         if st.form_submit_button("Save", type="primary"):
             changes = {
                 "pause_after_failures": failures,
                 "pause_after_escalations": escalations,
+                "claim_minutes": minutes,
+                "claim_limit": most,
                 "default_strategy": first,
                 "fallbacks": then,
                 "units": {"priorities": priorities, "types": kinds},
@@ -109,6 +112,15 @@ def _pauses(found: HouseSettings) -> tuple[int, int]:
         "After alerts in a row that went on unanswered", 0, 100, found.pause_after_escalations
     )
     return failures, escalations
+
+
+def _claims(found: HouseSettings) -> tuple[int, int]:
+    """What a claim from the pool is worth."""
+    st.markdown("**A claim from the pool** goes back when nothing follows it: no acknowledging, no call, no contact.")
+    left, right = st.columns(2)
+    minutes = left.number_input("Minutes until it goes back", 1, 1440, found.claim_minutes)
+    most = right.number_input("Claims of one agent at once that nothing followed", 1, 100, found.claim_limit)
+    return minutes, most
 
 
 def _weights(title: str, names: Sequence[tuple[str, str]], present: dict[str, float]) -> dict[str, float]:

@@ -70,6 +70,7 @@ _POOL = {
     PoolReason.REOPENED: "it was reopened",
     PoolReason.OVER_CAPACITY: "its owner was full",
     PoolReason.DECLINED: "whoever had it declined, and nobody else is free",
+    PoolReason.CLAIM_EXPIRED: "whoever claimed it did not act in time",
     PoolReason.BOOKS_DISAGREED: "its records were put right",
 }
 _EXCLUDED = {

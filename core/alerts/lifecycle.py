@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from core import assignments, audit, feed, wire
+from core import assignments, audit, claim_terms, feed, wire
 from core.db.base import table_of
 from core.db.dialect import upsert
 from core.db.tables import Alert, AlertOutcome
@@ -26,10 +26,11 @@ _UNDOABLE = (
     "contacted_at",
     "snoozed_until",
     "escalate_at",
+    "claimed_until",
     "closed_at",
     "close_reason",
 )
-_TIMES = {"acknowledged_at", "contacted_at", "snoozed_until", "escalate_at", "closed_at"}
+_TIMES = {"acknowledged_at", "contacted_at", "snoozed_until", "escalate_at", "claimed_until", "closed_at"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +181,7 @@ def undo(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> A
     if reopening:
         session.execute(delete(AlertOutcome).where(AlertOutcome.alert_id == alert_id))
         escalate_at, notified_at, step = alert.escalate_at, alert.notified_at, alert.escalation_step
+        claimed_until = alert.claimed_until
         alert.assigned_agent_id = None
         alert.unassigned_reason = alert.unassigned_reason or PoolReason.REOPENED
         session.flush()
@@ -198,6 +200,7 @@ def undo(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> A
             )
             session.refresh(alert)
             alert.escalate_at, alert.notified_at, alert.escalation_step = escalate_at, notified_at, step
+            alert.claimed_until = claimed_until
     alert.updated_at = now
     _record(session, alert, "alert.undone", before, viewer=viewer, now=now)
     feed.tell_alerts(session, ChangeKind.ALERT_UPDATED, [alert_id], now=now)
@@ -369,6 +372,8 @@ def _take(session: Session, alert: Alert, *, viewer: Viewer, now: datetime) -> b
     )
     if taken:
         session.refresh(alert)
+        alert.claimed_until = now + claim_terms.terms(session).length  # a claim and the step that follows it, at once
+        session.flush()
     return taken
 
 
@@ -384,6 +389,7 @@ def _moved(alert: Alert, to: Status, *, viewer: Viewer, reason: str | None, now:
         "contacted_at": alert.contacted_at or (now if reached else None),
         "snoozed_until": None,
         "escalate_at": None if stops else alert.escalate_at,
+        "claimed_until": None,
         "closed_at": None if to.is_open else now,
         "close_reason": reason,
         "undo": None if to is Status.EXPIRED else _memory(alert, viewer=viewer, now=now),

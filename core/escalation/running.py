@@ -179,7 +179,7 @@ def on_call(session: Session, alert_ids: Sequence[str], *, state: routing.State,
             Alert.id.in_(alert_ids),
             Alert.closed_at.is_(None),
             Alert.assigned_agent_id.is_(None),
-            Alert.unassigned_reason != PoolReason.LEFT_TO_CLAIM,
+            Alert.unassigned_reason.not_in((PoolReason.LEFT_TO_CLAIM, PoolReason.CLAIM_EXPIRED)),
             _awake(now),
         )
     ).all()
@@ -408,7 +408,12 @@ def _ready(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list
     )
     rows = session.execute(
         _owned().where(
-            Alert.id.in_(alert_ids), Alert.closed_at.is_(None), Alert.notified_at.is_(None), User.active, reached
+            Alert.id.in_(alert_ids),
+            Alert.closed_at.is_(None),
+            Alert.notified_at.is_(None),
+            Alert.claimed_until.is_(None),  # a claim has a clock of its own
+            User.active,
+            reached,
         )
     ).all()
     duty = {row.agent_id: row for row in rows}

@@ -3,6 +3,7 @@
 rules (conditions, actions) -> the team's strategy (strategies/, one file each) -> overflow, or the pool with the reason
 """
 
+from core.routing.claims import claim
 from core.routing.declining import decline
 from core.routing.dispatch import Routed, route
 from core.routing.moves import Moved, bulk_reassign, drain_pool, handle_stale, reassign
@@ -15,6 +16,7 @@ __all__ = [
     "State",
     "available_agents",
     "bulk_reassign",
+    "claim",
     "decision",
     "decline",
     "drain_pool",

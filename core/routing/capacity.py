@@ -37,6 +37,7 @@ class Handover:
     reason: str
     by: str | None
     units: float
+    claimed_until: datetime | None = None
 
 
 class Load(NamedTuple):
@@ -182,7 +183,10 @@ def hand_over(session: Session, handovers: Sequence[Handover], *, ended: str = "
             for one in handovers
         ],
     )
-    connection.execute(_owning(), [{"key": one.alert_id, "owner": one.agent_id, "now": now} for one in handovers])
+    connection.execute(
+        _owning(),
+        [{"key": one.alert_id, "owner": one.agent_id, "until": one.claimed_until, "now": now} for one in handovers],
+    )
 
 
 @cache
@@ -208,6 +212,7 @@ def _owning() -> Update:
             notified_at=None,  # each reassignment starts the escalation clock again
             escalate_at=None,
             escalation_step=0,
+            claimed_until=bindparam("until"),
             updated_at=bindparam("now"),
         )
     )

@@ -95,7 +95,7 @@ def route_each(
         known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now, lock=True)
         batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
         batch.strategies = strategies or {}
-        said_no = {} if trigger == OPENED else refusals.of(session, some)
+        said_no = {} if trigger == OPENED else refusals.of(session, some, now=now)
         found |= batch.route({key: (case, exclude[key] | said_no.get(key, frozenset())) for key, case in known.items()})
     return [found[alert_id] for alert_id in alert_ids if alert_id in found]
 

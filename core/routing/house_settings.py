@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import audit, load, versions
+from core import audit, claim_terms, load, versions
 from core.db.dialect import upsert
 from core.db.tables import Setting
 from core.errors import Forbidden, Invalid
@@ -19,7 +19,7 @@ from core.routing.strategies import DEFAULT
 from core.viewer import Viewer
 from core.words import Role
 
-_FIELDS = ("default_strategy", "fallbacks", "units", "timezone", *pausing.SETTINGS)
+_FIELDS = ("default_strategy", "fallbacks", "units", "timezone", *pausing.SETTINGS, *claim_terms.SETTINGS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,10 @@ class HouseSettings:
     """Messages in a row that did not arrive; 0 never pauses an agent for it."""
     pause_after_escalations: int = pausing.IN_A_ROW
     """Alerts in a row that went on to others unanswered; 0 never pauses an agent for it."""
+    claim_minutes: int = 30
+    """How long a claim from the pool holds without an action."""
+    claim_limit: int = 3
+    """Claims of one agent at once that nothing followed yet."""
 
 
 def get(session: Session) -> HouseSettings:
@@ -47,6 +51,7 @@ def get(session: Session) -> HouseSettings:
         units={"priorities": dict(units.get("priorities") or {}), "types": dict(units.get("types") or {})},
         timezone=stored.get("timezone") or FALLBACK_ZONE,
         **pausing.stored(stored),
+        **claim_terms.stored(stored),
     )
 
 
@@ -66,7 +71,7 @@ def put(session: Session, changes: Mapping[str, Any], *, viewer: Viewer, now: da
     wrong |= chains.wrong(after["default_strategy"], after["fallbacks"]) | load.wrong(after["units"])
     if not _is_zone(after["timezone"]):
         wrong["timezone"] = "an IANA zone such as America/Chicago"
-    wrong |= pausing.wrong(after)
+    wrong |= pausing.wrong(after) | claim_terms.wrong(after)
     if wrong:
         raise Invalid("These settings are not valid.", fields=wrong)
     row = _stored(session) | after | {"fallbacks": list(after["fallbacks"])}

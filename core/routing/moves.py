@@ -23,6 +23,8 @@ from core.viewer import SYSTEM, Viewer, alert_scope
 from core.words import ChangeKind, Role, Status
 
 MANUAL = "manual"
+CLAIM = "claim"
+"""How an alert came to who took it from the pool."""
 COVER = "cover"
 """How an alert came to who covers for its owner."""
 MOST_AT_ONCE = 5_000
@@ -49,7 +51,7 @@ def reassign(
     overflow: bool = False,
     now: datetime,
 ) -> Routed:
-    """Give one alert to an agent by hand; an agent may claim one from the pool for themself.
+    """Give one alert to an agent by hand.
 
     Args:
         reason: shown to the new owner; made up from who did it when empty.
@@ -57,7 +59,7 @@ def reassign(
 
     Raises:
         NotFound: no such alert for this viewer.
-        Forbidden: the agent is not in this manager's teams, or an agent gives alerts to others.
+        Forbidden: the agent is not in this manager's teams, or the viewer is an agent, who claims instead (`claims`).
         Invalid: there is no such agent, or they are no longer active.
         Conflict: the alert is closed, or the agent is at capacity and overflow was not said.
     """
@@ -83,12 +85,9 @@ def bulk_reassign(
 
     Raises:
         Invalid: more than `MOST_AT_ONCE`.
-        Forbidden: an agent asks for overflow.
     """
     if len(wanted) > MOST_AT_ONCE:
         raise Invalid("Too many at once.", fields={"items": f"at most {MOST_AT_ONCE}"})
-    if overflow and viewer.role is Role.AGENT:
-        raise Forbidden("Only a manager or an admin gives alerts past a capacity.")
     last = dict(wanted)
     alerts = _visible(session, list(last), viewer=viewer)
     agents = _agents(session, set(last.values()), now=now)
@@ -120,6 +119,35 @@ def give_to_cover(
         session, moving, alerts, agents, viewer=SYSTEM, reason=reason, overflow=False, how=COVER, now=now
     ).values()
     return [one.routed for one in moved if one.routed is not None]
+
+
+def give_to_claimer(session: Session, alert_id: str, *, viewer: Viewer, until: datetime, now: datetime) -> Routed:
+    """Give an alert of the pool to the viewer, who claimed it until then.
+
+    Raises:
+        Conflict: it is closed, or there is no room.
+    """
+    alerts = _visible(session, [alert_id], viewer=viewer)
+    agents = _agents(session, {viewer.user_id}, now=now)
+    if viewer.user_id not in agents:
+        raise Forbidden("You have no profile yet: an admin makes one by putting you into a team.")
+    if alerts[alert_id].closed_at is not None:
+        raise Conflict("This alert is closed; it cannot be claimed.")
+    moved = _give(
+        session,
+        [(alert_id, viewer.user_id)],
+        alerts,
+        agents,
+        viewer=viewer,
+        reason="",
+        overflow=False,
+        how=CLAIM,
+        claimed_until=until,
+        now=now,
+    )[alert_id]
+    if moved.routed is None:
+        raise Conflict("You are at capacity: close or hand over an alert before taking another.")
+    return moved.routed
 
 
 def handle_stale(
@@ -210,8 +238,8 @@ def _agents(session: Session, agent_ids: set[str], *, now: datetime) -> dict[str
 def _refusal(alert: Any, agent: Any, agent_id: str, *, viewer: Viewer) -> DoorbellError | None:
     if alert is None:
         return NotFound("There is no such alert.")
-    if viewer.role is Role.AGENT and agent_id != viewer.user_id:
-        return Forbidden("You can take an alert from the pool for yourself; a manager gives alerts to others.")
+    if viewer.role is Role.AGENT:
+        return Forbidden("You can claim an alert from the pool for yourself; a manager gives alerts to others.")
     if agent is None:
         return Invalid("There is no such agent.", fields={"agentId": "there is no such agent"})
     if not agent.active:
@@ -236,11 +264,12 @@ def _give(
     reason: str,
     overflow: bool,
     how: str = MANUAL,
+    claimed_until: datetime | None = None,
     now: datetime,
 ) -> dict[str, Moved]:
     results: dict[str, Moved] = {}
     if not viewer.user_id:  # nobody's word: who said no is not asked again
-        said_no = refusals.of(session, [alert_id for alert_id, _ in moving])
+        said_no = refusals.of(session, [alert_id for alert_id, _ in moving], now=now)
         for alert_id, agent_id in moving:
             if agent_id in said_no.get(alert_id, ()):
                 error: DoorbellError = Conflict(f"{agents[agent_id].name} has declined it.")
@@ -279,7 +308,7 @@ def _give(
         if owner != agent_id:
             done.append((alert_id, agent_id, owner or "", routed))
     capacity.reserve(session, over, today=today, overflow=True)
-    _write(session, done, alerts, units=units, viewer=viewer, how=how, now=now)
+    _write(session, done, alerts, units=units, viewer=viewer, how=how, claimed_until=claimed_until, now=now)
     return results
 
 
@@ -291,6 +320,7 @@ def _write(
     units: Mapping[str, float],
     viewer: Viewer,
     how: str,
+    claimed_until: datetime | None,
     now: datetime,
 ) -> None:
     if not done:
@@ -302,7 +332,7 @@ def _write(
                 "id": routed.decision_id,
                 "alert_id": alert_id,
                 "decided_at": now,
-                "trigger": AWAY if how == COVER else MANUAL,
+                "trigger": AWAY if how == COVER else how,
                 "agent_id": agent_id,
                 "strategy": how,
                 "rule_id": None,
@@ -323,6 +353,7 @@ def _write(
                 reason=routed.reason,
                 by=viewer.user_id or None,
                 units=units[alert_id],
+                claimed_until=claimed_until,
             )
             for alert_id, agent_id, _, routed in done
         ],
@@ -332,7 +363,7 @@ def _write(
     for alert_id, agent_id, owner, routed in done:
         audit.record(
             session,
-            "alert.assign",
+            "alert.claim" if how == CLAIM else "alert.assign",
             subject_type="alert",
             subject_id=alert_id,
             actor_id=viewer.user_id or None,

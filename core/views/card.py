@@ -30,6 +30,7 @@ _OWN_COLUMNS = (
     Alert.scored_at,
     Alert.valid_until,
     Alert.snoozed_until,
+    Alert.claimed_until,
     Alert.acknowledged_at,
     Alert.contacted_at,
     Alert.closed_at,
@@ -68,6 +69,7 @@ class AlertCard:
     scored_at: datetime
     valid_until: datetime
     snoozed_until: datetime | None
+    claimed_until: datetime | None
     acknowledged_at: datetime | None
     contacted_at: datetime | None
     closed_at: datetime | None

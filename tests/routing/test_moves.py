@@ -61,13 +61,14 @@ def test_a_manager_gives_an_alert_within_the_team_and_everybody_concerned_hears(
         assert session.get_one(Decision, routed.decision_id).trigger == "manual"
 
 
-def test_an_agent_takes_from_the_pool_for_themself_only(house: Database, now: datetime) -> None:
+def test_an_agent_gives_to_nobody_and_claims_from_the_pool(house: Database, now: datetime) -> None:
     pooled = an_alert(house, now)
-    with pytest.raises(Forbidden):
-        give(house, pooled, "bob", "ann", now)
-    assert give(house, pooled, "ann", "ann", now).reason == "You took it from the pool."
-    with pytest.raises(NotFound):
-        give(house, pooled, "cal", "cal", now)
+    for other in ("bob", "ann"):
+        with pytest.raises(Forbidden, match="You can claim"):
+            give(house, pooled, other, "ann", now)
+    with house.write() as session:
+        routed = routing.claim(session, pooled, viewer=make.viewer(session, "ann"), now=now)
+    assert (routed.agent_id, routed.reason) == ("ann", "You took it from the pool.")
 
 
 def test_a_manager_reaches_neither_other_teams_people_nor_their_alerts(house: Database, now: datetime) -> None:

@@ -13,15 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from core import alerts, versions
+from core import alerts, routing, versions
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, Base, Decision, Setting
 from core.errors import DoorbellError
-from core.routing import ledger, moves
+from core.routing import claims, ledger, moves
 from core.routing.dispatch import route
 from core.routing.state import State
 from core.viewer import SYSTEM
-from core.words import Priority
+from core.words import Priority, Status
 from tests import factories as make
 
 PLACES = ("riverside", "hilltop", None)
@@ -136,14 +136,63 @@ class _House(RuleBasedStateMachine):
             ]
         )
 
+    @rule(agents=st.lists(st.sampled_from(AGENTS), min_size=2, max_size=3), number=st.integers(1, 5))
+    def some_claim_the_same_alerts_while_the_pool_drains(self, agents: list[str], number: int) -> None:
+        with self.database.write() as session:
+            for _ in range(2):
+                make.alert(session, unassigned_reason="left_to_claim", now=self.now)
+            viewers = [make.viewer(session, agent) for agent in agents]
+            pool = session.scalars(
+                select(Alert.id).where(Alert.closed_at.is_(None), Alert.assigned_agent_id.is_(None))
+            ).all()[:number]
+        self._at_once(
+            [
+                *(
+                    lambda session, one=one, viewer=viewer: claims.claim(session, one, viewer=viewer, now=self.now)  # type: ignore[misc]
+                    for one in pool
+                    for viewer in viewers
+                ),
+                lambda session: moves.drain_pool(session, state=self.states[0], now=self.now),
+            ]
+        )
+
+    @rule(number=st.integers(1, 4), also=st.booleans())
+    def owners_decline_while_somebody_routes_or_claims_run_out(self, number: int, also: bool) -> None:
+        with self.database.read() as session:
+            owned = session.execute(
+                select(Alert.id, Alert.assigned_agent_id)
+                .where(Alert.closed_at.is_(None), Alert.assigned_agent_id.is_not(None))
+                .order_by(Alert.id)
+                .limit(number)
+            ).all()
+            viewers = {agent: make.viewer(session, agent) for agent in AGENTS}
+            due = claims.due(session, now=self.now)
+        if also:
+            self._at_once([lambda session, one=one: claims.expire(session, one, now=self.now) for one in due])  # type: ignore[misc]
+            due = []
+        self._at_once(
+            [
+                *(
+                    lambda session, one=one, agent=agent: routing.decline(  # type: ignore[misc]
+                        session, one, reason="too_busy", viewer=viewers[agent], state=self.states[1], now=self.now
+                    )
+                    for one, agent in owned
+                ),
+                *(lambda session, one=one: claims.expire(session, one, now=self.now) for one in due),  # type: ignore[misc]
+                lambda session: route(
+                    session, [one for one, _ in owned], state=self.states[2], trigger="escalated", now=self.now
+                ),
+            ]
+        )
+
     @rule(agent=st.sampled_from(AGENTS), values=st.sampled_from([{"available": False}, {"available": True}]))
     def somebody_comes_or_goes(self, agent: str, values: dict[str, bool]) -> None:
         with self.database.write() as session:
             session.execute(update(Agent).where(Agent.id == agent).values(**values))
             versions.bump(session, "routing")
 
-    @rule(hours=st.sampled_from([1, 26]))
-    def time_passes(self, hours: int) -> None:
+    @rule(hours=st.sampled_from([0.2, 1, 26]))
+    def time_passes(self, hours: float) -> None:
         self.now += timedelta(hours=hours)
 
     @invariant()
@@ -185,6 +234,33 @@ class _House(RuleBasedStateMachine):
                     )
                 )
                 assert agent.max_per_day is None or given[False] <= agent.max_per_day
+
+    @invariant()
+    def claims_are_owned_and_few(self) -> None:
+        with self.database.read() as session:
+            rows = session.execute(
+                select(Alert.assigned_agent_id, Alert.closed_at, Alert.status).where(Alert.claimed_until.is_not(None))
+            ).all()
+        assert all(owner and closed is None and status == Status.NEW for owner, closed, status in rows)
+        assert all(number <= 3 for number in Counter(owner for owner, *_ in rows).values())
+
+    @invariant()
+    def nobody_is_given_what_they_declined(self) -> None:
+        with self.database.read() as session:
+            declined = session.execute(
+                select(Assignment.alert_id, Assignment.agent_id, Assignment.ended_at).where(
+                    Assignment.ended_reason == "declined"
+                )
+            ).all()
+            for alert_id, agent_id, at in declined:
+                again = session.scalars(
+                    select(Decision.trigger)
+                    .join(Assignment, Assignment.decision_id == Decision.id)
+                    .where(
+                        Assignment.alert_id == alert_id, Assignment.agent_id == agent_id, Assignment.assigned_at > at
+                    )
+                ).all()
+                assert set(again) <= {"manual", "claim"}
 
     @invariant()
     def the_newest_decisions_come_out_the_same_again(self) -> None:

@@ -32,3 +32,27 @@ def test_an_owner_declines_and_does_not_see_it_again(running: Running, now: date
     assert ann("POST", f"/{alert_id}/decline", {"reason": "too_busy"}).status_code == 404
     story = Client(running, "ada")("GET", f"/{alert_id}").json()["timeline"]
     assert "Declined: other – “Her brother works here.”" in [entry["text"] for entry in story]
+
+
+def test_an_agent_claims_from_the_pool_and_the_second_hears_that_it_is_taken(running: Running, now: datetime) -> None:
+    pooled, foreign = an_alert(running, now), an_alert(running, now, agent_id="cal")
+    ann, bob, ada = Client(running, "ann"), Client(running, "bob"), Client(running, "ada")
+    claimed = ann("POST", f"/{pooled}/claim")
+    assert claimed.status_code == 200, claimed.text
+    assert (claimed.json()["assignedAgentId"], claimed.json()["claimedUntil"]) == ("ann", "2026-03-02T15:30:00Z")
+    late = bob("POST", f"/{pooled}/claim")
+    assert (late.status_code, late.json()["detail"]) == (409, "Somebody else has just taken this alert.")
+    assert ann("POST", f"/{foreign}/claim").status_code == 404
+    assert ada("POST", f"/{pooled}/claim").status_code == 403
+    step = ann("PATCH", f"/{pooled}/status", {"status": "ACKNOWLEDGED"}).json()
+    assert (step["status"], step["claimedUntil"]) == ("ACKNOWLEDGED", None)
+
+    changed = ada("PUT", "/routing/settings", {"claimMinutes": 10, "claimLimit": 1}).json()
+    assert (changed["claimMinutes"], changed["claimLimit"]) == (10, 1)
+    assert ada("PUT", "/routing/settings", {"claimLimit": 0}).status_code == 422
+    assert ann("POST", f"/{an_alert(running, now)}/claim").json()["claimedUntil"] == "2026-03-02T15:10:00Z"
+    full = ann("POST", f"/{an_alert(running, now)}/claim")
+    assert (full.status_code, full.json()["detail"]) == (
+        409,
+        "You have 1 claim you have not acted on: act on it first.",
+    )

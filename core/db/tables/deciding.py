@@ -111,6 +111,8 @@ class Alert(Base):
     close_reason: Mapped[str | None] = mapped_column(String(64))
     undo: Mapped[dict[str, Any] | None]
     """What the last action changed, while it can still be undone: {until, by, before: {...}}."""
+    claimed_until: Mapped[datetime | None]
+    """Until when who claimed it from the pool must act on it; null once they have, and where nobody claimed it."""
     notified_at: Mapped[datetime | None]
     """When the present owner was first reached while on duty: the escalation clock runs from here."""
     escalate_at: Mapped[datetime | None]
@@ -134,6 +136,12 @@ class Alert(Base):
         ),
         CheckConstraint(
             "closed_at IS NOT NULL OR assigned_agent_id IS NOT NULL OR unassigned_reason IS NOT NULL", name="owner"
+        ),
+        Index(
+            "ix_alerts_claimed",
+            "claimed_until",
+            sqlite_where=text("claimed_until IS NOT NULL"),
+            postgresql_where=text("claimed_until IS NOT NULL"),
         ),
         # The lists of screens, measured at 100,000 alerts: the first two hold what an open list filters by.
         Index(
