@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Select, bindparam, case, func, insert, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate, Update
 
@@ -241,6 +241,23 @@ def add_turns(session: Session, given: Mapping[str, int]) -> None:
             update(agents)
             .where(agents.c.id.in_(agent_ids))
             .values(round_robin_at=agents.c.round_robin_at + number / agents.c.weight)
+        )
+
+
+def uncount(session: Session, given: Mapping[str, int], *, today: Callable[[str], date]) -> None:
+    """Take alerts out of the day's number and the fair queue again, of which an undo says that they were never given."""
+    agents = table_of(Agent)
+    for agent_id, number in sorted(given.items()):
+        today_too = case(
+            (agents.c.given_on == today(agent_id), agents.c.given_today - number), else_=agents.c.given_today
+        )
+        session.connection().execute(
+            update(agents)
+            .where(agents.c.id == agent_id)
+            .values(
+                given_today=case((today_too > 0, today_too), else_=0),
+                round_robin_at=agents.c.round_robin_at - number / agents.c.weight,
+            )
         )
 
 

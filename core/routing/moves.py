@@ -27,6 +27,8 @@ CLAIM = "claim"
 """How an alert came to who took it from the pool."""
 COVER = "cover"
 """How an alert came to who covers for its owner."""
+EVENED, EVENED_BACK = "rebalanced", "rebalance_undone"
+"""By a rebalancing that somebody approved, and by taking it back."""
 MOST_AT_ONCE = 5_000
 STALE_HOURS = 24.0
 
@@ -150,6 +152,37 @@ def give_to_claimer(session: Session, alert_id: str, *, viewer: Viewer, until: d
     return moved.routed
 
 
+def give_planned(
+    session: Session,
+    wanted: Mapping[str, tuple[str, str]],
+    *,
+    how: str,
+    viewer: Viewer,
+    overflow: bool = False,
+    now: datetime,
+) -> dict[str, Moved]:
+    """Give alerts as a rebalancing says: alert id -> (agent id, what they are told); a result for each.
+
+    Args:
+        how: EVENED or EVENED_BACK.
+        overflow: past a capacity too, where an undo brings back what somebody had.
+    """
+    alerts = _visible(session, list(wanted), viewer=viewer)
+    agents = _agents(session, {agent_id for agent_id, _ in wanted.values()}, now=now)
+    results: dict[str, Moved] = {}
+    moving: list[tuple[str, str]] = []
+    for alert_id, (agent_id, _) in wanted.items():
+        error = _refusal(alerts.get(alert_id), agents.get(agent_id), agent_id, viewer=viewer)
+        if error is not None:
+            results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, error=error)
+        else:
+            moving.append((alert_id, agent_id))
+    said = {alert_id: reason for alert_id, (_, reason) in wanted.items()}
+    return results | _give(
+        session, moving, alerts, agents, viewer=viewer, reason=said, overflow=overflow, how=how, now=now
+    )
+
+
 def handle_stale(
     session: Session,
     *,
@@ -261,7 +294,7 @@ def _give(
     agents: Mapping[str, Any],
     *,
     viewer: Viewer,
-    reason: str,
+    reason: str | Mapping[str, str],
     overflow: bool,
     how: str = MANUAL,
     claimed_until: datetime | None = None,
@@ -302,7 +335,8 @@ def _give(
             continue
         if is_over:
             over.setdefault(agent_id, []).append(units[alert_id])
-        said = reason.strip() or _made_up(viewer, agent_id, again=owner == agent_id)
+        given = reason if isinstance(reason, str) else reason[alert_id]
+        said = given.strip() or _made_up(viewer, agent_id, again=owner == agent_id)
         routed = _routed(alert_id, agent_id, how=how, reason=said, overflow=is_over)
         results[alert_id] = Moved(alert_id=alert_id, agent_id=agent_id, routed=routed)
         if owner != agent_id:

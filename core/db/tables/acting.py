@@ -106,6 +106,30 @@ class Policy(Base):
     )
 
 
+class Rebalance(Base):
+    """A plan of moves that even out the work: made by one person, approved by somebody who may, taken back within minutes."""
+
+    __tablename__ = "rebalances"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    asked_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    asked_at: Mapped[datetime] = mapped_column(index=True)
+    expires_at: Mapped[datetime]
+    request: Mapped[dict[str, Any]]
+    """core.routing.rebalancing.reading.Options."""
+    plan: Mapped[dict[str, Any]]
+    """core.routing.rebalancing.planning.Plan."""
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the moves and how the alerts were held."""
+    state: Mapped[str] = mapped_column(String(16))
+    """planned, applied or undone."""
+    applied_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    applied_at: Mapped[datetime | None]
+    done: Mapped[list[Any]] = mapped_column(default=list)
+    """What was really moved, and how each alert stood then: what an undo looks at."""
+    undone_at: Mapped[datetime | None]
+
+
 class Rehearsal(Base):
     """One comparison that somebody asked for, how far it is, and what came of it."""
 
