@@ -5,7 +5,7 @@ The clock starts when the owner was first reached while on duty, stops only by t
 """
 
 from core.escalation.policy import DEFAULTS, Policy
-from core.escalation.ringing import ring
+from core.escalation.ringing import ring, ring_together
 from core.escalation.running import (
     due,
     escalate,
@@ -32,6 +32,7 @@ __all__ = [
     "overdue",
     "rearm",
     "ring",
+    "ring_together",
     "standing",
     "start",
     "waiting_to_start",

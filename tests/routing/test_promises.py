@@ -17,8 +17,9 @@ from core import alerts, routing, versions
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, Base, Decision, Setting
 from core.errors import DoorbellError
-from core.routing import claims, ledger, moves
+from core.routing import claims, ledger, moves, rebalancing
 from core.routing.dispatch import route
+from core.routing.rebalancing import Options
 from core.routing.state import State
 from core.viewer import SYSTEM
 from core.words import Priority, Status
@@ -103,6 +104,28 @@ class _House(RuleBasedStateMachine):
                         session, [(one, other) for one in ids], viewer=SYSTEM, now=self.now
                     ),
                     lambda session: route(session, ids, state=self.states[0], trigger="escalated", now=self.now),
+                ]
+            )
+
+    @rule(spread=st.sampled_from([None, 0.2]), back=st.booleans())
+    def the_work_is_evened_out_while_the_pool_drains(self, spread: float | None, back: bool) -> None:
+        options = Options(spread=spread)
+        with self.database.read() as session:
+            standing = rebalancing.standing(session, options, state=self.states[0], viewer=SYSTEM, now=self.now)
+        plan = rebalancing.plan(standing, options)
+        with self.database.write() as session:
+            kept = rebalancing.keep(session, plan, options, viewer=SYSTEM, now=self.now)
+        self._at_once(
+            [
+                lambda session: rebalancing.apply(session, kept.id, state=self.states[0], viewer=SYSTEM, now=self.now),
+                lambda session: moves.drain_pool(session, state=self.states[1], now=self.now),
+            ]
+        )
+        if back:
+            self._at_once(
+                [
+                    lambda session: rebalancing.undo(session, kept.id, viewer=SYSTEM, now=self.now),
+                    lambda session: moves.drain_pool(session, state=self.states[1], now=self.now),
                 ]
             )
 
@@ -226,11 +249,13 @@ class _House(RuleBasedStateMachine):
                 if not any(over for _, over in mine):
                     assert agent.open_alerts <= agent.max_concurrent_alerts
                     assert agent.max_units is None or agent.open_units <= agent.max_units
+                taken_back = (Decision.trigger == moves.EVENED) & Assignment.ended_at.is_not(None)
                 given = Counter(
                     session.scalars(
                         select(Decision.overflow)
                         .join(Assignment, Assignment.decision_id == Decision.id)
                         .where(Assignment.agent_id == agent.id, Assignment.assigned_at == self.now)
+                        .where(~taken_back, Decision.trigger != moves.EVENED_BACK)  # what was undone was never given
                     )
                 )
                 assert agent.max_per_day is None or given[False] <= agent.max_per_day

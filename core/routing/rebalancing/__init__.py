@@ -2,3 +2,25 @@
 
 reading (who holds what, what may move) -> solving (the fewest moves) -> planning (in words) -> book (kept, done, undone)
 """
+
+from core.routing.rebalancing.book import Kept, Result, apply, contacts, get, keep, newest, undo
+from core.routing.rebalancing.planning import Load, Plan, PlannedMove, plan
+from core.routing.rebalancing.reading import Options, Standing, standing
+
+__all__ = [
+    "Kept",
+    "Load",
+    "Options",
+    "Plan",
+    "PlannedMove",
+    "Result",
+    "Standing",
+    "apply",
+    "contacts",
+    "get",
+    "keep",
+    "newest",
+    "plan",
+    "standing",
+    "undo",
+]

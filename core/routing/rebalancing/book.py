@@ -278,7 +278,7 @@ def _write_down(
     assigned = table_of(Assignment).c
     decisions = [one.routed.decision_id for one in done if one.routed is not None]
     now_held = dict(
-        session.execute(select(assigned.alert_id, assigned.id).where(assigned.decision_id.in_(decisions))).tuples()
+        session.execute(select(assigned.alert_id, assigned.id).where(assigned.decision_id.in_(decisions))).all()
     )
     before = {one.alert_id: one.from_id for one in wanted}
     table = table_of(Rebalance)
