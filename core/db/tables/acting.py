@@ -35,7 +35,7 @@ class Decision(Base):
     alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id"), index=True)
     decided_at: Mapped[datetime]
     trigger: Mapped[str] = mapped_column(String(32))
-    """opened, escalated, reassigned, released, manual, declined, stale, returned, away."""
+    """opened, escalated, reassigned, released, manual, declined, stale, returned, away, rebalanced, rebalance_undone."""
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     strategy: Mapped[str] = mapped_column(String(40))
     rule_id: Mapped[str | None] = mapped_column(String(64))
