@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.ui import handover, identity, layout, queries, words
+from app.ui import handover, identity, layout, queries, rebalancing, words
 from core.views.assignments import BoardAlert, Lane
 from core.words import Priority, Role
 
@@ -35,6 +35,7 @@ def board() -> None:
     )
     if not is_agent:
         _loads(found.board.lanes)
+        rebalancing.section(viewer)
     _table(rows, free, is_agent=is_agent, timezone=viewer.timezone, now=queries.now())
 
 

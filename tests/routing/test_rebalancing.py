@@ -317,10 +317,17 @@ def test_managers_reach_their_own_teams_and_agents_none(house: Database, now: da
             apply(house, kept, now, who=who)
     assert said(apply(house, mine, now, who="ada")) == [""]
     with house.read() as session:
-        assert rebalancing.newest(session, make.viewer(session, "sam"), now=now) is None
-        found = rebalancing.newest(session, make.viewer(session, "mia"), now=now)
+        assert rebalancing.current(session, make.viewer(session, "sam"), now=now) == (None, None)
+        waiting, found = rebalancing.current(session, make.viewer(session, "mia"), now=now)
+        assert waiting is None
         assert found is not None
         assert (found.id, found.applied_by_name) == (mine.id, "Ada")
+        later = now + timedelta(minutes=10)
+        assert rebalancing.current(session, make.viewer(session, "mia"), now=later) == (None, None)
+    again = plan(house, now + timedelta(seconds=1))
+    with house.read() as session:
+        waiting, found = rebalancing.current(session, make.viewer(session, "ada"), now=now)
+        assert [one and one.id for one in (waiting, found)] == [again.id, mine.id]
 
 
 def test_it_is_taken_back_past_the_limit_and_says_so(house: Database, now: datetime) -> None:

@@ -3,7 +3,7 @@
 reading (who holds what, what may move) -> solving (the fewest moves) -> planning (in words) -> book (kept, done, undone)
 """
 
-from core.routing.rebalancing.book import Kept, Result, apply, contacts, get, keep, newest, undo
+from core.routing.rebalancing.book import Kept, Result, apply, contacts, current, get, keep, undo
 from core.routing.rebalancing.planning import Load, Plan, PlannedMove, plan
 from core.routing.rebalancing.reading import Options, Standing, standing
 
@@ -17,9 +17,9 @@ __all__ = [
     "Standing",
     "apply",
     "contacts",
+    "current",
     "get",
     "keep",
-    "newest",
     "plan",
     "standing",
     "undo",

@@ -101,14 +101,19 @@ def get(session: Session, plan_id: str, *, viewer: Viewer) -> Kept:
     return found
 
 
-def newest(session: Session, viewer: Viewer, *, now: datetime) -> Kept | None:
-    """The newest plan that this viewer may approve or take back now."""
+def current(session: Session, viewer: Viewer, *, now: datetime) -> tuple[Kept | None, Kept | None]:
+    """What this viewer may approve now (the newest plan, unless something was done since), and what they may take back."""
     table = table_of(Rebalance).c
-    current = (table.state == PLANNED) & (table.expires_at > now)
-    undoable = (table.state == APPLIED) & (table.applied_at > now - UNDO)
-    order = func.coalesce(table.applied_at, table.asked_at).desc()
-    rows = session.execute(_statement().where(current | undoable).order_by(order, table.id.desc()).limit(20))
-    return next((one for one in map(_kept, rows) if _may(session, one, viewer)), None)
+    rows = session.execute(
+        _statement()
+        .where(table.asked_at > now - VALID - UNDO)
+        .order_by(table.asked_at.desc(), table.id.desc())
+        .limit(50)
+    )
+    theirs = [one for one in map(_kept, rows) if _may(session, one, viewer)]
+    newest = theirs[0] if theirs and theirs[0].state == PLANNED and theirs[0].expires_at > now else None
+    done = [one for one in theirs if one.undo_until is not None and one.undo_until > now]
+    return newest, max(done, key=lambda one: one.applied_at or one.asked_at, default=None)
 
 
 def apply(
