@@ -148,6 +148,8 @@ class PoolReason(StrEnum):
     DECLINED = "declined"
     """And routing found nobody else."""
     CLAIM_EXPIRED = "claim_expired"
+    PUT_BACK = "put_back"
+    """By hand, for whoever claims it; after a while routing hands out what is left."""
     BOOKS_DISAGREED = "books_disagreed"
     """It had an owner without an assignment, or neither an owner nor a reason."""
 

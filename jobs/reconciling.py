@@ -18,7 +18,7 @@ from core.clock import Clock
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, User
 from core.delivery import Kind, Notice
-from core.routing import handing_on
+from core.routing import handing_on, moves
 from core.routing.dispatch import Routed
 from core.words import ChangeKind, PoolReason, Priority, Role
 
@@ -46,7 +46,7 @@ def reconcile_once(database: Database, state: routing.State, clock: Clock) -> Re
     now = clock.now()
     with database.read() as session:
         state.refresh(session)
-        pool = list(session.scalars(_pool()))
+        pool = list(session.scalars(_pool(now)))
         left = list(session.scalars(_owner_left()))
         away = list(session.scalars(handing_on.untouched(now, limit=_SOME)))
         broken = list(session.scalars(_without_assignment()))
@@ -66,10 +66,10 @@ def reconcile_once(database: Database, state: routing.State, clock: Clock) -> Re
     return Reconciled(routed=routed + moved, released=released, told=tuple(told))
 
 
-def _pool() -> Select[str]:
+def _pool(now: datetime) -> Select[str]:
     return (
         select(Alert.id)
-        .where(Alert.closed_at.is_(None), Alert.assigned_agent_id.is_(None))
+        .where(Alert.closed_at.is_(None), Alert.assigned_agent_id.is_(None), ~moves.kept_for_claims(now))
         .order_by(Alert.opened_at)
         .limit(_SOME)
     )

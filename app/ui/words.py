@@ -71,6 +71,7 @@ _POOL = {
     PoolReason.OVER_CAPACITY: "its owner was full",
     PoolReason.DECLINED: "whoever had it declined, and nobody else is free",
     PoolReason.CLAIM_EXPIRED: "whoever claimed it did not act in time",
+    PoolReason.PUT_BACK: "a manager put it there to be claimed",
     PoolReason.BOOKS_DISAGREED: "its records were put right",
 }
 _EXCLUDED = {

@@ -36,7 +36,9 @@ POOL_WORDS = {
 STALE_TRIGGERS = frozenset({"stale", "escalated"})
 AWAY = "away"
 """Its owner is away or cannot be reached, and has not touched it."""
-NO_OVERFLOW = frozenset({"stale", "returned", AWAY, DECLINED})
+REROUTED = "rerouted"
+"""A person had routing find somebody else for it."""
+NO_OVERFLOW = frozenset({"stale", "returned", AWAY, DECLINED, REROUTED})
 """A late alert has an owner, a backlog drains into free places, and what one said no to need not go to who is full."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from core import audit, clock, feed, load
@@ -20,7 +20,7 @@ from core.routing.choosing import AWAY
 from core.routing.dispatch import Routed, route_each
 from core.routing.state import State
 from core.viewer import SYSTEM, Viewer, alert_scope
-from core.words import ChangeKind, Role, Status
+from core.words import ChangeKind, PoolReason, Role, Status
 
 MANUAL = "manual"
 CLAIM = "claim"
@@ -217,6 +217,16 @@ def handle_stale(
     return route_each(session, owners, state=state, trigger="stale", by=actor, now=now)
 
 
+def kept_for_claims(now: datetime) -> ColumnElement[bool]:
+    """The condition on `alerts` of the pool that somebody put it there a short while ago, for whoever claims it."""
+    lately = exists().where(
+        Assignment.alert_id == Alert.id,
+        Assignment.ended_reason == PoolReason.PUT_BACK,
+        Assignment.ended_at > now - refusals.AGAIN_AFTER,
+    )
+    return and_(Alert.unassigned_reason == PoolReason.PUT_BACK, lately)
+
+
 def drain_pool(session: Session, *, state: State, limit: int = 500, now: datetime) -> list[Routed]:
     """Route what waits in the pool, oldest first, now that somebody may be back; what nobody can take stays there."""
     state.refresh(session)
@@ -227,6 +237,7 @@ def drain_pool(session: Session, *, state: State, limit: int = 500, now: datetim
         .where(
             Alert.closed_at.is_(None),
             Alert.assigned_agent_id.is_(None),
+            ~kept_for_claims(now),
             or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now),
         )
         .order_by(Alert.opened_at, Alert.id)

@@ -56,3 +56,17 @@ def test_an_agent_claims_from_the_pool_and_the_second_hears_that_it_is_taken(run
         409,
         "You have 1 claim you have not acted on: act on it first.",
     )
+
+
+def test_a_manager_moves_many_and_takes_it_back(running: Running, now: datetime) -> None:
+    ids = [an_alert(running, now, agent_id="ann"), an_alert(running, now, agent_id="cal")]
+    mia = Client(running, "mia")
+    assert mia("POST", "/routing/bulk-move", {"alertIds": ids, "to": "moon"}).status_code == 422
+    assert mia("POST", "/routing/bulk-move", {"alertIds": ids, "to": "agent"}).json()["fields"] == {"agentId": "needed"}
+    assert Client(running, "ann")("POST", "/routing/bulk-move", {"alertIds": ids, "to": "pool"}).status_code == 403
+    moved = mia("POST", "/routing/bulk-move", {"alertIds": ids, "to": "agent", "agentId": "bob"}).json()
+    assert (moved["done"], moved["failed"], moved["undoUntil"]) == (1, 1, "2026-03-02T15:10:00Z")
+    assert next((one["ok"], one["agentId"]) for one in moved["items"]) == (True, "bob")
+    back = mia("POST", f"/routing/bulk-move/{moved['id']}/undo").json()
+    assert (back["done"], back["items"][0]["agentId"]) == (1, "ann")
+    assert mia("POST", f"/routing/bulk-move/{moved['id']}/undo").status_code == 409
