@@ -208,6 +208,8 @@ def _fast_in(read: fields.Reader, values: frozenset[str], wanted: bool) -> Test:
 def _pattern(value: object, *, at: str) -> Any:
     if not isinstance(value, str) or not value:
         raise refusal(at, "give a pattern")
+    if fields.names_a_field(value):
+        raise refusal(at, "a pattern takes no template; compare with equals, contains or starts_with")
     if len(value) > LONGEST_PATTERN:
         raise refusal(at, f"a pattern has at most {LONGEST_PATTERN} characters")
     try:

@@ -5,6 +5,7 @@ Both are pure look-ups in nested mappings. Nothing is evaluated, so a rule can n
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from core.errors import Invalid
@@ -138,6 +139,14 @@ def template(value: Any, *, field: str) -> Reader | None:
         return "".join(f"{before}{'' if value is None else value}" for before, value in filled) + tail
 
     return fill
+
+
+def names_a_field(text: str) -> bool:
+    """Whether a template in this text names a field that there is."""
+    for match in _TEMPLATE.finditer(text):
+        with suppress(ValueError):
+            return bool(canonical(match[1]))
+    return False
 
 
 def _camel(name: str) -> str:

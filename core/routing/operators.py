@@ -52,7 +52,8 @@ def _between(found: Any, value: Any) -> bool:
 
 
 def _in(found: Any, value: Any) -> bool:
-    if not isinstance(value, list):
+    """A missing field is in no list, also where a template of the list finds nothing."""
+    if found is None or not isinstance(value, list):
         return False
     if isinstance(found, list):
         return any(equals(item, one) for item in found for one in value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import Invalid
@@ -52,6 +52,9 @@ def holds(field: str, operator: str, value: object) -> bool:
         ("alert.priority", "greater_than", 3, False),
         ("alert.priority", "in", ["CRITICAL", "HIGH"], True),
         ("alert.priority", "in", [], False),
+        ("metadata.unknown", "in", [None, "x"], False),
+        ("metadata.unknown", "in", ["${metadata.score}"], False),
+        ("metadata.unknown", "not_in", [None], True),
         ("property.count", "in", [1, 2], True),
         ("signals", "in", ["COMPARABLE_RESEARCH", "X"], True),
         ("alert.priority", "not_in", ["LOW"], True),
@@ -113,6 +116,7 @@ def test_no_operator_fails_on_a_missing_field(operator: str) -> None:
         ({"field": "alert.type", "operator": "greater_than", "value": None}, "conditions.0.value"),
         ({"field": "alert.type", "operator": "contains", "value": None}, "conditions.0.value"),
         ({"field": "alert.type", "operator": "regex", "value": "("}, "conditions.0.value"),
+        ({"field": "alert.type", "operator": "regex", "value": "^${metadata.previousAgentId}$"}, "conditions.0.value"),
         ({"field": "alert.type", "operator": "regex", "value": "(?=x)"}, "conditions.0.value"),
         ({"field": "alert.type", "operator": "regex", "value": "((a{100}){100}){100}"}, "conditions.0.value"),
         ({"field": "alert.type", "operator": "regex", "value": "a" * 501}, "conditions.0.value"),
@@ -296,23 +300,84 @@ def rule(rule_id: str, *conditions: dict[str, Any]) -> Compiled:
     return compile_rule(rule_id, name=rule_id, version=1, conditions=conditions, actions=[{"type": "escalate"}])
 
 
-TERRITORIES, KINDS = ["riverside", "hilltop", "${alert.territory}"], ["LIKELY_TO_SELL", "LIKELY_TO_BUY"]
-conditions = st.one_of(
-    st.builds(
-        lambda value: {"field": "alert.territory", "operator": "equals", "value": value}, st.sampled_from(TERRITORIES)
+VALUES: list[Any] = [None, True, False, 0, 1, 0.5, "", "a", "riverside", "2026-03-02", [], [None], ["a", None], ["riverside", "b"], [0, 1], ["a", "b"], "${metadata.y}", ["${metadata.y}", "b"]]  # fmt: skip
+FOUND: list[Any] = [
+    None,
+    None,
+    None,
+    None,
+    True,
+    0,
+    0.7,
+    "",
+    "a",
+    "riverside",
+    "2026-03-03",
+    [],
+    [None, 1],
+    ["a"],
+    {"a": 1},
+]
+FIELDS = [
+    "metadata.x",
+    "metadata.y",
+    "alert.territory",
+    "alert.priority",
+    "property.zip",
+    "contact.attributes.x",
+    "signals",
+]
+
+
+def reads(condition: object) -> bool:
+    try:
+        compile_node(condition, at="conditions.0")
+    except Invalid:
+        return False
+    return True
+
+
+TAKES = {
+    operator: [one for one in VALUES if reads({"field": "metadata.x", "operator": operator, "value": one})]
+    for operator in sorted(OPERATORS)
+}
+conditions = st.sampled_from(sorted(OPERATORS)).flatmap(
+    lambda operator: st.builds(
+        lambda field, value: {"field": field, "operator": operator, "value": value},
+        st.sampled_from(FIELDS),
+        st.sampled_from(TAKES[operator]),
+    )
+)
+groups = st.recursive(
+    conditions,
+    lambda inner: st.one_of(
+        st.builds(lambda one: {"not": one}, inner),
+        st.builds(
+            lambda kind, some: {kind: some}, st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=3)
+        ),
     ),
-    st.builds(
-        lambda values: {"field": "alert.type", "operator": "in", "value": values}, st.lists(st.sampled_from(KINDS))
-    ),
-    st.builds(lambda value: {"field": "alert.confidence", "operator": "greater_than", "value": value}, st.floats(0, 1)),
+    max_leaves=4,
+)
+facts = st.builds(
+    lambda found: {
+        "alert": {"territory": found[0] if isinstance(found[0], str) else None, "priority": "HIGH"},
+        "metadata": {"x": found[1], "y": found[2]},
+        "property": {"zip": found[3]},
+        "contact": {"attributes": {"x": found[4]}},
+        "signals": found[5] if isinstance(found[5], list) else [],
+        "time": {},
+    },
+    st.lists(st.sampled_from(FOUND), min_size=6, max_size=6),
 )
 
 
-@given(st.lists(st.lists(conditions, max_size=3), max_size=12))
-def test_the_index_finds_exactly_the_rules_that_hold(parts: list[list[dict[str, Any]]]) -> None:
+@settings(max_examples=300)
+@given(st.lists(st.lists(groups, max_size=2).filter(lambda some: all(map(reads, some))), min_size=4, max_size=8), facts)
+def test_the_index_finds_exactly_the_rules_that_hold(parts: list[list[dict[str, Any]]], facts: dict[str, Any]) -> None:
+    """Whatever is missing, and however deep: no operator raises, and none answers otherwise when its rule is looked up."""
     rules = RuleSet([rule(f"r{number}", *part) for number, part in enumerate(parts)])
-    indexed = [one.id for _, one, miss in rules.tried(FACTS) if miss is None]
-    scanned = [one.id for one in rules.rules if one.miss(FACTS) is None]
+    indexed = [one.id for _, one, miss in rules.tried(facts) if miss is None]
+    scanned = [one.id for one in rules.rules if one.miss(facts) is None]
     assert indexed == scanned
 
 
