@@ -3,8 +3,9 @@
 A file is {"rules": [...], "agents": [...]}, or a list of rules alone. Taken in whole or not at all.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from core.db.tables import Agent
 from core.errors import Invalid
-from core.routing import profiles, rule_book, rules
+from core.routing import capacity, profiles, rule_book, rules
 from core.routing.rule_book import StoredRule
 from core.viewer import Viewer
 
@@ -27,6 +28,9 @@ _ROOM = 110
 _AGENT = (
     "agentId",
     "maxConcurrentAlerts",
+    "maxUnits",
+    "maxPerDay",
+    "weight",
     "territories",
     "primaryTerritory",
     "skills",
@@ -35,6 +39,7 @@ _AGENT = (
     "autoAssign",
     "preferredAlertTypes",
     "schedule",
+    "timezone",
 )
 
 
@@ -101,6 +106,7 @@ def take(session: Session, raw: bytes, *, replace: bool, viewer: Viewer, now: da
     """
     given = parse(raw)
     texts = _texts(given.get("rules", ()))
+    capacity.take_turn(session)
     before = _by_name(session)
     actor_id = viewer.user_id or None
     removed = [rule for name, rule in before.items() if name not in texts] if replace else []
@@ -116,6 +122,8 @@ def take(session: Session, raw: bytes, *, replace: bool, viewer: Viewer, now: da
         else:
             rule_book.replace(session, before[name].id, text, version=None, actor_id=actor_id, now=now)
             changed.append(name)
+    agents = [_whose(one, at=f"agents.{number}") for number, one in enumerate(given.get("agents", ()))]
+    capacity.lock(session, agents)
     return Taken(
         added=tuple(added),
         changed=tuple(changed),
@@ -147,9 +155,11 @@ def as_yaml(content: Mapping[str, Any]) -> str:
 
 def _read(raw: bytes) -> Any:
     try:
-        return orjson.loads(raw)
+        orjson.loads(raw)
     except orjson.JSONDecodeError:
         pass
+    else:
+        return json.loads(raw, object_pairs_hook=_once)
     try:
         for event in yaml.parse(raw, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent):
@@ -161,10 +171,24 @@ def _read(raw: bytes) -> Any:
         raise _refusal("file", f"this is neither JSON nor YAML{where}") from error
 
 
+def _once(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    """An object whose names are told once: of two `conditions` the first would be lost without a word."""
+    found: dict[Any, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _refusal("file", f"“{str(name)[:60]}” is there twice in one object")
+        found[name] = value
+    return found
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Safe, and with the words of YAML 1.2: 09:30, 2026-03-02, 07030, no and on are text, as people mean them."""
 
     yaml_implicit_resolvers: ClassVar[dict[str | None, Any]] = {}
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        _once([(self.construct_object(name, deep=deep), None) for name, _ in node.value])
+        return super().construct_mapping(node, deep=deep)
 
 
 for _tag, _pattern, _first in (
@@ -203,11 +227,9 @@ def _by_name(session: Session) -> dict[str, StoredRule]:
 
 
 def _take_agent(session: Session, raw: Any, *, at: str, viewer: Viewer, now: datetime) -> str:
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("agentId"), str):
-        raise _refusal(f"{at}.agentId", "say whose profile it is")
+    agent_id = _whose(raw, at=at)
     if unknown := sorted(set(raw) - set(_AGENT), key=str):
         raise _refusal(f"{at}.{unknown[0]}", f"there is no such field; a profile has {', '.join(_AGENT[1:])}")
-    agent_id: str = raw["agentId"]
     if session.get(Agent, agent_id) is None:
         raise _refusal(f"{at}.agentId", f"there is no agent “{agent_id[:64]}”")
     changes = {to_snake(name): value for name, value in raw.items() if name != "agentId"}
@@ -215,6 +237,13 @@ def _take_agent(session: Session, raw: Any, *, at: str, viewer: Viewer, now: dat
         profiles.put(session, agent_id, changes, viewer=viewer, now=now)
     except Invalid as error:
         raise _inside(error, at) from error
+    return agent_id
+
+
+def _whose(raw: Any, *, at: str) -> str:
+    agent_id = raw.get("agentId") if isinstance(raw, Mapping) else None
+    if not isinstance(agent_id, str):
+        raise _refusal(f"{at}.agentId", "say whose profile it is")
     return agent_id
 
 

@@ -87,7 +87,8 @@ def test_the_widespread_shape_comes_in_as_it_is(house: Database, clock: FakeCloc
     found = exported(house)
     assert found["rules"] == [EXAMPLE]
     (ann,) = found["agents"]
-    assert ann == PROFILE | {"skills": {"luxury": 3}, "schedule": {}}
+    plain = {"maxUnits": None, "maxPerDay": None, "weight": 1.0, "schedule": {}, "timezone": "America/Chicago"}
+    assert ann == PROFILE | {"skills": {"luxury": 3}} | plain
 
 
 def test_yaml_means_what_people_mean(house: Database, clock: FakeClock) -> None:
@@ -101,7 +102,20 @@ def test_yaml_means_what_people_mean(house: Database, clock: FakeClock) -> None:
 def test_what_went_out_comes_back_to_the_same(house: Database, clock: FakeClock, form: str) -> None:
     second = EXAMPLE | {"name": "“x”: {a} & *b # c", "priority": -5, "conditions": [], "description": "12:30\nno"}
     take(house, [EXAMPLE, second], clock)
+    full = {
+        "max_units": 4.5, "max_per_day": 3, "weight": 0.5, "timezone": "Europe/Berlin", "schedule": {"mon": [["09:00", "12:00"], ["22:00", "24:00"]]},
+    }  # fmt: skip
+    with house.write() as session:
+        profiles.put(session, "ann", full, viewer=ADMIN, now=clock.now())
     before = exported(house)
+    with house.write() as session:
+        profiles.put(
+            session,
+            "ann",
+            {"max_units": None, "max_per_day": None, "weight": 2, "timezone": "UTC", "schedule": {}},
+            viewer=ADMIN,
+            now=clock.now(),
+        )
     file = rule_files.as_yaml(before) if form == "yaml" else orjson.dumps(before).decode()
     taken = take(house, file, clock, replace=True)
     assert exported(house) == before
@@ -145,6 +159,8 @@ def test_rules_of_one_name_go_out_and_come_back_apart(house: Database, clock: Fa
         ("a: &x [1]\nrules: [*x, *x]", "file"),
         ("rules: !!python/object/apply:os.system [ls]", "file"),
         ("rules: [" + "[" * 20_000, "file"),
+        ("rules:\n- name: Twice\n  conditions: [a]\n  conditions: []\n", "file"),
+        ('{"rules": [{"name": "Twice", "name": "Again"}]}', "file"),
         ("x" * 1_000_001, "file"),
         ('{"rules": {}}', "rules"),
         ('{"rules": [], "colour": 1}', "colour"),
