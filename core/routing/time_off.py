@@ -5,7 +5,7 @@ What routing does with it is in core.routing.roster (nothing new), covers (who a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -46,10 +46,10 @@ class Off:
     def days(self) -> tuple[date, date] | None:
         """The first and the last whole local day; None where it is hours."""
         zone = clock.zone(self.timezone)
-        starts, ends = self.starts_at.astimezone(zone), self.ends_at.astimezone(zone)
-        if starts.time() != time() or ends.time() != time():
+        starts, ends = self.starts_at.astimezone(zone).date(), self.ends_at.astimezone(zone).date()
+        if self.starts_at != _beginning(starts, zone) or self.ends_at != _beginning(ends, zone):
             return None
-        return starts.date(), ends.date() - timedelta(days=1)
+        return starts, ends - timedelta(days=1)
 
     def words(self) -> str:
         """`3 Mar to 7 Mar 2026`, or `3 Mar 2026, 14:00 to 16:30`, in the agent's zone."""
@@ -275,8 +275,7 @@ def _times(raw: Mapping[str, Any], zone: Any, wrong: dict[str, str]) -> tuple[da
             wrong["first_day"] = f"dates from {_YEARS[0]} to {_YEARS[-1]}"
             return None, None
         assert last is not None
-        starts = datetime.combine(first, time(), zone)  # type: ignore[arg-type]
-        ends = datetime.combine(last + timedelta(days=1), time(), zone)
+        starts, ends = _beginning(first, zone), _beginning(last + timedelta(days=1), zone)  # type: ignore[arg-type]
     names = ("first_day", "last_day") if first is not None else ("starts_at", "ends_at")
     for name, at in zip(names, (starts, ends), strict=True):
         if not isinstance(at, datetime) or at.tzinfo is None or at.year not in _YEARS:
@@ -291,6 +290,11 @@ def _times(raw: Mapping[str, Any], zone: Any, wrong: dict[str, str]) -> tuple[da
     elif ends - starts > _LONGEST:
         wrong[names[1]] = "at most two years"
     return starts, ends
+
+
+def _beginning(day: date, zone: tzinfo) -> datetime:
+    """The first instant of a local day, in UTC: where the clocks change at midnight, it is 01:00."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _is_active_agent(session: Session, agent_id: str) -> bool:
@@ -310,7 +314,7 @@ def _check_free(session: Session, agent: Any, off_id: str, starts: datetime, end
 def _done(
     session: Session, action: str, before: Off | None, off_id: str | None, *, viewer: Viewer, now: datetime
 ) -> Saved:
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     after = get(session, off_id, viewer=replace(viewer, role=Role.ADMIN)) if off_id else None
     subject = after or before
     assert subject is not None
