@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from core import changes
+from core import changes, versions
 
 
 class Database:
@@ -36,6 +36,7 @@ class Database:
         try:
             with Session(self._writing, expire_on_commit=False) as session:
                 yield session
+                versions.flush(session)
                 changes.flush(session)
                 session.commit()
         finally:

@@ -52,14 +52,18 @@ class Load(NamedTuple):
     """Alerts given on `given_on`, a date where the agent is."""
 
 
-def take_turn(session: Session) -> None:
-    """Wait for whoever else is routing, until that transaction ends. To be called after the alerts are locked.
+def take_turn(session: Session) -> bool:
+    """Wait for whoever else is routing or changing rules and people, until that transaction ends; after the alerts are locked.
+
+    Returns whether others may have changed things meanwhile.
 
     Routers that went side by side would hand out the same free place from the same reading of the loads, and on
     PostgreSQL lock agents in different orders. SQLite has one writer anyway.
     """
     if is_postgres(session):
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
+        return True
+    return False
 
 
 def loads(session: Session) -> dict[str, Load]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from core import feed
+from core import feed, versions
 from core.db.base import table_of
 from core.db.tables import Alert, Decision, User
 from core.ids import new_id
@@ -93,6 +93,11 @@ def route_each(
         some = alert_ids[start : start + _MOST_AT_ONCE]
         shadow = shadowing.of(session, state)
         known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now, lock=True)
+        if capacity.take_turn(session):
+            versions.look_again(session)
+            if state.refresh(session):  # while this one waited for its turn
+                shadow = shadowing.of(session, state)
+                known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now)
         batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
         batch.strategies = strategies or {}
         said_no = {} if trigger == OPENED else refusals.of(session, some, now=now)
@@ -116,7 +121,6 @@ class _Batch:
         )
         self.strategies: Mapping[str, str] = {}
         """Alert id -> what stands for the team's default."""
-        capacity.take_turn(session)
         at_most = capacity.untouched_room(session) if trigger == RETURNED else None
         loads = capacity.loads(session)
         self.queues = Queues(state.house.directory, state.roster(now), loads, at_most=at_most)

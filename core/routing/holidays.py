@@ -155,7 +155,7 @@ def _done(
     viewer: Viewer,
     now: datetime,
 ) -> StoredHoliday:
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     subject = after or before
     assert subject is not None
     audit.record(

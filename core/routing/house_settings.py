@@ -14,6 +14,7 @@ from core.db.dialect import upsert
 from core.db.tables import Setting
 from core.errors import Forbidden, Invalid
 from core.routing import chains, pausing
+from core.routing.capacity import take_turn
 from core.routing.state import FALLBACK_ZONE, VERSION
 from core.routing.strategies import DEFAULT
 from core.viewer import Viewer
@@ -64,7 +65,7 @@ def put(session: Session, changes: Mapping[str, Any], *, viewer: Viewer, now: da
     """
     if viewer.role is not Role.ADMIN:
         raise Forbidden("Only an admin changes how the whole house hands out.")
-    _lock(session)
+    take_turn(session)  # of two admins at once none loses what the other set
     before = get(session)
     after = asdict(before) | dict(changes)
     wrong = {name: "there is no such setting" for name in changes if name not in _FIELDS}
@@ -77,7 +78,7 @@ def put(session: Session, changes: Mapping[str, Any], *, viewer: Viewer, now: da
     row = _stored(session) | after | {"fallbacks": list(after["fallbacks"])}
     statement = upsert(session, Setting).values(key=load.SETTING, value=row, updated_at=now)
     session.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": row, "updated_at": now}))
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     audit.record(
         session,
         "routing.settings",
@@ -94,11 +95,6 @@ def put(session: Session, changes: Mapping[str, Any], *, viewer: Viewer, now: da
 def _stored(session: Session) -> dict[str, Any]:
     found = session.scalar(select(Setting.value).where(Setting.key == load.SETTING))
     return dict(found) if isinstance(found, Mapping) else {}
-
-
-def _lock(session: Session) -> None:
-    """Of two admins at once none loses what the other set."""
-    session.execute(select(Setting.key).where(Setting.key == load.SETTING).with_for_update())
 
 
 def _is_zone(name: object) -> bool:

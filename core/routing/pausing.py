@@ -158,7 +158,7 @@ def pause(session: Session, agent_id: str, why: str, *, now: datetime) -> bool:
     )
     if not done.rowcount:  # type: ignore[attr-defined]
         return False
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     _record(session, "agent.pause", agent_id, None, before=None, after={"reason": why}, now=now)
     return True
 
@@ -185,7 +185,7 @@ def resume(session: Session, agent_id: str, *, viewer: Viewer | None, now: datet
         .values(paused_at=None, paused_reason=None, updated_at=now)
         .execution_options(synchronize_session=False)
     )
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     actor = agent_id if viewer is None else viewer.user_id or None
     _record(session, "agent.resume", agent_id, actor, before={"reason": row.paused_reason}, after=None, now=now)
     return True

@@ -164,7 +164,7 @@ def shadow(
     status = SHADOW if on else DRAFT
     started = now if on and before.status != SHADOW else before.shadowed_at
     move(session, before, version=version, now=now, status=status, shadowed_at=started)
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     return done(
         session, "policy.shadow" if on else "policy.shadow_end", policy_id, before=before, viewer=viewer, now=now
     )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.db.tables import Policy, Team, User
 from core.errors import Conflict
 from core.routing import house_settings, policies, policy_content, profiles, rule_book, teams
-from core.routing.capacity import take_turn
+from core.routing.capacity import lock, take_turn
 from core.routing.policies import DRAFT, LIVE, RETIRED, StoredPolicy
 from core.viewer import Viewer
 
@@ -151,6 +151,7 @@ def _put_rest(
         team = teams.get(session, team_id)
         if any(getattr(team, name) != value for name, value in wanted.items()):
             teams.change(session, team_id, wanted, actor_id=viewer.user_id or None, now=now)
+    lock(session, agents)
     for agent_id, changes in agents.items():
         profile = profiles.get(session, agent_id)
         if any(getattr(profile, name) != value for name, value in changes.items()):

@@ -14,6 +14,7 @@ from core.db.base import table_of
 from core.db.tables import Agent, Team, User
 from core.errors import Forbidden, Invalid, NotFound
 from core.routing import schedule
+from core.routing.capacity import take_turn
 from core.routing.state import VERSION
 from core.viewer import Viewer
 from core.words import Role
@@ -90,6 +91,7 @@ def put(session: Session, agent_id: str, changes: Mapping[str, Any], *, viewer: 
     """
     values = checked(session, changes)
     agents = table_of(Agent)
+    take_turn(session)
     row = session.execute(select(agents.c.team_id).where(agents.c.id == agent_id).with_for_update()).one_or_none()
     _check_rights(viewer, agent_id, row.team_id if row else None, known=row is not None, values=values)
     before: dict[str, Any] | None = None
@@ -103,7 +105,7 @@ def put(session: Session, agent_id: str, changes: Mapping[str, Any], *, viewer: 
         )
     session.connection().execute(update(agents).where(agents.c.id == agent_id).values(**values, updated_at=now))
     after = get(session, agent_id)
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     audit.record(
         session,
         "agent.profile",

@@ -88,7 +88,7 @@ def refresh(session: Session, *, now: datetime) -> int:
     session.execute(delete(table))
     if measured:
         session.execute(insert(table), [_row(key, one, now=now) for key, one in sorted(measured.items())])
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     return len(changed)
 
 

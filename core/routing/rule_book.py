@@ -14,6 +14,7 @@ from core.db.tables import Rule
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.routing import rules
+from core.routing.capacity import take_turn
 from core.routing.state import VERSION
 
 MOST_RULES = 1_000
@@ -83,6 +84,7 @@ def replace(
         Invalid: naming what is wrong with it.
         Conflict: somebody else changed it in between.
     """
+    take_turn(session)
     before = get_rule(session, rule_id)
     rule = rules.validate(raw)
     seen = before.version if version is None else version
@@ -108,6 +110,7 @@ def change(
     now: datetime,
 ) -> StoredRule:
     """Change the named fields and leave the rest; errors as in `replace`."""
+    take_turn(session)
     present = text(get_rule(session, rule_id))
     unknown = {name: "there is no such field in a rule" for name in changes if name not in present}
     if unknown:
@@ -122,11 +125,12 @@ def remove(session: Session, rule_id: str, *, version: int | None, actor_id: str
         NotFound: there is no such rule.
         Conflict: it is not at this version any more.
     """
+    take_turn(session)
     before = get_rule(session, rule_id)
     if version is not None and version != before.version:
         raise _moved_on(before)
     session.execute(delete(table_of(Rule)).where(table_of(Rule).c.id == rule_id))
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     audit.record(
         session,
         "rule.delete",
@@ -147,6 +151,7 @@ def move(
         NotFound: there is no such rule.
         Conflict: somebody else changed it in between.
     """
+    take_turn(session)
     found = list_rules(session)
     rule = get_rule(session, rule_id)
     if version is not None and version != rule.version:
@@ -181,6 +186,7 @@ def earlier_by_one(order: Sequence[tuple[str, int]], rule_id: str, *, earlier: b
 def _insert(
     session: Session, action: str, rule_id: str, raw: object, *, version: int, actor_id: str | None, now: datetime
 ) -> StoredRule:
+    take_turn(session)
     rule = rules.validate(raw)
     if len(list_rules(session)) >= MOST_RULES:
         raise Conflict(f"There are {MOST_RULES} rules already; delete some first.")
@@ -196,7 +202,7 @@ def _done(
     session: Session, action: str, rule_id: str, *, before: StoredRule | None, actor_id: str | None, now: datetime
 ) -> StoredRule:
     after = get_rule(session, rule_id)
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     audit.record(
         session,
         action,

@@ -74,18 +74,23 @@ class State:
         self.shadow: tuple[House, Any] | None = None
         """What core.routing.shadowing found beside this house."""
         self._roster: tuple[House, Roster] | None = None
+        self._own = False
+        """The house has changes of a transaction that had not ended, and may have been rolled back."""
 
     @classmethod
     def load(cls, session: Session) -> "State":
-        return cls(read(session))
+        state = cls(read(session))
+        state._own = versions.is_own(session, VERSION)
+        return state
 
     def refresh(self, session: Session) -> bool:
         """Read the house again when somebody changed it; one tiny query when nobody did."""
-        if versions.number(session, VERSION) == self.house.version:
+        own = versions.is_own(session, VERSION)
+        if not (own or self._own) and versions.number(session, VERSION) == self.house.version:
             self.hits += 1
             return False
         self.misses += 1
-        self.house = read(session)
+        self.house, self._own = read(session), own
         return True
 
     def roster(self, now: datetime) -> Roster:

@@ -13,7 +13,7 @@ from core.db.base import table_of
 from core.db.tables import Agent, Holiday, Team, User
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
-from core.routing import chains, profiles
+from core.routing import capacity, chains, profiles
 from core.routing.state import VERSION
 from core.routing.strategies import DEFAULT
 from core.words import Role
@@ -156,6 +156,8 @@ def _move(session: Session, team: StoredTeam, *, now: datetime) -> None:
     for agent_id in team.agent_ids:
         if agent_id not in has_profile:
             profiles.make(session, agent_id, now=now)
+    members = session.scalars(select(Agent.id).where((Agent.team_id == team.id) | Agent.id.in_(team.agent_ids)))
+    capacity.lock(session, members)
     out = update(Agent).where(Agent.team_id == team.id, Agent.id.not_in(team.agent_ids))
     into = update(Agent).where(Agent.id.in_(team.agent_ids))
     for statement, where in ((out, None), (into, team.id)):
@@ -171,7 +173,7 @@ def _done(
     actor_id: str | None,
     now: datetime,
 ) -> StoredTeam:
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     after = get(session, team_id) if team_id else None
     subject = after or before
     assert subject is not None

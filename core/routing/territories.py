@@ -111,7 +111,7 @@ def remove(session: Session, territory_id: str, *, actor_id: str | None, now: da
     if agents := covered_by(session, territory_id):
         raise Conflict(f"{agents} of your agents cover it: take it from their profiles first.")
     session.execute(delete(table_of(Territory)).where(table_of(Territory).c.id == territory_id))
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     audit.record(
         session,
         "territory.delete",
@@ -170,7 +170,7 @@ def _done(
 ) -> Placed:
     homes, contacts = placing.place_all(session, now=now)
     alerts = _place_alerts(session, now=now)
-    versions.bump(session, VERSION)
+    versions.bump_at_commit(session, VERSION)
     audit.record(
         session,
         action,
@@ -186,9 +186,11 @@ def _done(
 
 def _place_alerts(session: Session, *, now: datetime) -> int:
     theirs = (Contact.id == Alert.contact_id) & Contact.territory.is_not(None)
+    unplaced = (Alert.territory.is_(None), Alert.closed_at.is_(None), exists().where(theirs))
+    session.execute(select(Alert.id).where(*unplaced).order_by(Alert.id).with_for_update())  # the order of everybody
     done = session.execute(
         update(Alert)
-        .where(Alert.territory.is_(None), Alert.closed_at.is_(None), exists().where(theirs))
+        .where(*unplaced)
         .values(territory=select(Contact.territory).where(theirs).scalar_subquery(), updated_at=now)
         .execution_options(synchronize_session=False)
     )
