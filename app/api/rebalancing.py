@@ -14,6 +14,7 @@ from app.api.routing import BulkResult, Id, PathId, RoutingState
 from core import escalation
 from core.routing import rebalancing
 from core.routing.rebalancing import Kept, Options, Result
+from core.routing.rebalancing.reading import SPREAD
 from core.viewer import Viewer
 
 router = APIRouter(prefix="/alerts", tags=["routing"])
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/alerts", tags=["routing"])
 class PlanIn(Camel):
     team_id: Id | None = None
     """One team; left out: everybody you manage."""
-    spread: float | None = 0.3
+    spread: float | None = SPREAD
     """How far apart the shares of capacity in use may lie, 0.3 is 30 points; null: only the limits count."""
     acknowledged_hours: float | None = None
     """Alerts acknowledged longer ago than this move too; null: they stay."""

@@ -21,6 +21,8 @@ _SPREADS: Mapping[str, float | None] = {
     "Within 30 points": 0.3,
     "Within 15 points": 0.15,
 }
+_MANY, _TALL = 6, 460
+"""From so many moves on their list scrolls, in so many pixels, so that the button stays near."""
 
 
 def section(viewer: Viewer) -> None:
@@ -56,7 +58,7 @@ def _hint(agents: Sequence[AgentRow]) -> str:
     most = max(over, key=lambda one: one.load - one.capacity)
     said = f"{most.name} has {most.load} of {most.capacity}"
     if len(over) > 1:
-        said += f" and {words.plural(len(over) - 1, 'colleague')} too much as well"
+        said += f" and {words.plural(len(over) - 1, 'colleague')} more than they can take too"
     return (
         f"{said}, while others have room for {room:,}. A plan with the fewest moves is below; nothing moves by itself."
     )
@@ -70,15 +72,15 @@ def _ask(viewer: Viewer, *, again: bool) -> None:
     ):
         team = st.selectbox(
             "Among",
-            [None, *teams],
-            format_func=lambda one: teams[one] if one else _everybody(viewer),
+            ["", *teams],
+            format_func=lambda one: teams.get(one) or _everybody(viewer),
             key="rebalance-team",
             width=220,
         )
         spread = st.selectbox(
             "Shares of capacity in use",
             list(_SPREADS),
-            index=2,
+            index=1,
             key="rebalance-spread",
             width=220,
             help="People come under their limits in any case. Nearer to each other takes more moves.",
@@ -90,12 +92,14 @@ def _ask(viewer: Viewer, *, again: bool) -> None:
             value=None,
             placeholder="stay",
             key="rebalance-hours",
-            width=220,
+            width=270,
         )
         asked = st.form_submit_button("Plan again" if again else "Make a plan", key="rebalance-plan")
     if asked:
         options = Options(
-            team_id=team, spread=_SPREADS[spread], acknowledged_hours=float(hours) if hours is not None else None
+            team_id=team or None,
+            spread=_SPREADS[spread],
+            acknowledged_hours=float(hours) if hours is not None else None,
         )
         with st.spinner("Looking for the fewest moves …"):
             commands.make(viewer, options)
@@ -108,9 +112,8 @@ def _show(viewer: Viewer, kept: Kept, known: Mapping[str, Any]) -> None:
         st.warning(layout.plain(note))
     if not plan.moves:
         if not plan.notes:
-            st.success(
-                "Everybody is within their limits, and nobody has much more to do than the others. Nothing needs to move."
-            )
+            near = "" if kept.options.spread is None else ", and their shares of capacity in use are near enough"
+            st.success(f"Everybody is within their limits{near}. Nothing needs to move.")
         return
     by = kept.asked_by_name or "Doorbell"
     until = words.short(kept.expires_at, viewer.timezone, now=queries.now())
@@ -118,8 +121,8 @@ def _show(viewer: Viewer, kept: Kept, known: Mapping[str, Any]) -> None:
     st.markdown(
         f"**{words.plural(len(plan.moves), 'move')}**, {fewest}. Planned by {layout.plain(by)}, good until {until}."
     )
-    chosen = _moves(kept, known)
     _loads(plan.loads)
+    chosen = _moves(kept, known)
     _confirm(viewer, kept, chosen)
 
 
@@ -127,11 +130,12 @@ def _moves(kept: Kept, known: Mapping[str, Any]) -> list[str]:
     """A tick for each move; the ids of those that are ticked."""
     names = {one.agent_id: one.name for one in kept.plan.loads}
     chosen = []
-    for one in kept.plan.moves:
-        with st.container(border=True, gap="xxsmall"):
-            if st.checkbox(_label(one, names, known), value=True, key=f"rebalance-{kept.id}-{one.alert_id}"):
-                chosen.append(one.alert_id)
-            st.markdown(f":gray[{layout.plain(one.why)}]")
+    with st.container(border=True, height=_TALL if len(kept.plan.moves) > _MANY else "content"):
+        for one in kept.plan.moves:
+            with st.container(gap=None):
+                if st.checkbox(_label(one, names, known), value=True, key=f"rebalance-{kept.id}-{one.alert_id}"):
+                    chosen.append(one.alert_id)
+                st.caption(layout.plain(one.why))
     return chosen
 
 

@@ -32,19 +32,22 @@ def loads(rows: Sequence[Load]) -> go.Figure:
             y=names,
             name=label,
             mode="markers",
-            marker={"color": colour, "size": 13, "symbol": symbol, "line": {"width": 3}},
+            marker={"color": colour, "size": 13, "symbol": symbol, "line": {"width": 3, "color": colour}},
+            cliponaxis=False,
             customdata=[(number, one.capacity) for number, one in zip(numbers, shown, strict=True)],
             hovertemplate="%{y}: %{customdata[0]} of %{customdata[1]} (%{x:.0f}%)<extra>" + label + "</extra>",
         )
-    figure.add_vline(x=100, line={"dash": "dash", "color": "#c9581a"})
+    figure.add_vline(
+        x=100, line={"dash": "dash", "color": "#c9581a"}, annotation_text="limit", annotation_position="top"
+    )
     figure.update_layout(
         height=130 + 34 * len(shown),
-        margin={"l": 8, "r": 16, "t": 12, "b": 8},
+        margin={"l": 8, "r": 16, "t": 28, "b": 8},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
         dragmode=False,
     )
     figure.update_xaxes(
-        title="Share of capacity in use (%), dashed: the limit",
+        title="Share of capacity in use (%)",
         rangemode="tozero",
         ticksuffix="%",
         automargin=True,

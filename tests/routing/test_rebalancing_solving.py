@@ -15,7 +15,7 @@ from core.routing.rebalancing.problem import (
     Person,
     Problem,
     excess,
-    givers,
+    in_play,
     loads_after,
     outside,
     receivers,
@@ -106,7 +106,7 @@ def fits(people: Sequence[Person], moves: Sequence[Move]) -> bool:
 
 
 def beyond(problem: Problem, after: Sequence[Person], spread: float) -> float:
-    return outside(after, spread, may_give=givers(problem.items), may_get=receivers(problem.people))
+    return outside(after, spread, counted=in_play(problem))
 
 
 def worth(problem: Problem, moves: Sequence[Move]) -> tuple[float, float, int, int]:
@@ -150,6 +150,14 @@ def test_shares_come_within_the_spread_and_no_nearer() -> None:
     people = [person("ann", 10), person("bob", 2)]
     moves = solve(Problem(people=people, items=items("ann", 10), spread=0.4)).moves
     assert [one.open for one in loads_after(people, moves)] == [8, 4]
+
+
+def test_whoever_gets_is_not_lifted_beyond_the_others() -> None:
+    people = [person("ann", 12), *(person(name, 0) for name in ("bob", "cal", "dee"))]
+    after = loads_after(people, solve(Problem(people=people, items=items("ann", 12), spread=0.3)).moves)
+    assert sum(one.open for one in after) == 12
+    shares = [one.share or 0.0 for one in after]
+    assert max(shares) - min(shares) <= 0.3 + 1e-9
 
 
 def test_nothing_moves_where_everybody_is_within_limits_and_spread() -> None:

@@ -10,7 +10,7 @@ from core.routing.rebalancing.problem import (
     Item,
     Person,
     Problem,
-    givers,
+    in_play,
     loads_after,
     receivers,
 )
@@ -209,7 +209,6 @@ def _notes(now: Standing, problem: Problem, after: Sequence[Person]) -> list[str
 
 
 def _apart(problem: Problem, after: Sequence[Person]) -> float:
-    may_give, may_get = givers(problem.items), receivers(problem.people)
-    high = [one.share for one in after if one.share is not None and one.agent_id in may_give]
-    low = [one.share for one in after if one.share is not None and one.agent_id in may_get]
-    return max(high) - min(low) if high and low else 0.0
+    counted = in_play(problem)
+    shares = [one.share for one in after if one.share is not None and one.agent_id in counted]
+    return max(shares) - min(shares) if shares else 0.0

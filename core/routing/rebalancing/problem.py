@@ -109,26 +109,20 @@ def excess(people: Sequence[Person]) -> float:
     return sum(one.over + one.over_units for one in people)
 
 
-def outside(people: Sequence[Person], spread: float, *, may_give: frozenset[str], may_get: frozenset[str]) -> float:
+def outside(people: Sequence[Person], spread: float, *, counted: frozenset[str]) -> float:
     """How far shares lie outside of a band as wide as `spread`, in all, where the band lies best.
 
     Args:
-        may_give: whom the upper edge is for; nothing can be taken from the others.
-        may_get: whom the lower edge is for; nothing can be given to the others.
+        counted: for whom something can change (`in_play`); the others would only drag the band away.
     """
-    shares = [(one.agent_id, one.share) for one in people if one.share is not None]
-    edges = {0.0} | {edge for _, share in shares for edge in (share, max(0.0, share - spread))}
-
-    def beyond(low: float) -> float:
-        above = sum(max(0.0, share - low - spread) for agent_id, share in shares if agent_id in may_give)
-        return above + sum(max(0.0, low - share) for agent_id, share in shares if agent_id in may_get)
-
-    return min(map(beyond, edges))
+    shares = [one.share for one in people if one.share is not None and one.agent_id in counted]
+    edges = {0.0} | {edge for share in shares for edge in (share, max(0.0, share - spread))}
+    return min(sum(max(0.0, share - low - spread, low - share) for share in shares) for low in edges)
 
 
-def givers(items: Sequence[Item]) -> frozenset[str]:
-    """Who has something that may move."""
-    return frozenset(one.owner_id for one in items)
+def in_play(problem: Problem) -> frozenset[str]:
+    """Who has something that may move, or may be given something."""
+    return receivers(problem.people) | {one.owner_id for one in problem.items}
 
 
 def receivers(people: Sequence[Person]) -> frozenset[str]:

@@ -32,7 +32,7 @@ KEPT = {
     BY_RULE: "given to them by name by a rule",
 }
 """Why an alert stays, in words."""
-SPREAD = 0.3
+SPREAD = 0.5
 _LONGEST = 24 * 365.0
 
 

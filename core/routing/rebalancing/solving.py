@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.errors import TooLarge
-from core.routing.rebalancing.problem import Item, Move, Person, Problem, Solution, excess, givers, outside, receivers
+from core.routing.rebalancing.problem import Item, Move, Person, Problem, Solution, excess, in_play, outside, receivers
 
 SECONDS = 8.0
 """After this the best that was found is taken, as not proven."""
@@ -64,10 +64,10 @@ def solve(problem: Problem, *, seconds: float = SECONDS) -> Solution:
     Raises:
         TooLarge: nothing was found in time.
     """
-    may_give, may_get = givers(problem.items), receivers(problem.people)
+    may_get = receivers(problem.people)
     apart = 0.0
     if problem.spread is not None:
-        apart = outside(problem.people, problem.spread, may_give=may_give, may_get=may_get)
+        apart = outside(problem.people, problem.spread, counted=in_play(problem))
     if not problem.items or not may_get or (excess(problem.people) == 0 and apart < _CLOSE):
         return Solution(moves=())
     # How many moves it takes hardly depends on who suits and on who had which: without both the question is small and
@@ -201,7 +201,7 @@ def _optimize(
     from scipy.sparse import coo_array  # noqa: PLC0415
 
     arcs = _arcs(problem, may_get)
-    rows, goals, width = _model(problem, arcs, may_get, totals)
+    rows, goals, width = _model(problem, arcs, totals)
     upper = np.full(width, np.inf)
     upper[: len(arcs)] = [arc.most for arc in arcs]
     whole = np.zeros(width)
@@ -244,12 +244,11 @@ def _optimize(
 def _model(
     problem: Problem,
     arcs: Sequence[_Arc],
-    may_get: frozenset[str],
     totals: Mapping[str, tuple[int, int, float]] | None,
 ) -> tuple[_Rows, list[dict[int, float]], int]:
     """The rows, the goals in their order as column -> cost, and how many columns there are. Arcs are the first columns."""
     rows = _Rows()
-    may_give = givers(problem.items)
+    counted = in_play(problem)
     hubs: dict[Hub, dict[int, float]] = {}
     leaving: dict[int, dict[int, float]] = {}
     given: dict[str, dict[int, float]] = {}
@@ -300,7 +299,7 @@ def _model(
         level, width = width, width + 1  # the lower edge of the band
         for one in problem.people:
             share = one.share
-            if share is None:
+            if share is None or one.agent_id not in counted:
                 continue
             if one.max_units is not None:
                 moving = {column: value / one.max_units for column, value in units.get(one.agent_id, {}).items()}
@@ -308,10 +307,8 @@ def _model(
                 moving = dict.fromkeys(given.get(one.agent_id, {}), -1 / one.capacity)
                 moving |= dict.fromkeys(taken.get(one.agent_id, {}), 1 / one.capacity)
             against = {column: -value for column, value in moving.items()}
-            if one.agent_id in may_give:
-                rows.add({**against, level: 1.0, width: 1.0}, low=share - problem.spread)
-            if one.agent_id in may_get:
-                rows.add({**moving, level: -1.0, width: 1.0}, low=-share)
+            rows.add({**against, level: 1.0, width: 1.0}, low=share - problem.spread)
+            rows.add({**moving, level: -1.0, width: 1.0}, low=-share)
             apart[width] = 1.0
             width += 1
         goals.append(apart)
