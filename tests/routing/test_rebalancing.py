@@ -348,6 +348,19 @@ def test_it_is_taken_back_past_the_limit_and_says_so(house: Database, now: datet
         undo(house, kept, later)
 
 
+def test_nobody_of_another_team_is_named_to_an_agent(house: Database, now: datetime) -> None:
+    for agent in ("bob", "cal"):
+        change(house, Agent, agent, available=False)
+    kept = plan(house, now, who="ada")
+    (move,) = kept.plan.moves
+    assert (move.to_id, move.why) == ("dee", "Ann has 4 of 3, Dee has 0 of 10.")
+    assert move.told == "A colleague had more to do: you have 0 of 10 open."
+    apply(house, kept, now, who="ada")
+    (back,) = undo(house, kept, now, who="ada")
+    assert back.routed is not None
+    assert back.routed.reason == "Back from a colleague: the move was taken back."
+
+
 def test_what_its_new_owner_is_at_is_not_taken_back(house: Database, now: datetime) -> None:
     change(house, Agent, "ann", max_concurrent_alerts=1)
     change(house, Agent, "cal", available=False)

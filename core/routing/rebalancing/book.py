@@ -191,9 +191,13 @@ def undo(session: Session, plan_id: str, *, viewer: Viewer, now: datetime) -> li
     ids = [one["alertId"] for one in found.done]
     held = {one.alert_id: one for one in _as_they_stand(session, ids)}
     errors = {one["alertId"]: _touched(one, held.get(one["alertId"])) for one in found.done}
-    names = {one.agent_id: one.name for one in found.plan.loads}
+    names, teams = {one.agent_id: one.name for one in found.plan.loads}, _teams(session, found)
     going = {
-        one["alertId"]: (one["fromId"], f"Back from {names.get(one['toId'], 'a colleague')}: the move was taken back.")
+        one["alertId"]: (
+            one["fromId"],
+            f"Back from {names[one['toId']] if teams[one['toId']] == teams[one['fromId']] else 'a colleague'}: "
+            "the move was taken back.",
+        )
         for one in found.done
         if errors[one["alertId"]] is None
     }
@@ -332,6 +336,12 @@ def _touched(done: dict[str, Any], held: Any) -> DoorbellError | None:
     if not same or held.snoozed_until is not None:
         return Conflict("Its new owner is at it already.")
     return None
+
+
+def _teams(session: Session, found: Kept) -> dict[str, str | None]:
+    """Agent id -> team: agents see nobody of other teams by name."""
+    people = [one.agent_id for one in found.plan.loads]
+    return dict(session.execute(select(Agent.id, Agent.team_id).where(Agent.id.in_(people))).all())
 
 
 def _uncount(session: Session, found: Kept, results: Sequence[Result], *, now: datetime) -> None:

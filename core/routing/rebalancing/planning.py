@@ -145,13 +145,15 @@ def _planned(one: Held, owner: Person, to: Person, directory: Directory) -> Plan
     if knows:
         theirs, yours = [*theirs, f"knows {knows}"], [*yours, f"know {knows}"]
     has = f"{to.open} of {to.capacity}"
+    giver = directory.by_id[owner.agent_id]
+    known = owner.name if giver.team_id == agent.team_id else "A colleague"  # agents see nobody of other teams by name
     return PlannedMove(
         alert_id=one.alert_id,
         from_id=owner.agent_id,
         to_id=to.agent_id,
         assignment_id=one.assignment_id,
         why=f"{owner.name} has {_used(owner)}, {to.name} {listed([*theirs, f'has {has}'])}.",
-        told=f"{owner.name} had more to do: you {listed([*yours, f'have {has} open'])}.",
+        told=f"{known} had more to do: you {listed([*yours, f'have {has} open'])}.",
     )
 
 
