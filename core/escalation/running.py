@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from core import audit, feed, routing
@@ -78,10 +78,12 @@ def waiting_to_start(session: Session, *, now: datetime, limit: int = 1000) -> l
 def rearm(session: Session, *, now: datetime, limit: int = 1000) -> int:
     """Start the clock of what its owner acknowledged and then left, where a policy says how long; how many."""
     policies = book.load(session)
-    if not any(one.enabled and one.ack_timeout for one in policies):
+    patient = [one for one in policies if one.enabled and one.ack_timeout]
+    if not patient:
         return 0
     rows = session.execute(
         _owned(Alert.acknowledged_at, Alert.snoozed_until)
+        .where(or_(*(_reach(one) for one in patient)))  # so that the rest, which stays as it is, takes nobody's place
         .where(
             Alert.status == Status.ACKNOWLEDGED,
             Alert.closed_at.is_(None),
@@ -103,6 +105,15 @@ def rearm(session: Session, *, now: datetime, limit: int = 1000) -> int:
         changes.append({"key": row.id, "until": clocks.due(fitting.ack_timeout, since, _hours(row, holidays))})
     _set_clocks(session, changes)
     return len(changes)
+
+
+def _reach(one: Policy) -> ColumnElement[bool]:
+    """The condition on alerts and their owners under which a policy may fit."""
+    return and_(
+        true() if one.team_id is None else Agent.team_id == one.team_id,
+        Alert.priority.in_(one.priorities) if one.priorities else true(),
+        Alert.alert_type.in_(one.alert_types) if one.alert_types else true(),
+    )
 
 
 def may_be_forgotten(session: Session) -> bool:

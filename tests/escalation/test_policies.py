@@ -249,6 +249,22 @@ def test_what_was_acknowledged_and_forgotten_goes_on(database: Database, clock: 
         assert owners(session, worked) == [first]
 
 
+def test_what_other_policies_leave_alone_keeps_nothing_forgotten_from_going_on(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        team_id = make.team(session, now=now)
+        first, other = make.agent(session, team_id=team_id, now=now), make.agent(session, now=now)
+        stored(session, NEXT, teamId=team_id, ackTimeout={"hours": 2}, now=now)
+        theirs = [told(session, other, priority=Priority.HIGH, now=now) for _ in range(3)]
+        ours = told(session, first, priority=Priority.HIGH, now=now)
+        for one, who in (*((one, other) for one in theirs), (ours, first)):
+            alerts.acknowledge(session, one, viewer=make.viewer(session, who), now=now + MINUTE)
+    with database.write() as session:
+        assert escalation.rearm(session, now=now + 2 * MINUTE, limit=1) == 1
+        assert alert_of(session, ours).escalate_at == now + timedelta(hours=2) + MINUTE
+
+
 def test_a_snooze_stops_the_clock_and_working_time_left_waits_for_the_morning(
     database: Database, clock: FakeClock, now: datetime
 ) -> None:

@@ -254,7 +254,11 @@ def test_every_wrong_row_of_a_file_is_named(house: None, database: Database, now
         for raw in ({}, {"days": 400}, {"days": 7, "alerts": [good]}, {"days": 7, "seeds": 99}):
             with pytest.raises(Invalid):
                 asking.ask(session, raw, viewer=SYSTEM, now=now)
-        text = "openedAt,type,priority,confidence,territory,zip\n2026-02-02T15:00:00Z,LIKELY_TO_SELL,HIGH,0.7,,60302\n"
+        for text in ("openedAt\n" + "x" * 200_000, "{", "", "openedAt;type\n1;2", '"' + "a\n" * 100):
+            with pytest.raises(Invalid) as unread:
+                asking.ask(session, {"alerts": text}, viewer=SYSTEM, now=now)
+            assert set(unread.value.fields) == {"alerts"}
+        text = "\ufeffopenedAt,type,priority,confidence,territory,zip\n2026-02-02T15:00:00Z,LIKELY_TO_SELL,HIGH,0.7,,60302\n"
         asked = asking.ask(session, {"alerts": text, "seeds": 1}, viewer=SYSTEM, now=now)
     assert rehearsing.work_once(database, FakeClock(now))
     with database.read() as session:

@@ -32,8 +32,11 @@ def parse(raw: str | bytes) -> list[Any]:
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        text = raw.decode("utf-8-sig", "replace") if isinstance(raw, bytes) else raw
-        rows = list(csv.DictReader(io.StringIO(text)))
+        text = raw.decode("utf-8-sig", "replace") if isinstance(raw, bytes) else raw.removeprefix("\ufeff")
+        try:
+            rows = list(csv.DictReader(io.StringIO(text)))
+        except csv.Error as error:
+            raise _refusal({"alerts": f"this is neither JSON nor CSV: {error}"}) from None
         if not rows or not set(_NEEDED) <= set(rows[0]):
             raise _refusal({"alerts": f"give JSON or CSV with the columns {', '.join(COLUMNS[:5])}"}) from None
         return [{name: value for name, value in row.items() if name and value not in (None, "")} for row in rows]
