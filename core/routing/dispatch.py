@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from core import feed, versions
+from core import feed
 from core.db.base import table_of
 from core.db.tables import Alert, Decision, User
 from core.ids import new_id
@@ -93,11 +93,9 @@ def route_each(
         some = alert_ids[start : start + _MOST_AT_ONCE]
         shadow = shadowing.of(session, state)
         known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now, lock=True)
-        if capacity.take_turn(session):
-            versions.look_again(session)
-            if state.refresh(session):  # while this one waited for its turn
-                shadow = shadowing.of(session, state)
-                known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now)
+        if capacity.take_turn(session) and state.refresh(session, again=True):  # changed while this one waited
+            shadow = shadowing.of(session, state)
+            known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now)
         batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
         batch.strategies = strategies or {}
         said_no = {} if trigger == OPENED else refusals.of(session, some, now=now)

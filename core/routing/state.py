@@ -83,11 +83,17 @@ class State:
         state._own = versions.is_own(session, VERSION)
         return state
 
-    def refresh(self, session: Session) -> bool:
-        """Read the house again when somebody changed it; one tiny query when nobody did."""
+    def refresh(self, session: Session, *, again: bool = False) -> bool:
+        """Read the house again when somebody changed it; one tiny query when nobody did.
+
+        Args:
+            again: asked once more in the same transaction, which has waited meanwhile: no further hit.
+        """
+        if again:
+            versions.look_again(session)
         own = versions.is_own(session, VERSION)
         if not (own or self._own) and versions.number(session, VERSION) == self.house.version:
-            self.hits += 1
+            self.hits += not again
             return False
         self.misses += 1
         self.house, self._own = read(session), own
