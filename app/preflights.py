@@ -16,23 +16,33 @@ _lock = threading.Lock()
 
 
 def report(
-    database: Database, settings: Settings, state: routing.State, viewer: Viewer, *, days: int, now: datetime
+    database: Database,
+    settings: Settings,
+    state: routing.State,
+    viewer: Viewer,
+    *,
+    days: int,
+    now: datetime,
+    minutes: int = 1,
 ) -> Report:
-    """An admin's covers the house, a manager's their teams; those of the same teams and zone share one for a minute."""
+    """An admin's covers the house, a manager's their teams; those of the same teams and zone share one.
+
+    Args:
+        minutes: how old it may be; a house that has changed is read anew at once.
+    """
     teams = None if viewer.role is Role.ADMIN else frozenset(viewer.team_ids)
     with database.read() as session:
         state.refresh(session)
-    minute = now.replace(second=0, microsecond=0)
-    key = (database.url, teams, viewer.timezone, days, state.house.version, minute)
+    since = now.replace(minute=now.minute - now.minute % minutes, second=0, microsecond=0)
+    key = (database.url, teams, viewer.timezone, days, state.house.version, since)
     with _lock:  # who asks for the same at the same time waits for the one who works it out
         found = _kept.get(key)
         if found is None:
             with database.read() as session:
-                facts = preflight.read(session, state=state, channels=delivery.set_up(settings), now=minute)
+                facts = preflight.read(session, state=state, channels=delivery.set_up(settings), now=since)
             zone = clock.zone(viewer.timezone)
-            found = preflight.check(facts, team_ids=teams, days=days, zone=zone, now=minute)
-            for old in [one for one in _kept if one[-1] != minute] if len(_kept) >= _MOST_KEPT else ():
-                del _kept[old]
-            if len(_kept) < _MOST_KEPT:
-                _kept[key] = found
+            found = preflight.check(facts, team_ids=teams, days=days, zone=zone, now=since)
+            if len(_kept) >= _MOST_KEPT:
+                _kept.clear()
+            _kept[key] = found
     return found

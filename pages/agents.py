@@ -1,12 +1,13 @@
-"""Agents: who is on duty, profiles, hours and time off; holidays, territories and teams. An agent sees their own profile."""
+"""Agents: who is on duty, profiles, hours and time off; what is not covered in the days to come; holidays, territories and teams. An agent sees their own profile."""
 
 import streamlit as st
 
-from app.ui import agents_holidays, agents_list, agents_teams, agents_territories, identity
+from app.ui import agents_coverage, agents_holidays, agents_list, agents_teams, agents_territories, identity
 from core.words import Role
 
 VIEWS = {
     "people": ("People", agents_list.render),
+    "coverage": ("Coverage", agents_coverage.render),
     "holidays": ("Holidays", agents_holidays.render),
     "territories": ("Territories", agents_territories.render),
     "teams": ("Teams", agents_teams.render),

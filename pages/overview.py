@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import cards, identity, layout, menu, queries, tiles, words
+from app.ui import agents_coverage, cards, identity, layout, menu, queries, tiles, words
 from app.ui.tiles import Tile
+from core.viewer import Viewer
 from core.views.overview import Overview
 from core.words import Role
 
@@ -28,6 +29,8 @@ def overview() -> None:
         return
     numbers = found.numbers
     _now(numbers, is_agent=viewer.role is Role.AGENT)
+    if viewer.role is not Role.AGENT:
+        _ahead(viewer)
     st.subheader("First in line", anchor=False)
     if found.urgent:
         cards.show(viewer, found.urgent, key="overview-cards", now=queries.now(), page="top", compact=True, other=_do)
@@ -80,6 +83,21 @@ def _now(numbers: Overview, *, is_agent: bool) -> None:
             Tile(label="Snoozed", value=f"{numbers.snoozed:,}", note="come back later", feed={"snoozed": "Only these"})
         )
     tiles.show(shown, key="overview-now")
+
+
+def _ahead(viewer: Viewer) -> None:
+    """One line where something serious is to come."""
+    serious = agents_coverage.report(viewer, minutes=10).serious
+    if not serious:
+        return
+    more = f" And {words.plural(len(serious) - 1, 'more thing')}." if len(serious) > 1 else ""
+    st.warning(f"In the next 14 days: {layout.plain(serious[0].text)}{more}", icon=":material/event_busy:")
+    st.page_link(
+        menu.file("agents"),
+        label="What to do about it",
+        icon=":material/arrow_forward:",
+        query_params={"view": "Coverage"},
+    )
 
 
 def _week(numbers: Overview) -> None:

@@ -38,7 +38,7 @@ def render(viewer: Viewer) -> None:
         height=min(38 + 35 * len(shown), 470),
     )
     names = {person.id: person.name for person in shown}
-    st.session_state.setdefault("agent", shown[0].id)
+    st.session_state.setdefault("agent", st.query_params.get("agent", shown[0].id))
     if st.session_state["agent"] not in names:
         st.session_state["agent"] = shown[0].id
     chosen = st.selectbox("Profile of", list(names), format_func=names.__getitem__, key="agent", width=340)

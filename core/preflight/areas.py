@@ -102,7 +102,7 @@ def _nobody_at_all() -> Finding:
         severity=Severity.SERIOUS,
         text="There is nobody to give an alert to: no active agent takes alerts.",
         todo="Put people into a team, and let them take alerts by themselves.",
-        link=tab("agents", "teams", "Teams"),
+        link=tab("agents", "Teams", "Teams"),
         causes=frozenset({"empty"}),
         weight=1e6,
     )
@@ -112,7 +112,7 @@ def _of_house(scope: Scope, gaps: Gaps) -> Iterator[Finding]:
     missed, day, night = hours(gaps.missed), hours(gaps.day), hours(gaps.night)
     between = f"{DAY[0]}:00 and {DAY[1]}:00"
     away = why_away(scope.agents(scope.coverage.regular), gaps.missed)
-    link = tab("agents", "people", "Hours and time off")
+    link = tab("agents", "People", "Hours and time off")
     if missed >= LEAST_HOURS:
         yield Finding(
             id="house-away",
@@ -147,7 +147,7 @@ def _of_house(scope: Scope, gaps: Gaps) -> Iterator[Finding]:
             severity=Severity.NOTE,
             text=f"Only outside {DAY[0]}-{DAY[1]} h is nobody on duty: {_hours(night)}.",
             todo="Nothing has to be done. Somebody on call hears of alerts at night: a policy names them.",
-            link=tab("rules", "escalation", "When nobody answers"),
+            link=tab("rules", "When nobody answers", "When nobody answers"),
             night=_worst_first(gaps.night),
             weight=night,
         )
@@ -208,7 +208,7 @@ def _uncovered(scope: Scope, places: list[str]) -> Finding:
         severity=Severity.SERIOUS,
         text=f"Nobody covers {listed(names)}, nor what is around {'it' if is_one else 'them'}.",
         todo="Give each to somebody on their profile: until then alerts from there go to whoever has room.",
-        link=tab("agents", "territories", "Territories"),
+        link=tab("agents", "Territories", "Territories"),
         territories=tuple(places),
         causes=frozenset(places),
         weight=10 + len(places),

@@ -45,7 +45,7 @@ class Facts:
     people: Mapping[str, Person]
     """By user id."""
     places: frozenset[str] = frozenset()
-    """Territories that a home can be placed in: the smallest ones, and larger ones with ZIPs of their own."""
+    """The smallest territories: what is around them only says where else to look."""
     policies: Sequence[Policy] = ()
     """The house's own; the defaults are known."""
     alert_types: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import urlencode
 
 from core.preflight.spans import Span
 from core.routing.directory import Agent
@@ -29,12 +30,12 @@ class Link:
 
     page: str
     """File name of the page."""
-    query: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...]
+    """A view goes by what its tab is called, as in the address."""
     label: str
 
     def path(self) -> str:
-        query = "&".join(f"{name}={value}" for name, value in self.query)
-        return f"/{self.page}?{query}" if query else f"/{self.page}"
+        return f"/{self.page}?{urlencode(self.query)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class Finding:
 
 def people(*, label: str = "Their profile", agent_id: str = "") -> Link:
     chosen = (("agent", agent_id),) if agent_id else ()
-    return Link(page="agents", query=(("view", "people"), *chosen), label=label)
+    return Link(page="agents", query=(("view", "People"), *chosen), label=label)
 
 
 def tab(page: str, view: str, label: str) -> Link:

@@ -71,7 +71,7 @@ def _paused(scope: Scope) -> Iterator[Finding]:
 
 def _teams(scope: Scope) -> Iterator[Finding]:
     directory, persons = scope.facts.house.directory, scope.facts.people
-    link = tab("agents", "teams", "Teams")
+    link = tab("agents", "Teams", "Teams")
     for team in directory.teams.values():
         if not scope.sees_team(team.id):
             continue

@@ -43,9 +43,9 @@ def read(session: Session, *, state: routing.State, channels: Collection[str], n
 
 
 def _places(session: Session) -> frozenset[str]:
-    rows = session.execute(select(Territory.id, Territory.parent_id, Territory.zips)).all()
+    rows = session.execute(select(Territory.id, Territory.parent_id)).all()
     around = {row.parent_id for row in rows}
-    return frozenset(row.id for row in rows if row.id not in around or row.zips)
+    return frozenset(row.id for row in rows if row.id not in around)
 
 
 def _flows(session: Session, *, now: datetime) -> dict[str | None, Flow]:

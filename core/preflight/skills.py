@@ -47,7 +47,7 @@ def _of_skill(scope: Scope, skill: str, least: int, rules: list[str]) -> Iterato
                 severity=Severity.SERIOUS,
                 text=f"Nobody has the skill {asked} that {who} ask{'s' if len(rules) == 1 else ''} for.",
                 todo="Add it to somebody's profile, or change the rule: it finds nobody.",
-                link=tab("rules", "rules", "The rules"),
+                link=tab("rules", "Rules", "The rules"),
                 causes=frozenset({skill}),
                 weight=5 + len(rules),
             )

@@ -9,7 +9,7 @@ from core.preflight.people import names_of
 from core.preflight.scope import Scope
 from core.words import Priority
 
-_LINK = tab("rules", "escalation", "When nobody answers")
+_LINK = tab("rules", "When nobody answers", "When nobody answers")
 
 
 def check(scope: Scope) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def _nobody_to_go_to(scope: Scope) -> Iterator[Finding]:
             + ("nobody is told." if nobody else f"{told} told instead.")
         ),
         todo="Let somebody else take alerts too, or name a manager who looks.",
-        link=tab("agents", "teams", "Teams"),
+        link=tab("agents", "Teams", "Teams"),
         agent_ids=(alone.id,),
         causes=frozenset({alone.id}),
     )

@@ -85,7 +85,7 @@ def test_an_area_that_hangs_on_one_person(away: Any, severity: str | None) -> No
     assert told["single_point"].severity == severity
     assert told["single_point"].text.startswith("Only Ann covers Oak Park, and is away for ")
     assert told["single_point"].link is not None
-    assert told["single_point"].link.path() == "/agents?view=people&agent=ann"
+    assert told["single_point"].link.path() == "/agents?view=People&agent=ann"
 
 
 def test_with_a_cover_who_is_there_it_hangs_on_nobody() -> None:

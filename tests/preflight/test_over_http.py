@@ -52,7 +52,7 @@ def test_each_sees_what_they_answer_for(running: Running, now: datetime) -> None
     )  # from 8 in Chicago on
     assert "(and for 8 hours outside 8-20 h)" in away["text"]
     assert away["nightSpans"][0] == {"startsAt": "2026-03-10T09:00:00Z", "endsAt": "2026-03-10T13:00:00Z"}
-    assert away["link"] == {"path": "/agents?view=people", "label": "Hours and time off"}
+    assert away["link"] == {"path": "/agents?view=People", "label": "Hours and time off"}
     assert kinds["territory_uncovered"]["territories"] == ["oak"]
     assert ada.json()["areas"][0]["kind"] == "house"
     assert (ada.json()["timezone"], ada.json()["covered"]) == ("America/Chicago", False)
