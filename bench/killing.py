@@ -115,7 +115,8 @@ def _seed(database: Database) -> str:
     with database.write() as session:
         factories.admin(session, now=now)
         for number in range(12):
-            factories.agent(session, f"agent-{number}", capacity=40, now=now)
+            agent_id = factories.agent(session, f"agent-{number}", capacity=40, now=now)
+            factories.told_at_once(session, agent_id, now=now)
         for number in range(CONTACTS):
             contact_id = factories.contact(session, f"c{number}", now=now)
             factories.home(session, contact_id, value=520_000, mortgage_balance=110_000, now=now)

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="smtp://user:password@host:587; smtps:// for TLS from the start"
     )
     mail_from: str = "Doorbell <doorbell@localhost>"
+    email_per_second: float = Field(
+        default=0.0, ge=0, le=10_000, description="0: as fast as the mail server takes them"
+    )
     timezone: str = "America/Chicago"
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -60,7 +60,7 @@ class Process:
             delivery.open_channels(self._settings),
             self._clock,
             worker=self._name,
-            origin=self._settings.origin,
+            settings=self._settings,
             stop=self.stop,
         )
         self._loops = [

@@ -14,7 +14,7 @@ from core import alerts, delivery, escalation, log, pipeline, routing
 from core.clock import Clock
 from core.db import Database
 from core.db.tables import Contact, Event
-from core.delivery import Claimed, Failed, Result, Sender, Suppressed
+from core.delivery import Claimed, Deferred, Failed, Result, Sender, Suppressed
 from core.pipeline import Decided, World
 from core.settings import Settings
 from jobs.outages import is_outage
@@ -99,24 +99,33 @@ def _waiting_contacts(session: Session, clock: Clock, *, without: Sequence[str],
     return found or list(session.scalars(again.limit(limit)))
 
 
-def claim_deliveries(database: Database, clock: Clock, *, worker: str, limit: int) -> list[Claimed]:
-    """Lease what is due; empty without touching the write lock when nothing is."""
+def claim_deliveries(
+    database: Database,
+    clock: Clock,
+    *,
+    worker: str,
+    limit: int | Mapping[str, int],
+    channels: Mapping[str, Sender] | None = None,
+) -> list[Claimed]:
+    """Lease what is due, up to `limit` of each channel; empty without touching the write lock when nothing is."""
     now = clock.now()
+    waiting = limit if isinstance(limit, Mapping) else delivery.CHANNELS
     with database.read() as session:
-        if not delivery.has_due(session, now=now):
+        if not delivery.has_due(session, channels=list(waiting), now=now):
             return []
+    paces = {name: sender.pace for name, sender in (channels or {}).items()}
     with database.write() as session:
-        return delivery.claim(session, worker=worker, limit=limit, lease=LEASE, now=now)
+        return delivery.claim(session, worker=worker, limit=limit, lease=LEASE, paces=paces, now=now)
 
 
 def deliver(
-    database: Database, claimed: Claimed, channels: Mapping[str, Sender], clock: Clock, *, origin: str
+    database: Database, claimed: Claimed, channels: Mapping[str, Sender], clock: Clock, *, settings: Settings
 ) -> Result:
     """Check one leased message again, send it outside any transaction, and record what came of it."""
     try:
         with database.read() as session:
-            message = delivery.prepare(session, claimed, origin=origin, now=clock.now())
-        result = message if isinstance(message, Suppressed) else delivery.send(claimed, message, channels)
+            message = delivery.prepare(session, claimed, settings=settings, now=clock.now())
+        result = message if isinstance(message, Suppressed | Deferred) else delivery.send(claimed, message, channels)
     except (
         Exception
     ) as error:  # a bug in one message's text must not stop the others; it is retried, then a dead letter
@@ -142,9 +151,9 @@ def send_once(
     limit: int = 20,
 ) -> int:
     """Claim what is due and send it, one after the other; how many were claimed."""
-    claimed = claim_deliveries(database, clock, worker=worker, limit=limit)
+    claimed = claim_deliveries(database, clock, worker=worker, limit=limit, channels=channels)
     for one in claimed:
-        deliver(database, one, channels, clock, origin=settings.origin)
+        deliver(database, one, channels, clock, settings=settings)
     return len(claimed)
 
 

@@ -25,11 +25,17 @@ from core.db.tables import (
     Territory,
     User,
 )
+from core.delivery import preferences
 from core.ids import new_id
 from core.viewer import Viewer, load
 from core.words import Intent, Outcome, Priority, Role, Status
 
 LONG_AGO = timedelta(days=400)
+AT_ONCE = {
+    "digests": {"MEDIUM": "off", "LOW": "off"},
+    "matrix": {"MEDIUM": {"email": 0}},
+    "gatherAfter": 0,
+}
 _numbers = itertools.count(1)
 
 
@@ -63,6 +69,12 @@ def user(
         )
     )
     return user_id
+
+
+def told_at_once(session: Session, *user_ids: str, now: datetime) -> None:
+    """These people want each e-mail by itself, whatever the priority."""
+    for user_id in user_ids:
+        preferences.save(session, user_id, AT_ONCE, actor_id=user_id, now=now)
 
 
 def admin(session: Session, user_id: str = "admin", *, now: datetime, **values: Any) -> str:

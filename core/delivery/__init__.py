@@ -4,13 +4,15 @@
 outside any transaction; `finish` records what came of it. docs/delivery.md says what is promised.
 """
 
-from core.delivery.channel import Channel, DeliveryFailed, Sender
+from core.delivery.callbacks import Word, heard
+from core.delivery.channel import Accepted, Channel, DeliveryFailed, Sender
 from core.delivery.content import Message
 from core.delivery.covering import tell_cover
 from core.delivery.enqueueing import enqueue, untold
 from core.delivery.notices import Kind, Notice, notices_of
 from core.delivery.outbox import (
     Claimed,
+    Deferred,
     Failed,
     Result,
     Sent,
@@ -21,7 +23,6 @@ from core.delivery.outbox import (
     release,
     replay,
     return_leases,
-    take_bounce,
 )
 from core.delivery.reaching import reachable, set_up
 from core.delivery.registry import CHANNELS, open_channels
@@ -29,8 +30,10 @@ from core.delivery.sending import prepare, send
 
 __all__ = [
     "CHANNELS",
+    "Accepted",
     "Channel",
     "Claimed",
+    "Deferred",
     "DeliveryFailed",
     "Failed",
     "Kind",
@@ -40,10 +43,12 @@ __all__ = [
     "Sender",
     "Sent",
     "Suppressed",
+    "Word",
     "claim",
     "enqueue",
     "finish",
     "has_due",
+    "heard",
     "notices_of",
     "open_channels",
     "prepare",
@@ -53,7 +58,6 @@ __all__ = [
     "return_leases",
     "send",
     "set_up",
-    "take_bounce",
     "tell_cover",
     "untold",
 ]

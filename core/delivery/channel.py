@@ -1,4 +1,4 @@
-"""What a channel is: how it is opened from the settings, how it sends, and the one way it may fail."""
+"""What a channel is: whom it reaches, how it is opened from the settings, how it sends, and the one way it may fail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from core.delivery.content import Message
+from core.delivery.providers import Pace
 from core.settings import Settings
 
 
@@ -15,21 +16,48 @@ class DeliveryFailed(Exception):
     """The only thing a channel raises.
 
     `reason` is shown to people: it names what the provider said and never holds a secret. `retryable` is False where
-    another try cannot help. `retry_after` is the provider's own wish, in seconds.
+    another try cannot help. `retry_after` is the provider's own wish, in seconds. `provider_at_fault` says whether this
+    speaks against the provider (it is away, it is overloaded, it refuses our key) and not only against this message; it
+    is what pauses a provider. Left out it is `retryable`.
     """
 
-    def __init__(self, reason: str, *, retryable: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        provider_at_fault: bool | None = None,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retryable = retryable
         self.retry_after = retry_after
+        self.provider_at_fault = retryable if provider_at_fault is None else provider_at_fault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The provider took it."""
+
+    provider_id: str
+    """The provider's own id for it, by which its later words (delivered, bounced) find it."""
+    provider: str = ""
+    """Which of a channel's providers, where it has several."""
+    delivered: bool = False
+    """Taken is arrived: nothing more will be heard."""
 
 
 class Sender(Protocol):
     """An open channel. Used by several threads at once."""
 
-    def send(self, message: Message) -> str:
-        """Hand the message to the provider; returns the provider's id for it.
+    @property
+    def pace(self) -> Pace | None:
+        """How fast the provider wants it; None: as fast as we can."""
+        ...
+
+    def send(self, message: Message) -> Accepted:
+        """Hand the message to the provider.
 
         Raises:
             DeliveryFailed: for everything that can go wrong outside.
@@ -54,6 +82,12 @@ class Inbox:
     body: str
 
 
+ACCOUNT_EMAIL = "email"
+"""`Channel.address` of what goes to the e-mail address of the account."""
+ENDPOINT = "endpoint"
+"""`Channel.address` of what tells other systems, not people."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Channel:
     """One way to reach somebody. Each lives in its own file under channels/, named like its id, as CHANNEL."""
@@ -64,7 +98,9 @@ class Channel:
     setup: str
     """What to set so that it works; empty when it always does."""
     priorities: frozenset[str]
-    """Which priorities it carries unless somebody says otherwise."""
+    """Which priorities it carries at once unless somebody says otherwise."""
+    address: str = ""
+    """Which kind of `addresses` it needs (phone, push, chat), ACCOUNT_EMAIL, ENDPOINT, or none."""
     write: Callable[[Session, Sequence[Inbox], datetime], None] | None = None
     """For a channel inside the database: delivers in the transaction that decided."""
     open: Callable[[Settings], Sender | None] | None = None

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,8 +14,10 @@ from core.db.tables.acting import Decision
 from core.db.tables.deciding import Alert
 from core.db.tables.learning import AlertType
 from core.db.tables.people import Contact, Property, User
+from core.delivery.endpoints import Endpoint
 from core.delivery.notices import Kind
-from core.words import Intent
+from core.settings import Settings
+from core.words import Intent, Priority
 
 _WHAT = {
     Intent.LIKELY_TO_SELL: "is likely to sell",
@@ -63,8 +65,21 @@ class Story:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Item:
+    """One piece of news among several."""
+
+    priority: str
+    title: str
+    text: str
+    link: str
+    since: str
+    why: str
+    """The strongest factor; empty where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
-    """One message to one person, ready for a channel."""
+    """One message to one person or endpoint, ready for a channel."""
 
     key: str
     """The idempotency key; a provider or a mailbox that sees it twice may drop the second."""
@@ -73,9 +88,30 @@ class Message:
     title: str
     text: str
     recipient_name: str
-    recipient_email: str
+    to: str
+    """The address as the channel takes it; empty for an endpoint."""
+    to_detail: Mapping[str, Any] = field(default_factory=dict)
+    language: str = "en"
     link: str
     story: Story | None
+    items: tuple[Item, ...] = ()
+    """What a digest tells, the most urgent first; empty for a message about one thing."""
+    at: datetime
+    """When it was written."""
+    event: Mapping[str, Any] = field(default_factory=dict)
+    """For an endpoint: what happened, as it goes over the wire."""
+    endpoint: Endpoint | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One thing that a message tells."""
+
+    alert: Alert | None
+    kind: str
+    priority: str
+    text: str
+    at: datetime
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -125,28 +161,82 @@ def brief(session: Session, alert_ids: Collection[str]) -> dict[str, Row[Any]]:
 
 
 def compose(
-    session: Session, *, key: str, kind: str, priority: str, user: User, alert: Alert | None, text: str, origin: str
+    session: Session,
+    *,
+    key: str,
+    kind: str,
+    priority: str,
+    user: User,
+    told: Sequence[Told],
+    settings: Settings,
+    language: str = "en",
+    address: str,
+    address_detail: Mapping[str, Any],
+    now: datetime,
 ) -> Message:
     """Everything a channel needs to know, read in one go so that nothing is read while sending."""
-    if alert is None:
-        title, link, story = one_line(text), origin, None
+    first = told[0]
+    alert, text = first.alert, one_line(first.text, 500)
+    items: tuple[Item, ...] = ()
+    story = None
+    if len(told) > 1:
+        items = _items(session, told, user, settings)
+        priority, link = items[0].priority, f"{settings.origin}/feed"
+        title, text = f"{len(items)} news, the most urgent: {items[0].title}", ""
+    elif alert is None:
+        title, link = text[:200], settings.origin
     else:
-        contact = session.get_one(Contact, alert.contact_id)
-        own = None if alert.alert_type in _WHAT else session.get(AlertType, alert.alert_type)
-        title = headline(kind, alert.alert_type, contact.name or contact.id, type_name=own.name if own else None)
-        link = f"{origin}/feed?alert={alert.id}"
+        contact, own = session.get_one(Contact, alert.contact_id), _own_type(session, alert)
+        title = headline(first.kind, alert.alert_type, contact.name or contact.id, type_name=own.name if own else None)
+        link = _link(alert, settings)
         story = _story(session, alert, contact, user, own)
     return Message(
         key=key,
         kind=kind,
         priority=priority,
-        title=title,
-        text=one_line(text, 500),
+        title=one_line(title),
+        text=text,
         recipient_name=one_line(user.name),
-        recipient_email=user.email,
+        to=address,
+        to_detail=address_detail,
+        language=language,
         link=link,
         story=story,
+        items=items,
+        at=first.at,
     )
+
+
+def _items(session: Session, told: Sequence[Told], user: User, settings: Settings) -> tuple[Item, ...]:
+    found = []
+    for one in told:
+        alert = one.alert
+        if alert is None:
+            title, link, why = one_line(one.text), settings.origin, ""
+        else:
+            contact, own = session.get_one(Contact, alert.contact_id), _own_type(session, alert)
+            name = own.name if own else None
+            title = headline(one.kind, alert.alert_type, contact.name or contact.id, type_name=name)
+            link, why = _link(alert, settings), next(iter(factors(alert.top_factors)), "")
+        found.append(
+            Item(
+                priority=one.priority,
+                title=title,
+                text=one_line(one.text, 300) if alert is not None else "",
+                link=link,
+                since=_when(one.at, user.timezone),
+                why=why,
+            )
+        )
+    return tuple(sorted(found, key=lambda item: Priority(item.priority).rank))
+
+
+def _own_type(session: Session, alert: Alert) -> AlertType | None:
+    return None if alert.alert_type in _WHAT else session.get(AlertType, alert.alert_type)
+
+
+def _link(alert: Alert, settings: Settings) -> str:
+    return f"{settings.origin}/feed?alert={alert.id}"
 
 
 def _story(session: Session, alert: Alert, contact: Contact, user: User, own: AlertType | None) -> Story:

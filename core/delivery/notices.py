@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Protocol
+from zlib import crc32
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +19,12 @@ class Kind(StrEnum):
     ALERT_ESCALATED = "alert_escalated"
     ALERT_RAISED = "alert_raised"
     ADMIN_NOTICE = "admin_notice"
+    DIGEST = "digest"
+    """Several at once; no notice is one, a bundle becomes one."""
+
+
+_LONGEST = 108
+"""Of 128: the rest is for the channel and the address."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +44,24 @@ class Notice:
     """Only by these, whatever the priority; empty: by every channel that carries it."""
 
 
-def idempotency_key(notice: Notice, occasion: str, channel: str) -> str:
-    """Stable over retries, crashes and re-runs; at most 128 characters with the ids this product makes."""
-    return f"{notice.alert_id or '-'}:{notice.kind}:{occasion}:{notice.user_id}:{channel}"
+def idempotency_key(notice: Notice, occasion: str, channel: str, *, address_id: str | None = None) -> str:
+    """Stable over retries, crashes and re-runs; at most 128 characters.
+
+    It ends in the channel (and a short name of the address, where there may be several): what stands before that is
+    the same for all messages of one notice.
+    """
+    at = f"{channel}.{crc32(address_id.encode()):08x}" if address_id else channel
+    return f"{_notice_key(notice, occasion)}:{at}"
+
+
+def _notice_key(notice: Notice, occasion: str) -> str:
+    key = f"{notice.alert_id or '-'}:{notice.kind}:{occasion}:{notice.user_id}"
+    return key if len(key) <= _LONGEST else blake2b(key.encode(), digest_size=24).hexdigest()
+
+
+def inbox_key(key: str) -> str:
+    """The key of the inbox's delivery of the same notice."""
+    return f"{key.rpartition(':')[0]}:in_app"
 
 
 class RoutedAlert(Protocol):

@@ -1,24 +1,27 @@
-"""The outbox: leases taken, results recorded, dead letters replayed. One row is one message to one person by one channel.
+"""The outbox: leases taken, results recorded, dead letters replayed. One row is one message to one person or endpoint by one channel.
 
 queued → leased → sent → delivered | bounced; or suppressed(reason); or dead, which can be replayed. A lease is time-bound:
 when the process that holds it dies, the message is taken again after it, and the try it was in is recorded as lost.
-`due_at` of a leased row is the end of its lease, so that one index range is everything there is to do.
+`due_at` of a leased row is the end of its lease, so that one index range a channel is everything there is to do. Each
+channel is claimed for itself: a hundred thousand messages of one never stand in the way of another's.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, bindparam, insert, select, update
+from sqlalchemy import Update, bindparam, insert, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from core import audit
 from core.db import dialect
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
-from core.delivery import retry
+from core.delivery import bundling, ledger, pacing, providers, retry
+from core.delivery.providers import Pace
+from core.delivery.registry import CHANNELS
 from core.errors import Conflict, NotFound
 from core.words import DeliveryState
 
@@ -32,13 +35,22 @@ class Claimed:
     id: str
     key: str
     alert_id: str | None
-    user_id: str
+    user_id: str | None
+    endpoint_id: str | None = None
+    address_id: str | None = None
     channel: str
     kind: str
     priority: str
     attempt: int
     worker: str
     payload: Mapping[str, Any]
+    created_at: datetime
+    claimed_at: datetime
+
+    @property
+    def provider(self) -> str:
+        """The name under which the health of whoever carries it is kept (core.delivery.providers)."""
+        return providers.destination(self.endpoint_id) if self.endpoint_id else self.channel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +58,8 @@ class Sent:
     """The provider took it."""
 
     provider_id: str
+    provider: str = ""
+    delivered: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,38 +67,66 @@ class Failed:
     reason: str
     retryable: bool
     retry_after: float | None = None
+    provider_at_fault: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suppressed:
-    """It was not sent, and why that is right."""
+    """It was not sent, and the rule by which that is right."""
 
-    reason: str
+    rule: ledger.Rule
+    detail: str = ""
 
-
-Result = Sent | Failed | Suppressed
-
-
-def has_due(session: Session, *, now: datetime) -> bool:
-    """Whether there is anything to claim: a look at one index entry, cheap enough for every wake-up."""
-    return (
-        session.scalar(select(Delivery.id).where(Delivery.state.in_(_LIVE), Delivery.due_at <= now).limit(1))
-        is not None
-    )
+    @property
+    def reason(self) -> str:
+        return self.detail or ledger.WORDS[self.rule]
 
 
-def claim(session: Session, *, worker: str, limit: int, lease: timedelta, now: datetime) -> list[Claimed]:
-    """Lease up to `limit` messages that are due, oldest due first, never one that another worker holds."""
-    query = (
-        select(Delivery)
-        .where(Delivery.state.in_(_LIVE), Delivery.due_at <= now)
-        .order_by(Delivery.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # SQLite ignores it: there the write lock is the lock
-    )
-    rows = session.scalars(query).all()
+@dataclass(frozen=True, kw_only=True)
+class Deferred:
+    """Not now: it goes back into the queue until then."""
+
+    until: datetime
+    rule: ledger.Rule
+    bundle: str | None = None
+
+
+Result = Sent | Failed | Suppressed | Deferred
+
+
+def has_due(session: Session, *, channels: Collection[str] = tuple(CHANNELS), now: datetime) -> bool:
+    """Whether there is anything to claim: one index entry a channel, cheap enough for every wake-up."""
+    return bool(_due_channels(session, channels, now=now))
+
+
+def claim(
+    session: Session,
+    *,
+    worker: str,
+    limit: int | Mapping[str, int],
+    lease: timedelta,
+    paces: Mapping[str, Pace | None] | None = None,
+    now: datetime,
+) -> list[Claimed]:
+    """Lease messages that are due, of each channel the oldest first, never one that another worker holds.
+
+    What is due under one bundle becomes one message. A paused provider gets nothing but one probe; a pace is never passed.
+
+    Args:
+        limit: how many of each channel at most.
+        paces: by channel; a channel that is not named has none.
+    """
+    most = limit if isinstance(limit, Mapping) else dict.fromkeys(CHANNELS, limit)
+    health = providers.health(session)
+    rows: list[Delivery] = []
+    for channel in _due_channels(session, [name for name, room in most.items() if room > 0], now=now):
+        room = pacing.room(session, channel, most[channel], health=health, pace=(paces or {}).get(channel), now=now)
+        if room:
+            rows += pacing.pick(session, channel, room, health=health, now=now)
     if not rows:
         return []
+    merged = bundling.gather(session, rows, now=now)
+    rows = [row for row in rows if row.id not in merged]
     _lose(session, [row.id for row in rows if row.state == DeliveryState.LEASED], now=now)
     session.connection().execute(
         update(Delivery)
@@ -108,15 +150,32 @@ def claim(session: Session, *, worker: str, limit: int, lease: timedelta, now: d
             key=row.idempotency_key,
             alert_id=row.alert_id,
             user_id=row.user_id,
+            endpoint_id=row.endpoint_id,
+            address_id=row.address_id,
             channel=row.channel,
             kind=row.kind,
             priority=row.priority,
             attempt=row.attempts + 1,
             worker=worker,
             payload=dict(row.payload),
+            created_at=row.created_at,
+            claimed_at=now,
         )
         for row in rows
     ]
+
+
+def _due_channels(session: Session, channels: Collection[str], *, now: datetime) -> list[str]:
+    """Those of these channels that have something due."""
+    looks = [
+        select(literal(channel)).where(
+            select(Delivery.id)
+            .where(Delivery.channel == channel, Delivery.state.in_(_LIVE), Delivery.due_at <= now)
+            .exists()
+        )
+        for channel in channels
+    ]
+    return list(session.scalars(union_all(*looks))) if looks else []
 
 
 def finish(
@@ -131,34 +190,41 @@ def finish(
 
     A worker that lost its lease meanwhile records its try and changes nothing else: the message is another's now.
     """
+    values: dict[str, Any]
     match result:
-        case Sent(provider_id=provider_id):
-            outcome, detail = "sent", provider_id
-            values: dict[str, Any] = {
-                "state": DeliveryState.SENT,
-                "provider_id": provider_id[:200],
+        case Sent():
+            outcome, detail = "sent", result.provider_id
+            values = {
+                "state": DeliveryState.DELIVERED if result.delivered else DeliveryState.SENT,
+                "provider": result.provider or None,
+                "provider_id": result.provider_id[:200],
                 "sent_at": now,
+                "delivered_at": now if result.delivered else None,
                 "reason": None,
             }
-        case Suppressed(reason=reason):
-            outcome, detail = "suppressed", reason
-            values = {"state": DeliveryState.SUPPRESSED, "reason": reason[:300]}
-        case Failed(reason=reason, retryable=retryable, retry_after=retry_after):
-            detail = reason
-            decision = retry.decide(
-                attempt=claimed.attempt - int(claimed.payload.get("replayed_after", 0)),
-                retryable=retryable,
-                retry_after=retry_after,
-                fraction=fraction(),
-                now=now,
+            providers.worked(session, claimed.provider, now=now)
+        case Suppressed():
+            outcome, detail = "suppressed", result.reason
+            values = {"state": DeliveryState.SUPPRESSED, "reason": result.reason[:300]}
+            ledger.note(
+                session, [claimed.id], ledger.What.SUPPRESSED, result.rule, detail=result.detail or None, now=now
             )
-            if isinstance(decision, retry.Retry):
-                outcome = "retry"
-                values = {"state": DeliveryState.QUEUED, "due_at": decision.at, "reason": reason[:300]}
-            else:
-                outcome = "failed"
-                why = reason if decision.why == "final" else f"{decision.why}: {reason}"
-                values = {"state": DeliveryState.DEAD, "reason": why[:300]}
+        case Deferred():
+            outcome, detail = "deferred", ledger.WORDS[result.rule]
+            values = {
+                "state": DeliveryState.QUEUED,
+                "due_at": result.until,
+                "bundle": result.bundle,
+                "reason": detail,
+                "payload": {**claimed.payload, "deferrals": int(claimed.payload.get("deferrals", 0)) + 1},
+            }
+            ledger.note(session, [claimed.id], ledger.What.DEFERRED, result.rule, now=now)
+        case Failed():
+            outcome, detail, values = _failure(claimed, result, fraction=fraction, now=now)
+            if result.provider_at_fault:
+                providers.failed(session, claimed.provider, error=result.reason, since=claimed.claimed_at, now=now)
+    if not isinstance(result, Sent | Failed):
+        providers.give_probe_back(session, claimed.provider, now=now)
     held = session.execute(_mine(claimed).values(leased_by=None, leased_until=None, **values)).rowcount  # type: ignore[attr-defined]
     session.execute(
         update(Attempt)
@@ -169,6 +235,28 @@ def finish(
         return []
     first = session.scalar(select(Alert.id).where(Alert.id == claimed.alert_id, Alert.notified_at.is_(None)))
     return [first] if first else []
+
+
+def _failure(
+    claimed: Claimed, failed: Failed, *, fraction: Callable[[], float], now: datetime
+) -> tuple[str, str, dict[str, Any]]:
+    """What is written about a try that failed: its outcome, the words, and the delivery's new values."""
+    counted = int(claimed.payload.get("replayed_after", 0)) + int(claimed.payload.get("deferrals", 0))
+    decision = retry.decide(
+        attempt=max(claimed.attempt - counted, 1),
+        retryable=failed.retryable,
+        retry_after=failed.retry_after,
+        fraction=fraction(),
+        now=now,
+    )
+    if isinstance(decision, retry.Retry):
+        return (
+            "retry",
+            failed.reason,
+            {"state": DeliveryState.QUEUED, "due_at": decision.at, "reason": failed.reason[:300]},
+        )
+    why = failed.reason if decision.why == "final" else f"{decision.why}: {failed.reason}"
+    return "failed", failed.reason, {"state": DeliveryState.DEAD, "reason": why[:300]}
 
 
 def release(session: Session, claimed: Sequence[Claimed], *, now: datetime) -> None:
@@ -216,7 +304,8 @@ def replay(session: Session, delivery_id: str, *, actor_id: str | None, now: dat
         raise Conflict(f"Only a dead letter can be replayed; this one is {delivery.state}")
     before = {"state": delivery.state, "reason": delivery.reason}
     delivery.state, delivery.due_at, delivery.reason = DeliveryState.QUEUED, now, None
-    delivery.payload = {**delivery.payload, "replayed_after": delivery.attempts}
+    delivery.payload = {**delivery.payload, "replayed_after": delivery.attempts, "deferrals": 0}
+    ledger.note(session, [delivery_id], ledger.What.REPLAYED, ledger.Rule.BY_HAND, detail=before["reason"], now=now)
     audit.record(
         session,
         "delivery.replay",
@@ -228,16 +317,6 @@ def replay(session: Session, delivery_id: str, *, actor_id: str | None, now: dat
         now=now,
     )
     dialect.wake(session, "deliveries")
-
-
-def take_bounce(session: Session, provider_id: str, *, reason: str) -> bool:
-    """The provider says that what it had accepted came back. A late or repeated word changes nothing (False)."""
-    bounced = session.execute(
-        update(Delivery)
-        .where(Delivery.provider_id == provider_id, Delivery.state == DeliveryState.SENT)
-        .values(state=DeliveryState.BOUNCED, reason=reason[:300])
-    )
-    return bool(bounced.rowcount)  # type: ignore[attr-defined]
 
 
 def _mine(claimed: Claimed) -> Update:

@@ -1,75 +1,104 @@
-"""The moment of sending: check again that it should be sent, then send it, outside any transaction."""
+"""The moment of sending: check again that it should be sent and now, then send it, outside any transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.db.tables.acting import Delivery, Notification
 from core.db.tables.deciding import Alert
 from core.db.tables.people import User
-from core.delivery import content
+from core.db.tables.reaching import Address, Endpoint
+from core.delivery import addresses, consent, content, endpoints, preferences
 from core.delivery.channel import DeliveryFailed, Sender
 from core.delivery.content import Message
-from core.delivery.outbox import Claimed, Failed, Result, Sent, Suppressed
+from core.delivery.knowing import hours_of
+from core.delivery.ledger import Rule
+from core.delivery.notices import Kind, inbox_key
+from core.delivery.outbox import Claimed, Deferred, Failed, Result, Sent, Suppressed
+from core.delivery.quiet import wait
 from core.delivery.registry import CHANNELS
+from core.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """How things stand now with what a message is about."""
 
-    reader_active: bool
-    about_alert: bool
-    for_owner: bool
+    reader_active: bool = True
+    about_alert: bool = False
+    for_owner: bool = False
     """It was written because the reader owned the alert."""
-    still_owner: bool
-    is_open: bool
-    snoozed_until: datetime | None
+    still_owner: bool = False
+    is_open: bool = False
+    snoozed_until: datetime | None = None
+    acted_at: datetime | None = None
+    """When the owner last acted on the alert."""
+    read_at: datetime | None = None
+    """When the reader read it in the inbox."""
+    written_at: datetime
+    only_if_unread: bool = False
+    """It is a later step: pointless once it was read."""
 
 
-def why_not(standing: Standing, *, now: datetime) -> str | None:
-    """The reason not to send any more, or None."""
+def why_not(standing: Standing, *, now: datetime) -> Rule | None:
+    """The rule by which not to send any more, or None."""
     if not standing.reader_active:
-        return "the account is not active"
+        return Rule.ACCOUNT_INACTIVE
+    if standing.only_if_unread and standing.read_at is not None:
+        return Rule.READ_ALREADY
     if not standing.about_alert:
         return None
     if not standing.is_open:
-        return "the alert was closed before it could be sent"
+        return Rule.ALERT_CLOSED
     if standing.for_owner and not standing.still_owner:
-        return "the alert belongs to somebody else now"
+        return Rule.NOT_THE_OWNER
     if standing.snoozed_until is not None and standing.snoozed_until > now:
-        return "the alert was snoozed before it could be sent"
+        return Rule.SNOOZED
+    if standing.for_owner and standing.acted_at is not None and standing.acted_at > standing.written_at:
+        return Rule.ACTED_ALREADY
     return None
 
 
-def prepare(session: Session, claimed: Claimed, *, origin: str, now: datetime) -> Message | Suppressed:
-    """The message as it should read now, or the reason why it should not be sent.
-
-    `origin` is where people reach the product, as in https://doorbell.example.com.
-    """
+def prepare(
+    session: Session, claimed: Claimed, *, settings: Settings, now: datetime
+) -> Message | Suppressed | Deferred:
+    """The message as it should read now, or why it should not be sent, or not yet."""
+    if claimed.endpoint_id is not None:
+        return _for_endpoint(session, claimed, settings=settings)
     user = session.get(User, claimed.user_id)
-    alert = session.get(Alert, claimed.alert_id) if claimed.alert_id else None
-    standing = Standing(
-        reader_active=user is not None and user.active,
-        about_alert=alert is not None,
-        for_owner=bool(claimed.payload.get("owner")),
-        still_owner=alert is not None and alert.assigned_agent_id == claimed.user_id,
-        is_open=alert is not None and alert.closed_at is None,
-        snoozed_until=alert.snoozed_until if alert else None,
-    )
-    reason = why_not(standing, now=now)
-    if reason is not None or user is None:
-        return Suppressed(reason=reason or "the account is not active")
+    if user is None or not user.active:
+        return Suppressed(rule=Rule.ACCOUNT_INACTIVE)
+    address: Address | None = None
+    if claimed.address_id is not None:
+        address = session.get(Address, claimed.address_id)
+        if address is None or address.disabled_at is not None:
+            return Suppressed(rule=Rule.ADDRESS_DISABLED)
+    if _opted_out(session, claimed, user, address):
+        return Suppressed(rule=Rule.OPTED_OUT)
+    chosen = preferences.load(session, [user.id])[user.id]
+    if not claimed.payload.get("test"):
+        held = wait(chosen, hours_of(session, [user.id], now=now)[user.id], claimed.priority, now=now)
+        if held is not None:
+            bundle = f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
+            return Deferred(until=held.until, rule=held.rule, bundle=bundle)
+    told = _still_to_tell(session, claimed, now=now)
+    if isinstance(told, Suppressed):
+        return told
     return content.compose(
         session,
         key=claimed.key,
         kind=claimed.kind,
         priority=claimed.priority,
         user=user,
-        alert=alert,
-        text=str(claimed.payload.get("text", "")),
-        origin=origin,
+        told=told,
+        settings=settings,
+        language=chosen.language,
+        address=addresses.reveal(address, settings) if address is not None else user.email,
+        address_detail=addresses.reveal_detail(address, settings) if address is not None else {},
+        now=now,
     )
 
 
@@ -78,8 +107,93 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
     sender = channels.get(claimed.channel)
     if sender is None:
         channel = CHANNELS.get(claimed.channel)
-        return Suppressed(reason=f"{channel.label if channel else claimed.channel} is not set up")
+        return Suppressed(rule=Rule.NOT_SET_UP, detail=f"{channel.label if channel else claimed.channel} is not set up")
     try:
-        return Sent(provider_id=sender.send(message))
+        accepted = sender.send(message)
     except DeliveryFailed as failure:
-        return Failed(reason=failure.reason, retryable=failure.retryable, retry_after=failure.retry_after)
+        return Failed(
+            reason=failure.reason,
+            retryable=failure.retryable,
+            retry_after=failure.retry_after,
+            provider_at_fault=failure.provider_at_fault,
+        )
+    return Sent(provider_id=accepted.provider_id, provider=accepted.provider, delivered=accepted.delivered)
+
+
+def _still_to_tell(session: Session, claimed: Claimed, *, now: datetime) -> list[content.Told] | Suppressed:
+    """What of this message is still worth telling: the one thing it is about, or what is left of a bundle."""
+    items = claimed.payload.get("items") or [
+        {
+            "alertId": claimed.alert_id,
+            "kind": claimed.kind,
+            "priority": claimed.priority,
+            "owner": claimed.payload.get("owner"),
+            "text": claimed.payload.get("text", ""),
+            "at": claimed.created_at.isoformat(),
+        }
+    ]
+    left: list[content.Told] = []
+    first: Rule | None = None
+    for item in items:
+        alert = session.get(Alert, item["alertId"]) if item["alertId"] else None
+        written_at = datetime.fromisoformat(item["at"])
+        rule = why_not(
+            Standing(
+                about_alert=alert is not None,
+                for_owner=bool(item["owner"]),
+                still_owner=alert is not None and alert.assigned_agent_id == claimed.user_id,
+                is_open=alert is not None and alert.closed_at is None,
+                snoozed_until=alert.snoozed_until if alert else None,
+                acted_at=alert.acknowledged_at if alert and item["kind"] != Kind.ALERT_RAISED else None,
+                read_at=_read_at(session, claimed) if claimed.payload.get("after") else None,
+                written_at=written_at,
+                only_if_unread=bool(claimed.payload.get("after")),
+            ),
+            now=now,
+        )
+        if rule is None:
+            left.append(
+                content.Told(
+                    alert=alert,
+                    kind=str(item["kind"]),
+                    priority=str(item["priority"]),
+                    text=str(item["text"]),
+                    at=written_at,
+                )
+            )
+        first = first or rule
+    return left if left else Suppressed(rule=first or Rule.ALERT_CLOSED)
+
+
+def _read_at(session: Session, claimed: Claimed) -> datetime | None:
+    return session.scalar(
+        select(Notification.read_at)
+        .join(Delivery, Delivery.id == Notification.delivery_id)
+        .where(Delivery.idempotency_key == inbox_key(claimed.key))
+    )
+
+
+def _opted_out(session: Session, claimed: Claimed, user: User, address: Address | None) -> bool:
+    key = consent.key(address.channel, address.value, address.digest) if address else user.email
+    scopes = {f"{claimed.channel}:all"} | ({f"{claimed.channel}:digests"} if claimed.kind == Kind.DIGEST else set())
+    return bool(scopes & consent.withdrawn(session, [key]).get(key, frozenset()))
+
+
+def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings) -> Message | Suppressed:
+    endpoint = session.get(Endpoint, claimed.endpoint_id)
+    if endpoint is None or not endpoint.enabled:
+        return Suppressed(rule=Rule.ENDPOINT_OFF)
+    return Message(
+        key=claimed.key,
+        kind=claimed.kind,
+        priority=claimed.priority,
+        title=claimed.kind,
+        text="",
+        recipient_name=endpoint.name,
+        to="",
+        link=settings.origin,
+        story=None,
+        at=claimed.created_at,
+        event=dict(claimed.payload.get("event", {})),
+        endpoint=endpoints.reveal(endpoint, settings),
+    )

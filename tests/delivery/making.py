@@ -1,6 +1,6 @@
 """Messages and deliveries for the tests of this folder."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -48,9 +48,10 @@ def message(**values: Any) -> Message:
             "title": "Rosa Diaz is likely to sell",
             "text": "",
             "recipient_name": "Agent One",
-            "recipient_email": "agent-1@doorbell.test",
+            "to": "agent-1@doorbell.test",
             "link": "http://127.0.0.1:8501/feed?alert=a1",
             "story": story(),
+            "at": datetime(2026, 3, 2, 15, 0, tzinfo=UTC),
             **values,
         }
     )

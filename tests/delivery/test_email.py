@@ -28,13 +28,13 @@ def body(mail: EmailMessage, kind: str) -> str:
 
 def test_an_accepted_mail_carries_what_an_agent_needs(mail_server: MailServer) -> None:
     sender = mailer(mail_server)
-    provider_id = sender.send(message(priority="CRITICAL"))
+    accepted = sender.send(message(priority="CRITICAL"))
     sender.close()
     (mail,) = mail_server.mails
     assert mail_server.recipients == ["agent-1@doorbell.test"]
     assert mail["Subject"] == "Critical: Rosa Diaz is likely to sell"
     assert (mail["To"], mail["From"]) == ("Agent One <agent-1@doorbell.test>", FROM)
-    assert mail["Message-ID"] == provider_id
+    assert mail["Message-ID"] == accepted.provider_id
     assert mail["X-Doorbell-Idempotency-Key"] == "a1:alert_new:s1:agent-1:email"
     for kind in ("plain", "html"):
         text = body(mail, kind)
@@ -166,7 +166,7 @@ def test_a_password_is_never_sent_where_tls_is_asked_for_and_missing(mail_server
 def test_an_address_that_is_not_one_is_final(mail_server: MailServer, address: str) -> None:
     sender = mailer(mail_server)
     with pytest.raises(DeliveryFailed) as caught:
-        sender.send(message(recipient_email=address))
+        sender.send(message(to=address))
     assert not caught.value.retryable
     assert not mail_server.mails
 

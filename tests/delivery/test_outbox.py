@@ -8,8 +8,10 @@ from sqlalchemy import func, select
 from core import changes, delivery
 from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import Attempt, Delivery, Notification
-from core.delivery import Failed, Notice, Sent, Suppressed
+from core.db.tables import Attempt, Delivery, DeliveryEvent, Notification
+from core.delivery import Failed, Notice, Sent, Suppressed, Word
+from core.delivery.callbacks import Said
+from core.delivery.ledger import Rule
 from core.errors import Conflict
 from core.words import Priority
 from tests import factories
@@ -33,10 +35,16 @@ def test_a_critical_alert_is_in_the_inbox_at_once_and_queued_for_mail(database: 
     )
 
 
-def test_a_low_alert_writes_no_mail(database: Database, now: datetime) -> None:
+@pytest.mark.parametrize(("priority", "waits"), [(Priority.MEDIUM, "hourly"), (Priority.LOW, "daily")])
+def test_what_is_not_urgent_waits_for_the_next_digest(
+    database: Database, now: datetime, priority: Priority, waits: str
+) -> None:
     with database.write() as session:
-        alert_id, _ = told(session, priority=Priority.LOW, now=now)
-        assert set(by_channel(session, alert_id)) == {"in_app"}
+        alert_id, _ = told(session, priority=priority, now=now)
+        found = by_channel(session, alert_id)
+        assert set(found) == {"in_app", "email"}
+        assert found["email"].due_at > now
+        assert (found["email"].bundle or "").startswith(waits)
 
 
 def test_history_loaded_later_is_told_in_the_app_only(database: Database, now: datetime) -> None:
@@ -151,21 +159,24 @@ def test_a_final_failure_is_a_dead_letter_that_can_be_replayed_once(database: Da
 
 
 def test_a_bounce_counts_after_sent_and_only_once(database: Database, now: datetime) -> None:
+    bounce = Word(provider_id="<1@x>", said=Said.BOUNCED, at=now, detail="mailbox full")
     with database.write() as session:
         told(session, now=now)
         claimed = claim_one(session, now=now)
-        assert not delivery.take_bounce(session, "<1@x>", reason="mailbox full")
+        assert delivery.heard(session, bounce, now=now) is None
         delivery.finish(session, claimed, Sent(provider_id="<1@x>"), now=now)
-        assert delivery.take_bounce(session, "<1@x>", reason="mailbox full")
-        assert not delivery.take_bounce(session, "<1@x>", reason="again")
+        for _ in range(2):
+            assert delivery.heard(session, bounce, now=now) is not None
         assert (row(session, claimed.id).state, row(session, claimed.id).reason) == ("bounced", "mailbox full")
+        told_of = session.scalars(select(DeliveryEvent.what).where(DeliveryEvent.delivery_id == claimed.id)).all()
+    assert list(told_of) == ["provider", "ignored"]
 
 
 def test_a_suppressed_message_keeps_its_reason(database: Database, now: datetime) -> None:
     with database.write() as session:
         told(session, now=now)
         claimed = claim_one(session, now=now)
-        delivery.finish(session, claimed, Suppressed(reason="e-mail is not set up"), now=now)
+        delivery.finish(session, claimed, Suppressed(rule=Rule.NOT_SET_UP, detail="e-mail is not set up"), now=now)
         found = row(session, claimed.id)
     assert (found.state, found.reason) == ("suppressed", "e-mail is not set up")
 

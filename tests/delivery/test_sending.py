@@ -10,27 +10,31 @@ from sqlalchemy.orm import Session
 from core import assignments, delivery
 from core.db import Database
 from core.db.tables import Alert, User
-from core.delivery import Failed, Message, Sent, Suppressed
-from core.delivery.channel import DeliveryFailed
+from core.delivery import Accepted, DeliveryFailed, Failed, Message, Sent, Suppressed
+from core.delivery.ledger import Rule
+from core.settings import Settings
 from tests import factories
 from tests.delivery.making import claim_one, message, told
 
 ORIGIN = "https://bell.example.com"
+SETTINGS = Settings(public_url=ORIGIN)
 
 
 class Accepting:
     def __init__(self) -> None:
         self.got: list[Message] = []
 
-    def send(self, message: Message) -> str:
+    pace = None
+
+    def send(self, message: Message) -> Accepted:
         self.got.append(message)
-        return "id-1"
+        return Accepted(provider_id="id-1")
 
     def close(self) -> None: ...
 
 
 class Refusing(Accepting):
-    def send(self, message: Message) -> str:
+    def send(self, message: Message) -> Accepted:
         raise DeliveryFailed("slow down", retryable=True, retry_after=30)
 
 
@@ -47,28 +51,33 @@ def snooze_it(session: Session, alert_id: str, now: datetime) -> None:
     session.execute(update(Alert).where(Alert.id == alert_id).values(snoozed_until=now + timedelta(hours=1)))
 
 
+def act(session: Session, alert_id: str, now: datetime) -> None:
+    session.execute(update(Alert).where(Alert.id == alert_id).values(acknowledged_at=now + timedelta(seconds=1)))
+
+
 def leave(session: Session, _alert_id: str, _now: datetime) -> None:
     session.execute(update(User).values(active=False))
 
 
 @pytest.mark.parametrize(
-    ("happens", "reason"),
+    ("happens", "rule"),
     [
-        (close_it, "the alert was closed before it could be sent"),
-        (give_it_away, "the alert belongs to somebody else now"),
-        (snooze_it, "the alert was snoozed before it could be sent"),
-        (leave, "the account is not active"),
+        (close_it, Rule.ALERT_CLOSED),
+        (give_it_away, Rule.NOT_THE_OWNER),
+        (snooze_it, Rule.SNOOZED),
+        (act, Rule.ACTED_ALREADY),
+        (leave, Rule.ACCOUNT_INACTIVE),
     ],
 )
 def test_what_changed_since_it_was_queued_suppresses_it(
-    database: Database, now: datetime, happens: Callable[[Session, str, datetime], None], reason: str
+    database: Database, now: datetime, happens: Callable[[Session, str, datetime], None], rule: Rule
 ) -> None:
     with database.write() as session:
         alert_id, _ = told(session, now=now)
         claimed = claim_one(session, now=now)
         happens(session, alert_id, now)
     with database.read() as session:
-        assert delivery.prepare(session, claimed, origin=ORIGIN, now=now) == Suppressed(reason=reason)
+        assert delivery.prepare(session, claimed, settings=SETTINGS, now=now) == Suppressed(rule=rule)
 
 
 def test_a_snooze_that_is_over_suppresses_nothing(database: Database, now: datetime) -> None:
@@ -77,7 +86,7 @@ def test_a_snooze_that_is_over_suppresses_nothing(database: Database, now: datet
         claimed = claim_one(session, now=now)
         snooze_it(session, alert_id, now - timedelta(hours=2))
     with database.read() as session:
-        assert isinstance(delivery.prepare(session, claimed, origin=ORIGIN, now=now), Message)
+        assert isinstance(delivery.prepare(session, claimed, settings=SETTINGS, now=now), Message)
 
 
 def test_the_message_says_who_what_why_and_how_sure(database: Database, now: datetime) -> None:
@@ -87,11 +96,11 @@ def test_the_message_says_who_what_why_and_how_sure(database: Database, now: dat
         alert_id, agent_id = told(session, contact_id=contact_id, now=now)
         claimed = claim_one(session, now=now)
     with database.read() as session:
-        message = delivery.prepare(session, claimed, origin=ORIGIN, now=now)
+        message = delivery.prepare(session, claimed, settings=SETTINGS, now=now)
     assert isinstance(message, Message)
     assert message.story is not None
     assert (message.title, message.link) == ("Ana Lopez is likely to sell", f"{ORIGIN}/feed?alert={alert_id}")
-    assert message.recipient_email == f"{agent_id}@doorbell.test"
+    assert message.to == f"{agent_id}@doorbell.test"
     assert message.key == claimed.key
     assert (message.story.confidence, message.story.confidence_range) == ("75%", "65 to 85%")
     assert (message.story.chance, message.story.lift) == ("20%", "8.0 times the usual")
@@ -103,7 +112,7 @@ def test_a_channel_that_is_not_set_up_says_so(database: Database, now: datetime)
     with database.write() as session:
         told(session, now=now)
         claimed = claim_one(session, now=now)
-    assert delivery.send(claimed, message(), {}) == Suppressed(reason="e-mail is not set up")
+    assert delivery.send(claimed, message(), {}) == Suppressed(rule=Rule.NOT_SET_UP, detail="e-mail is not set up")
 
 
 def test_sending_answers_with_what_the_provider_said(database: Database, now: datetime) -> None:
@@ -112,5 +121,5 @@ def test_sending_answers_with_what_the_provider_said(database: Database, now: da
         claimed = claim_one(session, now=now)
     assert delivery.send(claimed, message(), {"email": Accepting()}) == Sent(provider_id="id-1")
     assert delivery.send(claimed, message(), {"email": Refusing()}) == Failed(
-        reason="slow down", retryable=True, retry_after=30
+        reason="slow down", retryable=True, retry_after=30, provider_at_fault=True
     )

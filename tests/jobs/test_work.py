@@ -12,7 +12,7 @@ from core import delivery, pipeline, scoring
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Alert, Attempt, Delivery, Event
-from core.delivery import Message
+from core.delivery import Accepted, Message
 from core.delivery.channel import DeliveryFailed
 from core.pipeline import Decided, World
 from core.settings import Settings
@@ -30,13 +30,15 @@ class Phone:
         self.got: list[Message] = []
         self.broken_for = broken_for
 
-    def send(self, message: Message) -> str:
-        if message.recipient_email in self.broken_for:
+    pace = None
+
+    def send(self, message: Message) -> Accepted:
+        if message.to in self.broken_for:
             raise DeliveryFailed("no such number", retryable=False)
         if "poison" in message.title:
             raise ZeroDivisionError
         self.got.append(message)
-        return f"id-{len(self.got)}"
+        return Accepted(provider_id=f"id-{len(self.got)}")
 
     def close(self) -> None: ...
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from tests import factories
 from tests.journeys.test_the_whole_line import Office, dashboard, listening, next_alert, next_change, office
 
 __all__ = ["office"]  # a fixture
@@ -55,6 +56,8 @@ def test_a_team_adds_an_alert_type_and_it_rings_like_the_four(office: Office) ->
     }
     assert admin.post("/alerts/routing/rules", json=rule).status_code == 201
 
+    with office.database.write() as session:
+        factories.told_at_once(session, "ben", now=office.clock.now())
     with listening(office, "ben") as socket, dashboard(office, "ben") as page:
         claim = {"type": "INSURANCE_CLAIM", "strength": 0.8, "confidence": 0.9, "source": "insurer"}
         claim["occurredAt"] = office.clock.now().isoformat()

@@ -6,6 +6,7 @@ from core.db.tables.acting import (
     Attempt,
     Decision,
     Delivery,
+    DeliveryEvent,
     EscalationPolicy,
     Notification,
     Policy,
@@ -18,6 +19,7 @@ from core.db.tables.behaviour import ContactSession, Event, Rollup, Signal
 from core.db.tables.deciding import Alert, AlertOutcome, LatestScore, ModelVersion, Score, Transaction
 from core.db.tables.learning import AlertType, DriftCheck, Experiment, Exposure
 from core.db.tables.people import Agent, AgentResult, Contact, Holiday, Property, Team, Territory, TimeOff, User
+from core.db.tables.reaching import Address, Consent, Endpoint, Preference, ProviderState, UsedLink
 from core.db.tables.running import (
     AuditRow,
     Change,
@@ -30,6 +32,7 @@ from core.db.tables.running import (
 )
 
 __all__ = [
+    "Address",
     "Agent",
     "AgentResult",
     "Alert",
@@ -40,11 +43,14 @@ __all__ = [
     "AuditRow",
     "Base",
     "Change",
+    "Consent",
     "Contact",
     "ContactSession",
     "Decision",
     "Delivery",
+    "DeliveryEvent",
     "DriftCheck",
+    "Endpoint",
     "EscalationPolicy",
     "Event",
     "Experiment",
@@ -56,7 +62,9 @@ __all__ = [
     "ModelVersion",
     "Notification",
     "Policy",
+    "Preference",
     "Property",
+    "ProviderState",
     "Rebalance",
     "Rehearsal",
     "Rollup",
@@ -71,6 +79,7 @@ __all__ = [
     "Territory",
     "TimeOff",
     "Transaction",
+    "UsedLink",
     "User",
     "Version",
 ]

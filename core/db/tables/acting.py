@@ -210,16 +210,20 @@ class EscalationPolicy(Base):
 
 
 class Delivery(Base):
-    """One message to one person by one channel; the outbox row and its ledger entry are the same row."""
+    """One message to one person (or one endpoint) by one channel; the outbox row and its ledger entry are the same row."""
 
     __tablename__ = "deliveries"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     alert_id: Mapped[str | None] = mapped_column(ForeignKey("alerts.id"), index=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    """Who is told; null where an endpoint is."""
+    endpoint_id: Mapped[str | None] = mapped_column(String(32))
+    address_id: Mapped[str | None] = mapped_column(String(32))
+    """Which of the person's addresses; null for the account's own e-mail address and for the inbox."""
     channel: Mapped[str] = mapped_column(String(32))
     kind: Mapped[str] = mapped_column(String(32))
-    """alert_new, alert_escalated, alert_assigned, admin_notice."""
+    """core.delivery.notices.Kind, or `digest`; for an endpoint the type of the event."""
     priority: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(300))
@@ -227,10 +231,18 @@ class Delivery(Base):
     idempotency_key: Mapped[str] = mapped_column(String(128))
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
     due_at: Mapped[datetime]
+    bundle: Mapped[str | None] = mapped_column(String(120))
+    """What is due under the same bundle goes out as one message (core.delivery.bundling)."""
+    merged_into: Mapped[str | None] = mapped_column(String(32))
+    """The delivery that tells this one's news too."""
     leased_until: Mapped[datetime | None]
     leased_by: Mapped[str | None] = mapped_column(String(64))
     attempts: Mapped[int] = mapped_column(default=0)
+    provider: Mapped[str | None] = mapped_column(String(80))
+    """Who took it, where a channel has several."""
     provider_id: Mapped[str | None] = mapped_column(String(200))
+    provider_at: Mapped[datetime | None]
+    """The provider's own time of the newest word that counted: an older one comes too late."""
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
@@ -240,10 +252,37 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index(
-            "ix_deliveries_due",
+            "ix_deliveries_waiting",
+            "channel",
             "due_at",
             sqlite_where=text("state IN ('queued', 'leased')"),
             postgresql_where=text("state IN ('queued', 'leased')"),
+        ),
+        Index(
+            "ix_deliveries_bundle",
+            "bundle",
+            sqlite_where=text("state = 'queued' AND bundle IS NOT NULL"),
+            postgresql_where=text("state = 'queued' AND bundle IS NOT NULL"),
+        ),
+        Index(
+            "ix_deliveries_provider_id",
+            "provider_id",
+            sqlite_where=text("provider_id IS NOT NULL"),
+            postgresql_where=text("provider_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_deliveries_endpoint",
+            "endpoint_id",
+            "created_at",
+            sqlite_where=text("endpoint_id IS NOT NULL"),
+            postgresql_where=text("endpoint_id IS NOT NULL"),
+        ),
+        Index("ix_deliveries_created", "created_at", "id"),
+        Index(
+            "ix_deliveries_dead",
+            "created_at",
+            sqlite_where=text("state = 'dead'"),
+            postgresql_where=text("state = 'dead'"),
         ),
         Index("ix_deliveries_user", "user_id", "created_at"),
     )
@@ -262,6 +301,21 @@ class Attempt(Base):
     detail: Mapped[str | None] = mapped_column(Text)
 
 
+class DeliveryEvent(Base):
+    """What happened to a message beside the tries: deferred, throttled, merged, suppressed, replayed, a provider's word."""
+
+    __tablename__ = "delivery_events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("deliveries.id"), index=True)
+    at: Mapped[datetime]
+    what: Mapped[str] = mapped_column(String(32))
+    """core.delivery.ledger.What."""
+    rule: Mapped[str] = mapped_column(String(64))
+    """The named rule that did it."""
+    detail: Mapped[str | None] = mapped_column(Text)
+
+
 class Notification(Base):
     """The in-app inbox."""
 
@@ -276,5 +330,7 @@ class Notification(Base):
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
+    snoozed_until: Mapped[datetime | None]
+    """Hidden until then, and unread again after it."""
 
     __table_args__ = (Index("ix_notifications_user", "user_id", "created_at"),)

@@ -21,8 +21,9 @@ from emails.message import Message as Mail
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from core.delivery.channel import Channel, DeliveryFailed
+from core.delivery.channel import ACCOUNT_EMAIL, Accepted, Channel, DeliveryFailed
 from core.delivery.content import Message, one_line
+from core.delivery.providers import Pace
 from core.delivery.retry import smtp_status_is_retryable
 from core.settings import Settings
 from core.words import Priority
@@ -62,19 +63,24 @@ class Server:
 class Mailer:
     """Sends messages over pooled connections; `keep` is how many idle ones are held."""
 
-    def __init__(self, server: Server, *, mail_from: str, keep: int = 4) -> None:
+    def __init__(self, server: Server, *, mail_from: str, per_second: float = 0.0, keep: int = 4) -> None:
         self._server = server
+        self._pace = Pace(per_second=per_second, burst=max(1, round(per_second))) if per_second else None
         self._from = parseaddr(mail_from)
         self._keep = keep
         self._idle: list[smtplib.SMTP] = []
         self._lock = threading.Lock()
 
-    def send(self, message: Message) -> str:
-        if not is_address(message.recipient_email):
+    @property
+    def pace(self) -> Pace | None:
+        return self._pace
+
+    def send(self, message: Message) -> Accepted:
+        if not is_address(message.to):
             raise DeliveryFailed("the address is not an e-mail address", retryable=False)
         mail = compose(message, mail_from=self._from)
-        self._hand_over(mail.as_bytes(), to=message.recipient_email)
-        return message_id(message.key, domain=_domain(self._from))
+        self._hand_over(mail.as_bytes(), to=message.to)
+        return Accepted(provider_id=message_id(message.key, domain=_domain(self._from)))
 
     def _hand_over(self, mail: bytes, *, to: str) -> None:
         try:
@@ -145,11 +151,11 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
     mail = Mail(
         subject=f"{message.priority.capitalize()}: {message.title}",
         mail_from=mail_from,
-        mail_to=(message.recipient_name, message.recipient_email),
+        mail_to=(message.recipient_name, message.to),
         message_id=message_id(message.key, domain=domain),
         headers=headers,
-        html=render("alert.html.j2", message),
-        text=render("alert.txt.j2", message),
+        html=render(f"{_form(message)}.html.j2", message),
+        text=render(f"{_form(message)}.txt.j2", message),
     )
     setattr(mail, "policy", _UNFOLDED)  # noqa: B010  the library declares it None
     return mail
@@ -157,6 +163,10 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
 
 def render(template: str, message: Message) -> str:
     return _environment().get_template(template).render(message=message, story=message.story)
+
+
+def _form(message: Message) -> str:
+    return "digest" if message.items else "alert"
 
 
 def message_id(key: str, *, domain: str) -> str:
@@ -209,13 +219,16 @@ def _connect(server: Server) -> smtplib.SMTP:
 
 def _open(settings: Settings) -> Mailer | None:
     url = settings.smtp_url.get_secret_value()
-    return Mailer(Server.parse(url), mail_from=settings.mail_from) if url else None
+    if not url:
+        return None
+    return Mailer(Server.parse(url), mail_from=settings.mail_from, per_second=settings.email_per_second)
 
 
 CHANNEL = Channel(
     name="email",
     label="e-mail",
     setup="Set DOORBELL_SMTP_URL, as in smtp+starttls://user:password@smtp.example.com:587, and DOORBELL_MAIL_FROM.",
-    priorities=frozenset({Priority.CRITICAL, Priority.HIGH, Priority.MEDIUM}),
+    priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
+    address=ACCOUNT_EMAIL,
     open=_open,
 )

@@ -1,0 +1,152 @@
+"""How providers do: a pace none of them is pushed over, and a pause for one that fails, ended by a single probe.
+
+The pace is the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time of the next message,
+is the whole limit, and taking from it is one locked row, so any number of processes share it. The pause is a circuit
+breaker: after THRESHOLD failures in a row nothing is sent until it is over, then one message tries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from core.db import dialect
+from core.db.tables.reaching import ProviderState
+
+THRESHOLD = 5
+"""Failures in a row that pause a provider."""
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(minutes=10)
+_PROBING = timedelta(minutes=2)
+"""As long as a lease: if whoever probes dies, the next one may."""
+_DESTINATION = "endpoint:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """At most so many a second, and so many at once after a rest."""
+
+    per_second: float
+    burst: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What is known of one provider at an instant."""
+
+    failures: int = 0
+    paused_until: datetime | None = None
+    last_error: str | None = None
+
+    def paused(self, now: datetime) -> bool:
+        return self.paused_until is not None and self.paused_until > now
+
+    def to_be_probed(self, now: datetime) -> bool:
+        return self.paused_until is not None and self.paused_until <= now
+
+
+FINE = Health()
+
+
+def destination(endpoint_id: str) -> str:
+    """The name under which an endpoint's health and pace are kept; a channel's own name is its provider's."""
+    return f"{_DESTINATION}{endpoint_id}"
+
+
+def endpoint_of(name: str) -> str | None:
+    return name.removeprefix(_DESTINATION) if name.startswith(_DESTINATION) else None
+
+
+def health(session: Session) -> Mapping[str, Health]:
+    """Of every provider that has something against it, by name; all others are FINE."""
+    rows = session.execute(
+        select(ProviderState.name, ProviderState.failures, ProviderState.paused_until, ProviderState.last_error).where(
+            or_(ProviderState.failures > 0, ProviderState.paused_until.is_not(None))
+        )
+    )
+    return {
+        row.name: Health(failures=row.failures, paused_until=row.paused_until, last_error=row.last_error)
+        for row in rows
+    }
+
+
+def take_probe(session: Session, name: str, *, now: datetime) -> bool:
+    """Whether the caller may send the one message that finds out whether a paused provider is back."""
+    taken = session.execute(
+        update(ProviderState)
+        .where(ProviderState.name == name, ProviderState.paused_until <= now)
+        .values(paused_until=now + _PROBING)
+    )
+    return bool(taken.rowcount)  # type: ignore[attr-defined]
+
+
+def give_probe_back(session: Session, name: str, *, now: datetime) -> None:
+    """There was nothing to probe with, or it said nothing about the provider."""
+    session.execute(
+        update(ProviderState)
+        .where(ProviderState.name == name, ProviderState.paused_until > now)
+        .values(paused_until=now)
+    )
+
+
+def take(session: Session, name: str, wanted: int, pace: Pace, *, now: datetime) -> int:
+    """How many of `wanted` may go now; they are taken."""
+    session.execute(
+        dialect.upsert(session, ProviderState).values(name=name, next_at=0.0, failures=0).on_conflict_do_nothing()
+    )
+    next_at = session.scalars(select(ProviderState.next_at).where(ProviderState.name == name).with_for_update()).one()
+    at = now.timestamp()
+    arrival = max(next_at, at)
+    given = min(wanted, int((at + pace.burst / pace.per_second - arrival) * pace.per_second + 1e-6))
+    if given > 0:
+        session.execute(
+            update(ProviderState).where(ProviderState.name == name).values(next_at=arrival + given / pace.per_second)
+        )
+    return max(given, 0)
+
+
+def free_at(session: Session, name: str, pace: Pace, *, now: datetime) -> datetime:
+    """When the next message may go."""
+    next_at = session.scalar(select(ProviderState.next_at).where(ProviderState.name == name)) or 0.0
+    wait = next_at - (pace.burst - 1) / pace.per_second - now.timestamp()
+    return now + timedelta(seconds=max(wait, 0.0))
+
+
+def worked(session: Session, name: str, *, now: datetime) -> None:
+    """A message went through: whatever was against it is over."""
+    session.execute(
+        update(ProviderState)
+        .where(
+            ProviderState.name == name,
+            or_(ProviderState.failures > 0, ProviderState.paused_until.is_not(None)),
+        )
+        .values(failures=0, paused_until=None, worked_at=now)
+    )
+
+
+def failed(session: Session, name: str, *, error: str, since: datetime, now: datetime) -> datetime | None:
+    """Count a failure that speaks against the provider; until when it is paused, if this is what paused it.
+
+    Args:
+        since: when the try began. One that began before the pause did says nothing new and does not lengthen it.
+    """
+    session.execute(
+        dialect.upsert(session, ProviderState).values(name=name, next_at=0.0, failures=0).on_conflict_do_nothing()
+    )
+    state = session.execute(
+        select(ProviderState.failures, ProviderState.failed_at).where(ProviderState.name == name).with_for_update()
+    ).one()
+    if state.failures >= THRESHOLD and state.failed_at is not None and since <= state.failed_at:
+        return None
+    failures = state.failures + 1
+    until = None
+    if failures >= THRESHOLD:
+        until = now + min(FIRST_PAUSE * 2 ** min(failures - THRESHOLD, 10), LONGEST_PAUSE)
+    session.execute(
+        update(ProviderState)
+        .where(ProviderState.name == name)
+        .values(failures=failures, paused_until=until, last_error=error[:300], failed_at=now)
+    )
+    return until
