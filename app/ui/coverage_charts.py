@@ -46,8 +46,8 @@ def heat(days: Sequence[date], counts: Mapping[tuple[date, int], int], *, zone: 
     )
     figure.update_xaxes(
         title=f"Hour of the day ({zone})",
-        tickvals=list(range(0, 24, 3)),
-        ticktext=[f"{hour}:00" for hour in range(0, 24, 3)],
+        tickvals=list(range(0, 24, 6)),
+        ticktext=[f"{hour}:00" for hour in range(0, 24, 6)],
         tickangle=0,
         fixedrange=True,
         automargin=True,
