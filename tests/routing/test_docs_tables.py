@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import pages, strategies
+from bench import pages, routing_replays, strategies
 from core.routing.strategies import LEAVE, STRATEGIES
 
 
@@ -16,6 +16,15 @@ def test_the_table_of_a_year_has_every_strategy_and_figure() -> None:
     assert chains == list(strategies.CHAINS)
     assert {one for chain in chains for one in chain} == {*STRATEGIES, LEAVE} - {"stale_escalation"}
     assert all(row.count("|") == head.count("|") for row in rows)
+
+
+def test_the_table_of_replayed_logs_has_every_set_chain_and_figure() -> None:
+    head, _, *rows = pages.shown("routing_replays", pages.ROUTING).splitlines()
+    assert head == f"| set | | {' | '.join(label for label, _, _ in routing_replays.COLUMNS)} |"
+    for name in routing_replays.SETS:
+        first, *others = [row.split("|")[2] for row in rows if row.startswith(f"| {name} |")]
+        assert first.startswith(" as it was")
+        assert [tuple(re.findall(r"`(\w+)`", one)) for one in others] == list(routing_replays.CHAINS)
 
 
 def test_the_table_of_strategies_has_every_strategy() -> None:
