@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app import runtime
 from app.ui import queries, words
-from core import alerts, escalation, inbox, routing
+from core import alerts, claim_terms, escalation, inbox, routing
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound, TooMany
-from core.routing import declining
+from core.routing import bulk, declining
 from core.viewer import Viewer
 from core.views import saved_filters
 from core.words import Status
@@ -169,6 +169,79 @@ def decline(viewer: Viewer, alert_id: str, *, reason: str, notes: object, who: s
         return Done(ok=False, text=say(error), alert_id=alert_id)
     went = "a colleague has it now" if routed.agent_id else "nobody else is free, so it waits in the pool"
     return Done(ok=True, text=f"{_SAID['decline']} {who}: {went}", alert_id=alert_id)
+
+
+def claim(viewer: Viewer, alert_id: str, *, who: str) -> Done:
+    """Take an alert from the pool."""
+    now = runtime.current().clock.now()
+    try:
+        with runtime.current().database.write() as session:
+            routing.claim(session, alert_id, viewer=viewer, now=now)
+            minutes = claim_terms.terms(session).minutes
+    except DoorbellError as error:
+        return Done(ok=False, text=say(error), alert_id=alert_id)
+    return Done(ok=True, text=f"{who} is yours: act within {words.plural(minutes, 'minute')}", alert_id=alert_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovedHere:
+    """What became of alerts that were moved together: (alert, in words)."""
+
+    verb: str
+    moved: tuple[tuple[str, str], ...]
+    stayed: tuple[tuple[str, str], ...]
+
+
+def move(
+    viewer: Viewer, alert_ids: Sequence[str], *, to: bulk.To, agent_id: str | None, reason: str, overflow: bool
+) -> MovedHere | Done:
+    """Move alerts; each says what became of it. A refusal of the whole comes back as `Done`."""
+    now, state = runtime.current().clock.now(), queries.routing_state()
+    try:
+        with runtime.current().database.write() as session:
+            moved = bulk.move(
+                session,
+                alert_ids,
+                to=to,
+                agent_id=agent_id,
+                reason=reason,
+                overflow=overflow,
+                viewer=viewer,
+                state=state,
+                now=now,
+            )
+            escalation.ring(session, moved.routed, by=viewer.user_id, now=now)
+    except DoorbellError as error:
+        return Done(ok=False, text=say(error))
+    return _told(viewer, moved, "moved")
+
+
+def undo_move(viewer: Viewer, move_id: str) -> MovedHere | Done:
+    """Take a move back; what was touched since stays."""
+    now = runtime.current().clock.now()
+    try:
+        with runtime.current().database.write() as session:
+            back = bulk.undo(session, move_id, viewer=viewer, now=now)
+            escalation.ring(session, back.routed, by=viewer.user_id, now=now)
+    except DoorbellError as error:
+        return Done(ok=False, text=say(error))
+    return _told(viewer, back, "given back")
+
+
+def _told(viewer: Viewer, moved: bulk.Bulk, verb: str) -> MovedHere:
+    names = {agent.id: agent.name for agent in queries.agents(viewer)}
+    return MovedHere(
+        verb=verb,
+        moved=tuple(
+            (
+                one.alert_id,
+                f"with {names.get(one.agent_id, 'somebody of another team')}" if one.agent_id else "in the pool",
+            )
+            for one in moved.results
+            if one.error is None
+        ),
+        stayed=tuple((one.alert_id, one.error) for one in moved.results if one.error is not None),
+    )
 
 
 def read_inbox(viewer: Viewer) -> None:

@@ -13,11 +13,11 @@ def dialog(alert_ids: Sequence[str]) -> None:
     """Ask to whom and why; for managers and admins."""
     viewer = identity.me()
     st.write(f"{words.plural(len(alert_ids), 'alert')} to:")
-    agents = sorted(queries.agents(viewer), key=lambda agent: (not agent.available, _fullness(agent), agent.name))
+    agents = by_room(queries.agents(viewer))
     if not agents:
         st.info("There is no agent in your teams yet.")
         return
-    chosen = st.selectbox("Agent", agents, format_func=_label)
+    chosen = st.selectbox("Agent", agents, format_func=label)
     reason = st.text_input("Why (the agent reads it)", max_chars=200, placeholder="e.g. knows the family")
     room = chosen.capacity - chosen.load
     past = False
@@ -33,10 +33,16 @@ def dialog(alert_ids: Sequence[str]) -> None:
         st.rerun()
 
 
+def by_room(agents: Sequence[AgentRow]) -> list[AgentRow]:
+    """Those who are here and have the most room first."""
+    return sorted(agents, key=lambda agent: (not agent.available, _fullness(agent), agent.name))
+
+
 def _fullness(agent: AgentRow) -> float:
     return agent.load / max(agent.capacity, 1)
 
 
-def _label(agent: AgentRow) -> str:
+def label(agent: AgentRow) -> str:
+    """Ann Lee · 4 of 12, room for 8."""
     away = "" if agent.available and agent.off_until is None else " · away"
-    return f"{agent.name} · {agent.load} of {agent.capacity}{away}"
+    return f"{agent.name} · {agent.load} of {agent.capacity}, room for {max(agent.capacity - agent.load, 0)}{away}"

@@ -119,14 +119,19 @@ def has_people() -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardPage:
-    board: assignments.Board
+    lanes: tuple[assignments.Lane, ...]
+    pool_total: int
     up_to: int
 
 
 def board(viewer: Viewer) -> BoardPage:
     with reading() as session:
         up_to = changes.newest_id(session)
-        return BoardPage(board=assignments.board(session, viewer, now=now()), up_to=up_to)
+        return BoardPage(
+            lanes=assignments.lanes(session, viewer, now=now()),
+            pool_total=assignments.pool_total(session),
+            up_to=up_to,
+        )
 
 
 def agents(viewer: Viewer) -> tuple[agent_views.AgentRow, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core import assignments, audit, claim_terms, clock, feed
-from core.db.tables import Alert, Assignment, Contact, Decision, User
+from core.db.tables import Agent, Alert, Assignment, Contact, Decision, User
 from core.errors import Conflict, Forbidden, NotFound
 from core.routing import capacity, moves
 from core.routing.dispatch import RETURNED, Routed
@@ -56,9 +56,7 @@ def claim(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> 
     _check_again(session, alert_id, viewer, now=now)
     capacity.take_turn(session)  # before counting: two claims of one agent at once count each other
     if claims_of(session, viewer.user_id) >= terms.limit:
-        many = f"{terms.limit} claims you have not acted on: act on one of them first."
-        one = "1 claim you have not acted on: act on it first."
-        raise Conflict(f"You have {one if terms.limit == 1 else many}")
+        raise Conflict(_at_limit(terms.limit))
     session.execute(
         update(Alert)
         .where(Alert.id == alert_id)
@@ -66,6 +64,38 @@ def claim(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> 
         .execution_options(synchronize_session=False)
     )
     return moves.give_to_claimer(session, alert_id, viewer=viewer, until=now + terms.length, now=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimTerms:
+    """What an agent is told before they claim."""
+
+    minutes: int
+    limit: int
+    why_not: str | None
+    """Why they cannot claim now."""
+
+
+def terms_of(session: Session, viewer: Viewer) -> ClaimTerms:
+    """What a claim of this agent's is worth now."""
+    terms = claim_terms.terms(session)
+    agent = session.execute(
+        select(Agent.open_alerts, Agent.max_concurrent_alerts).where(Agent.id == viewer.user_id)
+    ).one_or_none()
+    why_not = None
+    if agent is None:
+        why_not = "You have no profile yet: an admin makes one by putting you into a team."
+    elif agent.open_alerts >= agent.max_concurrent_alerts:
+        why_not = f"You are at capacity ({agent.open_alerts} of {agent.max_concurrent_alerts}): close an alert first."
+    elif claims_of(session, viewer.user_id) >= terms.limit:
+        why_not = _at_limit(terms.limit)
+    return ClaimTerms(minutes=terms.minutes, limit=terms.limit, why_not=why_not)
+
+
+def _at_limit(limit: int) -> str:
+    if limit == 1:
+        return "You have 1 claim you have not acted on: act on it first."
+    return f"You have {limit} claims you have not acted on: act on one of them first."
 
 
 def claims_of(session: Session, agent_id: str) -> int:

@@ -1,12 +1,14 @@
 """Overview, board, warmest, statistics, agents and jobs: the numbers of each role's own part."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from core.db import Database
 from core.db.tables import JobRun, LatestScore, ModelVersion, TimeOff
+from core.routing import claims
 from core.views import agents, alert_stats, assignments, model_performance, overview, progress, warmest
 from core.words import Outcome, Priority, Status
 from tests import factories as make
@@ -76,8 +78,7 @@ def test_an_empty_overview_has_zeros(database: Database, now: datetime) -> None:
         for viewer in people.everybody:
             found = overview.overview(session, viewer, now=now)
             assert (found.open_total, found.response, found.value_this_week) == (0, None, 0.0)
-            board = assignments.board(session, viewer, now=now)
-            assert (board.pool, board.pool_total) == ((), 0)
+            assert (assignments.pool(session, viewer, now=now).items, assignments.pool_total(session)) == ((), 0)
             assert warmest.warmest(session, viewer, now=now) == ()
             assert alert_stats.alert_stats(session, viewer, now=now).open == 0
 
@@ -90,37 +91,62 @@ def test_the_board_shows_who_has_what_since_when(database: Database, now: dateti
             session, agent_id="ann", priority=Priority.CRITICAL, opened_at=now - HOUR, escalate_at=now, now=now
         )
         make.alert(session, agent_id="ann", status=Status.CONVERTED, now=now)
-        make.alert(session, agent_id="cal", now=now)
-        free = make.alert(session, unassigned_reason="nobody_on_duty", now=now)
+        cals = make.alert(session, agent_id="cal", now=now)
+        free = make.alert(session, unassigned_reason="nobody_on_duty", opened_at=now - HOUR, now=now)
 
-        of_ada = assignments.board(session, people.ada, now=now)
-        of_mia = assignments.board(session, people.mia, now=now)
-        of_ann = assignments.board(session, people.ann, now=now)
+        def ids(viewer_id: str, **values: Any) -> list[str]:
+            page = assignments.held(session, make.viewer(session, viewer_id), now=now, **values)
+            return [row.alert_id for row in page.items]
 
-    assert [lane.agent_name for lane in of_ada.lanes] == ["Ann", "Bob", "Cal"]
-    assert [lane.agent_name for lane in of_mia.lanes] == ["Ann", "Bob"]
-    assert [lane.agent_name for lane in of_ann.lanes] == ["Ann"]
-    ann = of_mia.lanes[0]
-    assert (ann.load, ann.capacity, ann.team_name) == (2, 10, "North")
-    assert [(row.alert_id, row.since, row.overdue) for row in ann.alerts] == [
-        (burning, now - HOUR, True),
-        (calm, now - DAY, False),
-    ]
-    for board in (of_ada, of_mia, of_ann):
-        assert [(row.alert_id, row.unassigned_reason) for row in board.pool] == [(free, "nobody_on_duty")]
-        assert board.pool_total == 1
+        assert ids("ada") == [burning, cals, calm]
+        assert ids("mia") == ids("ann") == [burning, calm]
+        assert ids("ada", overdue_only=True) == [burning]
+        assert ids("ada", agent_ids=["cal"]) == [cals]
+        assert ids("mia", agent_ids=["cal"]) == []
+        for viewer in people.everybody:
+            (row,) = assignments.pool(session, viewer, now=now).items
+            assert (row.alert_id, row.unassigned_reason, row.since) == (free, "nobody_on_duty", now - HOUR)
+        assert assignments.pool_total(session) == 1
+        ann, bob = assignments.lanes(session, people.mia, now=now)
+        assert (ann.agent_name, ann.load, ann.capacity, ann.overdue, bob.load) == ("Ann", 2, 10, 1, 0)
+        assert [lane.agent_name for lane in assignments.lanes(session, people.ann, now=now)] == ["Ann"]
 
 
-def test_a_long_pool_is_cut_and_counted(database: Database, now: datetime) -> None:
+def test_the_board_is_turned_by_key_and_loses_nothing(database: Database, now: datetime) -> None:
     with database.write() as session:
         ada = open_brokerage(session, now=now).ada
-        for _ in range(assignments.PER_LANE + 5):
-            make.alert(session, now=now)
+        for number in range(23):
+            values: dict[str, Any] = {
+                "escalate_at": now - HOUR if number % 3 else None,
+                "opened_at": now - number * HOUR,
+            }
+            priority = list(Priority)[number % 4]
+            make.alert(session, agent_id="ann" if number % 2 else "cal", priority=priority, now=now, **values)
+            make.alert(session, priority=priority, opened_at=now - number * HOUR, now=now)
+        for read in (assignments.held, assignments.pool):
+            whole = [row.alert_id for row in read(session, ada, now=now).items]
+            turned, cursor = [], None
+            for _ in range(5):
+                page = read(session, ada, cursor=cursor, limit=5, now=now + HOUR)
+                turned += [row.alert_id for row in page.items]
+                cursor = page.next_cursor
+            assert cursor is None
+            assert len(turned) == 23
+            assert turned == whole
+        late = [row.overdue for row in assignments.held(session, ada, now=now).items]
+        assert late == sorted(late, reverse=True)
 
-        board = assignments.board(session, ada, now=now)
 
-    assert len(board.pool) == assignments.PER_LANE
-    assert board.pool_total == assignments.PER_LANE + 5
+def test_who_let_a_claim_run_out_sees_until_when_it_is_for_others(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        people = open_brokerage(session, now=now)
+        alert_id = make.alert(session, now=now - HOUR)
+        claims.claim(session, alert_id, viewer=people.ann, now=now - HOUR)
+        claims.expire(session, alert_id, now=now)
+        (anns,) = assignments.pool(session, people.ann, now=now).items
+        (bobs,) = assignments.pool(session, people.bob, now=now).items
+    assert (anns.not_again_until, anns.since) == (now + 2 * HOUR, now)
+    assert bobs.not_again_until is None
 
 
 def score(session: Session, contact_id: str, lift: float, *, at: datetime, intent: str = "LIKELY_TO_SELL") -> None:
