@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from app.ui import board, board_moves, detail, handover
+from app.ui import board, board_moves, detail, handover, identity, rebalancing
 
 board.render()
+rebalancing.section(identity.me())
 if not board_moves.open_wanted():
     kind, alert_id = st.session_state.pop("feed-open", None) or ("", "")
     if kind == "details":
