@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from core import alerts, routing, versions
 from core.db import Database
-from core.db.tables import Agent, Alert, Assignment, Base, Decision, Setting
+from core.db.tables import Agent, Alert, Assignment, Base, Decision, Setting, Team
 from core.errors import DoorbellError
-from core.routing import claims, ledger, moves, rebalancing
+from core.routing import claims, handing_on, ledger, moves, rebalancing, time_off
 from core.routing.dispatch import route
 from core.routing.rebalancing import Options
 from core.routing.state import State
@@ -51,6 +51,7 @@ class _House(RuleBasedStateMachine):
                 session.execute(table.delete())
             for number, way in enumerate(ways):
                 make.team(session, f"team-{number}", default_strategy=way, now=self.now)
+            session.execute(update(Team).values(fallbacks=["skill", "workload"]))
             if leave:
                 make.team(session, "team-2", default_strategy="territory", now=self.now)
             for number, agent_id in enumerate(AGENTS):
@@ -64,6 +65,13 @@ class _House(RuleBasedStateMachine):
                     max_per_day=3 if number % 3 == 1 else None,
                     now=self.now,
                 )
+            named = {"agentIds": ["${metadata.previousAgentId}", *AGENTS[:2]]}
+            make.rule(
+                session,
+                conditions=[{"field": "alert.priority", "operator": "equals", "value": "CRITICAL"}],
+                actions=[{"type": "assign_to_agent", "params": named}],
+                now=self.now,
+            )
             session.add(Setting(key="routing", value={"units": {"priorities": UNITS}}, updated_at=self.now))
         with self.database.read() as session:
             self.states = [State.load(session) for _ in range(3)]
@@ -213,6 +221,46 @@ class _House(RuleBasedStateMachine):
         with self.database.write() as session:
             session.execute(update(Agent).where(Agent.id == agent).values(**values))
             versions.bump(session, "routing")
+
+    @rule(number=st.integers(1, 3))
+    def alerts_come_while_nobody_is_there(self, number: int) -> None:
+        with self.database.write() as session:
+            session.execute(update(Agent).values(available=False))
+            versions.bump(session, "routing")
+            waiting = [make.alert(session, now=self.now) for _ in range(number)]
+        self._at_once([lambda session: route(session, waiting, state=self.states[0], trigger="opened", now=self.now)])
+        with self.database.write() as session:
+            session.execute(update(Agent).values(available=True))
+            versions.bump(session, "routing")
+
+    @rule(agent=st.sampled_from(AGENTS))
+    def somebody_goes_on_time_off_with_a_cover(self, agent: str) -> None:
+        cover = AGENTS[(AGENTS.index(agent) + 1) % len(AGENTS)]
+        raw = {"starts_at": self.now, "ends_at": self.now + timedelta(hours=20), "cover_agent_id": cover}
+        self._at_once([lambda session: time_off.add(session, agent, raw, viewer=SYSTEM, now=self.now)])
+
+    @rule()
+    def what_was_left_goes_on(self) -> None:
+        def hand_on(session: Session) -> None:
+            left = session.scalars(handing_on.untouched(self.now, limit=20)).all()
+            handing_on.hand_on(session, left, state=self.states[1], now=self.now)
+
+        self._at_once(
+            [
+                lambda session: moves.handle_stale(session, state=self.states[0], hours=2, now=self.now),
+                hand_on,
+            ]
+        )
+
+    def teardown(self) -> None:
+        """Every decision of the history comes out the same, whatever made it: rules, chains, matching, stale, covers, drained."""
+        if not hasattr(self, "now"):
+            return
+        with self.database.read() as session:
+            decided = session.execute(select(Decision.alert_id, Decision.id).where(Decision.inputs.is_not(None))).all()
+            for alert_id, decision_id in decided:
+                again = ledger.recompute(session, SYSTEM, alert_id, decision_id=decision_id)
+                assert again.agrees, again.differences
 
     @rule(hours=st.sampled_from([0.2, 1, 26]))
     def time_passes(self, hours: float) -> None:
