@@ -136,7 +136,12 @@ def test_shifts_and_on_duty_agree_at_every_instant(
     assert is_working(week, place, ends - timedelta(seconds=1))
 
 
-@given(schedules(), st.sampled_from(ZONES), instants, st.integers(1, 5000), st.integers(1, 5000))
+def test_what_would_take_longer_than_ten_years_is_due_in_ten_years(now: datetime) -> None:
+    due = add_working_time(now, timedelta(hours=1000), {"mon": [["09:00", "09:15"]]}, "America/Chicago")
+    assert timedelta(days=3650) < due - now < timedelta(days=3750)
+
+
+@given(schedules(), st.sampled_from(ZONES), instants, st.integers(1, 3500), st.integers(1, 3500))
 def test_working_time_adds_up(
     schedule: dict[str, list[list[str]]], zone: str, start: datetime, first: int, second: int
 ) -> None:
