@@ -22,7 +22,7 @@ from core.routing.dispatch import route
 from core.routing.rebalancing import Options
 from core.routing.state import State
 from core.viewer import SYSTEM
-from core.words import Priority, Status
+from core.words import PoolReason, Priority, Status
 from tests import factories as make
 
 PLACES = ("riverside", "hilltop", None)
@@ -227,8 +227,12 @@ class _House(RuleBasedStateMachine):
         with self.database.write() as session:
             session.execute(update(Agent).values(available=False))
             versions.bump(session, "routing")
-            waiting = [make.alert(session, now=self.now) for _ in range(number)]
+            reason = PoolReason.NOT_ROUTED_YET
+            waiting = [make.alert(session, unassigned_reason=reason, now=self.now) for _ in range(number)]
         self._at_once([lambda session: route(session, waiting, state=self.states[0], trigger="opened", now=self.now)])
+        with self.database.read() as session:
+            reasons = session.scalars(select(Alert.unassigned_reason).where(Alert.id.in_(waiting)))
+            assert set(reasons) == {PoolReason.NOBODY_ON_DUTY}
         with self.database.write() as session:
             session.execute(update(Agent).values(available=True))
             versions.bump(session, "routing")
