@@ -9,6 +9,7 @@ from core.delivery.channel import Accepted, Channel, DeliveryFailed, Sender
 from core.delivery.content import Message
 from core.delivery.covering import tell_cover
 from core.delivery.enqueueing import enqueue, untold
+from core.delivery.knowing import ways_of
 from core.delivery.notices import Kind, Notice, notices_of
 from core.delivery.outbox import (
     Claimed,
@@ -60,4 +61,5 @@ __all__ = [
     "set_up",
     "tell_cover",
     "untold",
+    "ways_of",
 ]

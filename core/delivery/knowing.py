@@ -33,7 +33,7 @@ class People:
     def __init__(self, session: Session, user_ids: Collection[str], *, now: datetime) -> None:
         self._preferences = preferences.load(session, user_ids)
         self._hours = hours_of(session, user_ids, now=now)
-        self._ways = _ways(session, user_ids)
+        self._ways = ways_of(session, user_ids)
         self._lately, self._contacts = _lately(session, user_ids, now=now)
 
     def about(self, user_id: str, contact_id: str | None) -> Person:
@@ -72,7 +72,8 @@ def hours_of(session: Session, user_ids: Collection[str], *, now: datetime) -> d
     }
 
 
-def _ways(session: Session, user_ids: Collection[str]) -> dict[str, list[Way]]:
+def ways_of(session: Session, user_ids: Collection[str]) -> dict[str, list[Way]]:
+    """The addresses of these people, each with what is against it."""
     emails = dict(session.execute(select(User.id, User.email).where(User.id.in_(user_ids))).all())
     rows = session.execute(
         select(

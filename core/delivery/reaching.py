@@ -1,9 +1,9 @@
-"""Whether somebody can be reached outside the app; a channel that needs more than an address says so here."""
+"""Whether somebody can be reached outside the app: by a channel that is set up, at an address that is theirs and willing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from core.delivery.channels import email
-from core.delivery.registry import open_channels
+from core.delivery.planning import Way
+from core.delivery.registry import CHANNELS, open_channels
 from core.settings import Settings
 
 
@@ -15,10 +15,14 @@ def set_up(settings: Settings) -> frozenset[str]:
     return frozenset(opened)
 
 
-def reachable(address: str, channels: Collection[str]) -> bool:
-    """Whether a message to this person can go out by one of the channels that are set up.
-
-    Args:
-        address: their e-mail address.
-    """
-    return email.CHANNEL.name in channels and email.is_address(address)
+def reachable(ways: Sequence[Way], channels: Collection[str]) -> bool:
+    """Whether a message to the person with these addresses can go out by one of these channels."""
+    return any(
+        way.address == CHANNELS[name].address
+        and way.verified
+        and not way.disabled
+        and f"{name}:all" not in way.opted_out
+        for name in channels
+        if name in CHANNELS
+        for way in ways
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from core.delivery.planning import Way
 from core.escalation.policy import Policy
 from core.routing.state import House
 from core.words import Role
@@ -12,9 +13,10 @@ from core.words import Role
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     name: str
-    email: str
     role: str
     active: bool
+    ways: Sequence[Way] = ()
+    """Their addresses that a message could go to."""
 
     @property
     def is_admin(self) -> bool:

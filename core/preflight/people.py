@@ -19,17 +19,17 @@ def _reach(scope: Scope) -> Iterator[Finding]:
     unreached = frozenset(
         agent.position
         for agent in scope.agents(here)
-        if agent.id not in persons or not reachable(persons[agent.id].email, channels)
+        if agent.id not in persons or not reachable(persons[agent.id].ways, channels)
     )
     if not unreached:
         return
     if unreached == here and not channels:
-        text = "Nobody can be reached outside the app: e-mail is not set up."
+        text = "Nobody can be reached outside the app: neither e-mail nor another channel is set up."
         todo = "An admin sets DOORBELL_SMTP_URL and DOORBELL_MAIL_FROM; until then alerts are seen by who looks here."
         link = None
     else:
-        text = f"{scope.named(unreached)} cannot be reached outside the app: there is no address that mail can go to."
-        todo = "Put their e-mail address right."
+        text = f"{scope.named(unreached)} cannot be reached outside the app: no confirmed address of theirs fits a channel that is set up."
+        todo = "Put their e-mail address right, or have them confirm a phone under Preferences."
         link = people(agent_id=next(iter(scope.ids(unreached)), ""), label="Their profile")
     yield Finding(
         id="unreachable",

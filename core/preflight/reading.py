@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from core import routing
+from core import delivery, routing
 from core.db.tables import Agent, Alert, Holiday, Territory, User
 from core.db.tables.learning import AlertType
+from core.delivery.channel import ACCOUNT_EMAIL
+from core.delivery.channels import email
 from core.escalation import book
 from core.preflight.facts import Facts, Flow, NamedDay, Person
 from core.preflight.outlook import PAST_DAYS
@@ -25,14 +27,23 @@ def read(session: Session, *, state: routing.State, channels: Collection[str], n
         channels: to the outside, set up (`core.delivery.set_up`).
     """
     state.refresh(session)
-    users = session.execute(select(User.id, User.name, User.email, User.role, User.active))
+    users = session.execute(select(User.id, User.name, User.email, User.role, User.active)).all()
+    ways = delivery.ways_of(session, [row.id for row in users])
     days = session.execute(select(Holiday.day, Holiday.name, Holiday.team_id).order_by(Holiday.day, Holiday.name))
     own = session.execute(
         select(AlertType.id, AlertType.name).where(AlertType.status == _LIVE).order_by(AlertType.name)
     )
     return Facts(
         house=state.house,
-        people={row.id: Person(name=row.name, email=row.email, role=row.role, active=row.active) for row in users},
+        people={
+            row.id: Person(
+                name=row.name,
+                role=row.role,
+                active=row.active,
+                ways=tuple(way for way in ways[row.id] if way.address != ACCOUNT_EMAIL or email.is_address(row.email)),
+            )
+            for row in users
+        },
         places=_places(session),
         policies=book.load(session),
         alert_types={kind: type_words(kind).lower() for kind in Intent} | {row.id: row.name for row in own},

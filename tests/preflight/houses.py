@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from core.delivery.channel import ACCOUNT_EMAIL
+from core.delivery.planning import Way
 from core.preflight import Finding, check
 from core.preflight.coverage import Coverage
 from core.preflight.facts import Facts, Person
@@ -14,6 +16,7 @@ from core.routing.schedule import ALWAYS, DAYS, parse
 from core.routing.state import House
 
 CHICAGO = ZoneInfo("America/Chicago")
+MAIL = (Way(id=None, address=ACCOUNT_EMAIL),)
 OFFICE = parse({day: [["09:00", "12:30"], ["13:30", "18:00"]] for day in DAYS[:5]})
 Off = tuple[datetime, datetime, str | None]
 
@@ -57,9 +60,9 @@ def days(*texts: str) -> frozenset[date]:
 
 def facts(directory: Directory, *, rules: Sequence[Mapping[str, Any]] = (), **values: Any) -> Facts:
     """With a manager, an admin, working mail, and every agent a person."""
-    people = {one.id: Person(name=one.name, email=f"{one.id}@doorbell.test", role="agent", active=one.active) for one in directory.agents}  # fmt: skip
-    people["mia"] = Person(name="Mia", email="mia@doorbell.test", role="manager", active=True)
-    people["ada"] = Person(name="Ada", email="ada@doorbell.test", role="admin", active=True)
+    people = {one.id: Person(name=one.name, role="agent", active=one.active, ways=MAIL) for one in directory.agents}  # fmt: skip
+    people["mia"] = Person(name="Mia", ways=MAIL, role="manager", active=True)
+    people["ada"] = Person(name="Ada", ways=MAIL, role="admin", active=True)
     compiled = [compile_rule(f"r{n}", name=rule["name"], version=1, conditions=[], actions=rule["actions"]) for n, rule in enumerate(rules)]  # fmt: skip
     plain = {"people": people, "channels": frozenset({"email"}), "places": frozenset(directory.parents)}
     return Facts(house=House(version=1, directory=directory, rules=RuleSet(compiled), zone=CHICAGO), **(plain | values))

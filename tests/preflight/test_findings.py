@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.delivery.planning import Way
 from core.escalation.policy import MANAGER, NEXT, REMIND, Policy, Step, Wait
 from core.preflight import Severity, check
 from core.preflight.facts import Flow, NamedDay, Person
@@ -14,7 +15,7 @@ from tests.preflight.houses import CHICAGO, OFFICE, agent, at, facts, found, hou
 
 SKILL = {"name": "Luxury", "actions": [{"type": "assign_by_skill", "params": {"requiredSkills": ["luxury"], "minLevel": 3}}]}  # fmt: skip
 FIVE = Wait("minutes", 5)
-GONE = Person(name="Gus", email="gus@doorbell.test", role="agent", active=False)
+GONE = Person(name="Gus", role="agent", active=False)
 WEEK = off("2026-03-09T00:00", "2026-03-14T00:00")
 DAY = off("2026-03-04T00:00", "2026-03-05T00:00")
 HOURS = off("2026-03-04T16:00", "2026-03-04T17:00")
@@ -146,9 +147,10 @@ def test_a_type_that_nobody_lists() -> None:
 def test_people_who_cannot_be_reached() -> None:
     made = facts(house(two()))
     assert found(replace(made, channels=frozenset()))["unreachable"].text == (
-        "Nobody can be reached outside the app: e-mail is not set up."
+        "Nobody can be reached outside the app: neither e-mail nor another channel is set up."
     )
-    people = {**made.people, "ann": Person(name="Ann", email="ann", role="agent", active=True)}
+    phone = Way(id="a1", address="phone", verified=False)
+    people = {**made.people, "ann": Person(name="Ann", role="agent", active=True, ways=(phone,))}
     told = found(replace(made, people=people))["unreachable"]
     assert (told.agent_ids, told.severity) == (("ann",), Severity.SERIOUS)
     assert told.text.startswith("Ann cannot be reached outside the app")
