@@ -5,7 +5,7 @@ outside any transaction; `finish` records what came of it. docs/delivery.md says
 """
 
 from core.delivery.callbacks import Word, heard
-from core.delivery.channel import Accepted, Channel, DeliveryFailed, Sender
+from core.delivery.channel import Accepted, Channel, DeliveryFailed, Refused, Sender
 from core.delivery.content import Message
 from core.delivery.covering import tell_cover
 from core.delivery.enqueueing import enqueue, untold
@@ -40,6 +40,7 @@ __all__ = [
     "Kind",
     "Message",
     "Notice",
+    "Refused",
     "Result",
     "Sender",
     "Sent",

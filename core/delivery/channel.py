@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from sqlalchemy.orm import Session
@@ -12,13 +13,22 @@ from core.delivery.providers import Pace
 from core.settings import Settings
 
 
+class Refused(StrEnum):
+    """What a refusal says about the address itself."""
+
+    GONE = "gone"
+    """Nobody is there: the address is switched off."""
+    OPTED_OUT = "opted_out"
+    """Its owner told the provider to send nothing more: consent is withdrawn."""
+
+
 class DeliveryFailed(Exception):
     """The only thing a channel raises.
 
     `reason` is shown to people: it names what the provider said and never holds a secret. `retryable` is False where
     another try cannot help. `retry_after` is the provider's own wish, in seconds. `provider_at_fault` says whether this
     speaks against the provider (it is away, it is overloaded, it refuses our key) and not only against this message; it
-    is what pauses a provider. Left out it is `retryable`.
+    is what pauses a provider. Left out it is `retryable`. `address` says what it means for the person's address.
     """
 
     def __init__(
@@ -28,11 +38,13 @@ class DeliveryFailed(Exception):
         retryable: bool,
         retry_after: float | None = None,
         provider_at_fault: bool | None = None,
+        address: Refused | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retryable = retryable
         self.retry_after = retry_after
+        self.address = address
         self.provider_at_fault = retryable if provider_at_fault is None else provider_at_fault
 
 

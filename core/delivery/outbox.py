@@ -19,7 +19,9 @@ from core import audit
 from core.db import dialect
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
-from core.delivery import bundling, ledger, pacing, providers, retry
+from core.db.tables.reaching import Address
+from core.delivery import addresses, bundling, consent, ledger, pacing, providers, retry
+from core.delivery.channel import Refused
 from core.delivery.providers import Pace
 from core.delivery.registry import CHANNELS
 from core.errors import Conflict, NotFound
@@ -68,6 +70,7 @@ class Failed:
     retryable: bool
     retry_after: float | None = None
     provider_at_fault: bool = False
+    address: Refused | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +226,8 @@ def finish(
             outcome, detail, values = _failure(claimed, result, fraction=fraction, now=now)
             if result.provider_at_fault:
                 providers.failed(session, claimed.provider, error=result.reason, since=claimed.claimed_at, now=now)
+            if result.address is not None and claimed.address_id is not None:
+                _refused(session, claimed, result.address, result.reason, now=now)
     if not isinstance(result, Sent | Failed):
         providers.give_probe_back(session, claimed.provider, now=now)
     held = session.execute(_mine(claimed).values(leased_by=None, leased_until=None, **values)).rowcount  # type: ignore[attr-defined]
@@ -257,6 +262,26 @@ def _failure(
         )
     why = failed.reason if decision.why == "final" else f"{decision.why}: {failed.reason}"
     return "failed", failed.reason, {"state": DeliveryState.DEAD, "reason": why[:300]}
+
+
+def _refused(session: Session, claimed: Claimed, refused: Refused, reason: str, *, now: datetime) -> None:
+    """What the provider says of the address holds for whatever comes after."""
+    address = session.get(Address, claimed.address_id)
+    if address is None:
+        return
+    if refused is Refused.GONE:
+        addresses.disable(session, address.id, reason, now=now)
+        return
+    consent.record(
+        session,
+        channel=claimed.channel,
+        address=consent.key(address.channel, address.value, address.digest),
+        given=False,
+        source=consent.Source.REPLY,
+        user_id=address.user_id,
+        proof={"delivery": claimed.id, "provider": reason},
+        now=now,
+    )
 
 
 def release(session: Session, claimed: Sequence[Claimed], *, now: datetime) -> None:

@@ -116,6 +116,7 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
             retryable=failure.retryable,
             retry_after=failure.retry_after,
             provider_at_fault=failure.provider_at_fault,
+            address=failure.address,
         )
     return Sent(provider_id=accepted.provider_id, provider=accepted.provider, delivered=accepted.delivered)
 
