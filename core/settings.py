@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     email_per_second: float = Field(
         default=0.0, ge=0, le=10_000, description="0: as fast as the mail server takes them"
     )
+    allow_private_urls: bool = Field(
+        default=False, description="whether webhooks and other URLs that people enter may lead into private networks"
+    )
     timezone: str = "America/Chicago"
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

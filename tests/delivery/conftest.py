@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings
+from tests.hostile import hostile_server, resolver
 from tests.mail import MailServer, serving
+
+__all__ = ["hostile_server", "resolver"]
 
 
 @pytest.fixture
