@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount
 
 from app import runtime as runtimes
 from app.api import (
+    addresses,
     alert_taking,
     alert_types,
     alerts,
@@ -149,6 +150,7 @@ def routers() -> Sequence[APIRouter]:
         experiments.router,
         models.router,
         notifications.router,
+        addresses.router,
         places.router,
         thresholds.router,
         fair_housing.router,

@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     allow_private_urls: bool = Field(
         default=False, description="whether webhooks and other URLs that people enter may lead into private networks"
     )
+    twilio_account_sid: str = Field(default="", description="AC and 32 hexadecimal digits; texts and calls need it")
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_from: str = Field(default="", description="+15125550100, or for texts alone a messaging service's MG...")
+    twilio_url: str = Field(default="", description="default https://api.twilio.com; for a region or a test")
+    sms_per_second: float = Field(default=1.0, ge=0, le=1_000, description="a U.S. number may send one; 0: no limit")
+    phone_region: str = Field(default="US", description="where numbers without a country code are")
     timezone: str = "America/Chicago"
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -77,7 +83,31 @@ class Settings(BaseSettings):
             raise ValueError("use an IANA time zone, for example America/Chicago") from error
         return value
 
-    @field_validator("public_url")
+    @field_validator("twilio_account_sid")
+    @classmethod
+    def _account(cls, value: str) -> str:
+        if value and not re.fullmatch(r"AC[0-9a-f]{32}", value):
+            raise ValueError("use the Account SID: AC and 32 hexadecimal digits")
+        return value
+
+    @field_validator("twilio_from")
+    @classmethod
+    def _caller(cls, value: str) -> str:
+        if value and not re.fullmatch(r"\+[1-9]\d{6,14}|MG[0-9a-f]{32}", value):
+            raise ValueError("use a number as in +15125550100, or a messaging service: MG and 32 hexadecimal digits")
+        return value
+
+    @field_validator("phone_region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        if value != "US":
+            from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415  0.1 s that most never need
+
+            if value not in SUPPORTED_REGIONS:
+                raise ValueError("use the two capital letters of a country, for example US")
+        return value
+
+    @field_validator("public_url", "twilio_url")
     @classmethod
     def _whole_address(cls, value: str) -> str:
         try:

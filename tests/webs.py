@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import httpx2
 from sqlalchemy import insert, select
@@ -74,10 +75,11 @@ def serving_web(
     limits: Limits | None = None,
     frame: Frame = bare,
     public_url: str = "",
+    **values: Any,
 ) -> Iterator[Running]:
-    """Serve until the block ends."""
+    """Serve until the block ends; `values` are further settings."""
     log.configure(level="error", json=False)
-    settings = Settings(secret_key=KEY, database_url=database.url, public_url=public_url)  # type: ignore[arg-type]
+    settings = Settings(secret_key=KEY, database_url=database.url, public_url=public_url, **values)  # type: ignore[arg-type]
     runtime = Runtime(settings=settings, database=database, clock=clock)
     web = Web(runtime, limits=limits, frame=frame)
     bound = serving.bind("127.0.0.1", 0)

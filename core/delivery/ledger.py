@@ -49,6 +49,7 @@ class Rule(StrEnum):
     ACCOUNT_INACTIVE = "account_inactive"
     NOT_SET_UP = "not_set_up"
     ENDPOINT_OFF = "endpoint_off"
+    TOO_LATE = "too_late"
     MERGED = "merged"
     BY_HAND = "by_hand"
     CALLBACK = "callback"
@@ -77,6 +78,7 @@ WORDS = {
     Rule.ACCOUNT_INACTIVE: "the account is not active",
     Rule.NOT_SET_UP: "the channel is not set up",
     Rule.ENDPOINT_OFF: "the endpoint was switched off",
+    Rule.TOO_LATE: "it was of no use any more when it could be sent",
     Rule.MERGED: "told in another message",
     Rule.BY_HAND: "queued again by hand",
     Rule.CALLBACK: "said by the provider",

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     ALERT_ESCALATED = "alert_escalated"
     ALERT_RAISED = "alert_raised"
     ADMIN_NOTICE = "admin_notice"
+    ADDRESS_CODE = "address_code"
+    """The code that proves an address; it belongs to no notice."""
     DIGEST = "digest"
     """Several at once; no notice is one, a bundle becomes one."""
 

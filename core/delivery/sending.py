@@ -79,12 +79,14 @@ def prepare(
     if _opted_out(session, claimed, user, address):
         return Suppressed(rule=Rule.OPTED_OUT)
     chosen = preferences.load(session, [user.id])[user.id]
-    if not claimed.payload.get("test"):
+    if claimed.kind == Kind.ADDRESS_CODE and now > datetime.fromisoformat(claimed.payload["until"]):
+        return Suppressed(rule=Rule.TOO_LATE)
+    if not claimed.payload.get("test") and claimed.kind != Kind.ADDRESS_CODE:
         held = wait(chosen, hours_of(session, [user.id], now=now)[user.id], claimed.priority, now=now)
         if held is not None:
             bundle = f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
             return Deferred(until=held.until, rule=held.rule, bundle=bundle)
-    told = _still_to_tell(session, claimed, now=now)
+    told = _still_to_tell(session, claimed, settings=settings, now=now)
     if isinstance(told, Suppressed):
         return told
     return content.compose(
@@ -121,7 +123,9 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
     return Sent(provider_id=accepted.provider_id, provider=accepted.provider, delivered=accepted.delivered)
 
 
-def _still_to_tell(session: Session, claimed: Claimed, *, now: datetime) -> list[content.Told] | Suppressed:
+def _still_to_tell(
+    session: Session, claimed: Claimed, *, settings: Settings, now: datetime
+) -> list[content.Told] | Suppressed:
     """What of this message is still worth telling: the one thing it is about, or what is left of a bundle."""
     items = claimed.payload.get("items") or [
         {
@@ -158,7 +162,7 @@ def _still_to_tell(session: Session, claimed: Claimed, *, now: datetime) -> list
                     alert=alert,
                     kind=str(item["kind"]),
                     priority=str(item["priority"]),
-                    text=str(item["text"]),
+                    text=str(addresses.open_(item["text"], settings)),
                     at=written_at,
                 )
             )

@@ -17,7 +17,7 @@ from core.settings import Settings
 from core.words import Priority
 from tests import factories
 from tests.delivery.making import message
-from tests.mail import MailServer
+from tests.delivery.stages import STAGES
 
 every_channel = pytest.mark.parametrize("channel", CHANNELS.values(), ids=CHANNELS)
 
@@ -41,11 +41,12 @@ def test_a_channel_that_is_not_set_up_is_absent(channel: Channel) -> None:
 
 
 @every_channel
-def test_a_channel_delivers(channel: Channel, settings: Settings, database: Database, now: datetime) -> None:
+def test_a_channel_delivers(channel: Channel, tmp_path: Path, database: Database, now: datetime) -> None:
     if channel.write is None:
-        sender = open_channels(settings)[channel.name]
-        assert sender.send(message()), "a provider id"
-        sender.close()
+        with STAGES[channel.name](tmp_path) as stage:
+            sender = open_channels(stage.settings)[channel.name]
+            assert sender.send(message(**stage.message)).provider_id, "its later words find it"
+            sender.close()
         return
     with database.write() as session:
         user_id = factories.agent(session, now=now)
@@ -63,15 +64,16 @@ def test_a_channel_delivers(channel: Channel, settings: Settings, database: Data
 
 
 @every_channel
-def test_a_channel_outside_fails_only_as_it_may(channel: Channel, settings: Settings, mail_server: MailServer) -> None:
+def test_a_channel_outside_fails_only_as_it_may(channel: Channel, tmp_path: Path) -> None:
     if channel.open is None:
         pytest.skip("nothing outside to fail")
-    mail_server.rcpt = "421 Not now"
-    sender = open_channels(settings)[channel.name]
-    with pytest.raises(DeliveryFailed) as caught:
-        sender.send(message())
-    sender.close()
-    sender.close()
+    with STAGES[channel.name](tmp_path) as stage:
+        stage.not_now()
+        sender = open_channels(stage.settings)[channel.name]
+        with pytest.raises(DeliveryFailed) as caught:
+            sender.send(message(**stage.message))
+        sender.close()
+        sender.close()
     assert caught.value.retryable
     assert caught.value.reason
 

@@ -1,0 +1,168 @@
+"""Twilio, for texts and calls: its own client over a connection of ours, and its errors in our words.
+
+The client's own connection keeps the last answer on itself, where two threads that send at once may take each other's:
+ours does not, and it holds a call to its time.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http import HttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from core.delivery.channel import DeliveryFailed, Refused
+from core.delivery.content import one_line
+from core.settings import Settings
+
+CONNECT, LONGEST = 3.0, 10.0
+"""Seconds to connect, and for the whole call."""
+_LARGEST = 256 * 1024
+_AUTH = 20003
+_TOO_MANY = 20429
+_OPTED_OUT = {21610}
+_NOBODY = {21211, 21214, 21217, 21614}
+"""No such number, or none that takes texts or calls."""
+LATER_GONE = {30005, 30006}
+"""Found out later, by a carrier: an unknown phone, a landline."""
+LATER_OPTED_OUT = {21610}
+
+
+class Twilio:
+    """One account, for several threads at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection = _Connection()
+        self._client = Client(
+            settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value(), http_client=self._connection
+        )
+        if settings.twilio_url:
+            self._client.api.base_url = settings.twilio_url.rstrip("/")
+        self.host = urlsplit(settings.twilio_url or "https://api.twilio.com").hostname or ""
+
+    def text(self, to: str, body: str) -> str:
+        """Send a text; its SID.
+
+        Raises:
+            DeliveryFailed: as a channel does.
+        """
+        sender = self._settings.twilio_from
+        by = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
+        callback = f"{self._settings.origin}/providers/twilio/message"
+        return _sid(lambda: self._client.messages.create(to=to, body=body, status_callback=callback, **by))
+
+    def call(self, to: str, twiml: str) -> str:
+        """Call and say what the TwiML says; the call's SID.
+
+        Raises:
+            DeliveryFailed: as a channel does.
+        """
+        return _sid(
+            lambda: self._client.calls.create(
+                to=to,
+                from_=self._settings.twilio_from,
+                twiml=twiml,
+                timeout=25,  # before most voicemails take it
+                status_callback=f"{self._settings.origin}/providers/twilio/call",
+                status_callback_event=["answered", "completed"],
+            )
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Connection(HttpClient):  # type: ignore[misc]
+    """What the client sends through. Too many, and errors of the provider's own, are raised here, with its Retry-After."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.getLogger("twilio.http_client"), False)
+        self._session = requests.Session()
+
+    def request(
+        self,
+        method: str,
+        uri: str,
+        params: dict[str, Any] | None = None,
+        data: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool = False,
+    ) -> Response:
+        began = time.monotonic()
+        body = b""
+        try:
+            with self._session.request(
+                method,
+                uri,
+                params=params,
+                data=data,
+                headers=headers,
+                auth=auth,
+                timeout=(CONNECT, LONGEST - CONNECT),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                for part in answer.iter_content(16 * 1024):
+                    body += part
+                    if len(body) > _LARGEST or time.monotonic() - began > LONGEST:
+                        raise DeliveryFailed("Twilio's answer did not end", retryable=True)
+        except requests.Timeout as error:
+            raise DeliveryFailed("Twilio did not answer in time", retryable=True) from error
+        except requests.RequestException as error:
+            raise DeliveryFailed("no connection to Twilio", retryable=True) from error
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise DeliveryFailed(
+                f"Twilio said {answer.status_code}",
+                retryable=True,
+                retry_after=_wish(answer.headers.get("Retry-After")),
+            )
+        return Response(answer.status_code, body.decode("utf-8", "replace"), answer.headers)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def refused(error: TwilioRestException) -> DeliveryFailed:
+    """What an error of the API means for the message, the address and the provider."""
+    code = error.code or error.status
+    reason = one_line(f"Twilio said {code}: {_message(error)}", 280)
+    if code == _AUTH or error.status in (401, 403):
+        # The key may be put right while the message waits.
+        return DeliveryFailed(f"Twilio refused our sign-in ({code})", retryable=True, provider_at_fault=True)
+    if code == _TOO_MANY:
+        return DeliveryFailed(reason, retryable=True)
+    if code in _OPTED_OUT:
+        return DeliveryFailed(reason, retryable=False, address=Refused.OPTED_OUT)
+    if code in _NOBODY:
+        return DeliveryFailed(reason, retryable=False, address=Refused.GONE)
+    return DeliveryFailed(reason, retryable=False)
+
+
+def _message(error: TwilioRestException) -> str:
+    """Without the number: Twilio's words repeat it, and reasons are shown and logged."""
+    words = str(error.msg).removeprefix("Unable to create record: ")
+    return " ".join("(number)" if any(c.isdigit() for c in word) and len(word) > 6 else word for word in words.split())
+
+
+def _sid(create: Callable[[], Any]) -> str:
+    try:
+        sid = create().sid
+    except TwilioRestException as error:
+        raise refused(error) from error
+    except (TwilioException, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise DeliveryFailed("Twilio's answer was not one of Twilio's", retryable=True) from error
+    if not isinstance(sid, str) or not sid:
+        raise DeliveryFailed("Twilio's answer named no SID", retryable=True)
+    return sid
+
+
+def _wish(header: str | None) -> float | None:
+    return float(header) if header and header.isdigit() else None
