@@ -1,10 +1,10 @@
 """What a channel is: whom it reaches, how it is opened from the settings, how it sends, and the one way it may fail."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -101,6 +101,16 @@ ENDPOINT = "endpoint"
 
 
 @dataclass(frozen=True, kw_only=True)
+class EndpointKind:
+    """What an endpoint of a channel has to have (core.delivery.endpoint_book)."""
+
+    check: Callable[[str, Mapping[str, Any], Settings], Mapping[str, str]]
+    """What is wrong with its URL and config as entered: field to words. It may look up a name; it sends nothing."""
+    new_secret: Callable[[], str] | None = None
+    """Makes the secret, where it is ours to choose; None: it is entered, as a token of the other system."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Channel:
     """One way to reach somebody. Each lives in its own file under channels/, named like its id, as CHANNEL."""
 
@@ -117,3 +127,5 @@ class Channel:
     """For a channel inside the database: delivers in the transaction that decided."""
     open: Callable[[Settings], Sender | None] | None = None
     """For a channel outside: its sender, or None where it is not set up."""
+    endpoint: EndpointKind | None = None
+    """For a channel that tells other systems."""

@@ -101,6 +101,8 @@ class Message:
     event: Mapping[str, Any] = field(default_factory=dict)
     """For an endpoint: what happened, as it goes over the wire."""
     endpoint: Endpoint | None = None
+    sent_at: datetime | None = None
+    """For an endpoint: the present instant, for its signature."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,19 @@ from typing import Any
 from core.db.tables.reaching import Endpoint as Row
 from core.sealed import unseal
 from core.settings import Settings
+from core.words import ChangeKind
+
+ESCALATED = "alert:escalated"
+"""A policy's step tells it (core.escalation)."""
+TEST = "endpoint:test"
+EVENT_TYPES: tuple[str, ...] = (
+    ChangeKind.ALERT_NEW,
+    ChangeKind.ALERT_UPDATED,
+    ChangeKind.ALERT_ASSIGNED,
+    ChangeKind.ALERT_CONVERTED,
+    ESCALATED,
+)
+"""What an endpoint can be told of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +41,10 @@ class Endpoint:
     config: Mapping[str, Any]
     secrets: tuple[Secret, ...]
     """The newest first."""
+
+    def valid(self, now: datetime) -> list[str]:
+        """The secrets that count now."""
+        return [secret.value for secret in self.secrets if secret.until is None or secret.until > now]
 
 
 def reveal(row: Row, settings: Settings) -> Endpoint:

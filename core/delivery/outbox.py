@@ -20,7 +20,7 @@ from core.db import dialect
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
 from core.db.tables.reaching import Address
-from core.delivery import addresses, bundling, consent, ledger, pacing, providers, retry
+from core.delivery import addresses, bundling, consent, endpoint_book, ledger, pacing, providers, retry
 from core.delivery.channel import Refused
 from core.delivery.providers import Pace
 from core.delivery.registry import CHANNELS
@@ -226,7 +226,9 @@ def finish(
             outcome, detail, values = _failure(claimed, result, fraction=fraction, now=now)
             if result.provider_at_fault:
                 providers.failed(session, claimed.provider, error=result.reason, since=claimed.claimed_at, now=now)
-            if result.address is not None and claimed.address_id is not None:
+            if result.address is Refused.GONE and claimed.endpoint_id is not None:
+                endpoint_book.switch_off(session, claimed.endpoint_id, result.reason, now=now)
+            elif result.address is not None and claimed.address_id is not None:
                 _refused(session, claimed, result.address, result.reason, now=now)
     if not isinstance(result, Sent | Failed):
         providers.give_probe_back(session, claimed.provider, now=now)

@@ -44,7 +44,7 @@ def pick(session: Session, channel: str, limit: int, *, health: Mapping[str, Hea
         .limit(limit)
         .with_for_update(skip_locked=True)  # SQLite ignores it: there the write lock is the lock
     )
-    if CHANNELS[channel].address != ENDPOINT:
+    if CHANNELS[channel].address != ENDPOINT and CHANNELS[channel].endpoint is None:
         return list(session.scalars(query))
     against = {endpoint_id: state for name, state in health.items() if (endpoint_id := providers.endpoint_of(name))}
     if against:

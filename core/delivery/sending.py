@@ -67,7 +67,7 @@ def prepare(
 ) -> Message | Suppressed | Deferred:
     """The message as it should read now, or why it should not be sent, or not yet."""
     if claimed.endpoint_id is not None:
-        return _for_endpoint(session, claimed, settings=settings)
+        return _for_endpoint(session, claimed, settings=settings, now=now)
     user = session.get(User, claimed.user_id)
     if user is None or not user.active:
         return Suppressed(rule=Rule.ACCOUNT_INACTIVE)
@@ -184,9 +184,9 @@ def _opted_out(session: Session, claimed: Claimed, user: User, address: Address 
     return bool(scopes & consent.withdrawn(session, [key]).get(key, frozenset()))
 
 
-def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings) -> Message | Suppressed:
+def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings, now: datetime) -> Message | Suppressed:
     endpoint = session.get(Endpoint, claimed.endpoint_id)
-    if endpoint is None or not endpoint.enabled:
+    if endpoint is None or not (endpoint.enabled or claimed.payload.get("test")):
         return Suppressed(rule=Rule.ENDPOINT_OFF)
     return Message(
         key=claimed.key,
@@ -201,4 +201,5 @@ def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings) -> 
         at=claimed.created_at,
         event=dict(claimed.payload.get("event", {})),
         endpoint=endpoints.reveal(endpoint, settings),
+        sent_at=now,
     )

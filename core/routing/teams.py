@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import audit, versions
 from core.db.base import table_of
-from core.db.tables import Agent, Holiday, Team, User
+from core.db.tables import Agent, Endpoint, Holiday, Team, User
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.routing import capacity, chains, profiles
@@ -109,6 +109,10 @@ def remove(session: Session, team_id: str, *, actor_id: str | None, now: datetim
     before = get(session, team_id)
     if before.agent_ids:
         raise Conflict(f"It still has members ({len(before.agent_ids)}): move them to another team first.")
+    if session.scalar(select(Endpoint.id).where(Endpoint.team_id == team_id).limit(1)) is not None:
+        raise Conflict(
+            "An endpoint still tells another system of this team: delete it or give it to another team first."
+        )
     session.execute(delete(Holiday).where(Holiday.team_id == team_id).execution_options(synchronize_session=False))
     session.execute(delete(table_of(Team)).where(table_of(Team).c.id == team_id))
     _done(session, "team.delete", before, None, actor_id=actor_id, now=now)

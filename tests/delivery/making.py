@@ -10,6 +10,7 @@ from core import delivery
 from core.db.tables import Delivery
 from core.delivery import Claimed, Message, Notice
 from core.delivery.content import Story
+from core.delivery.endpoints import Endpoint, Secret
 from core.words import Priority
 from tests import factories
 
@@ -54,6 +55,16 @@ def message(**values: Any) -> Message:
             "at": datetime(2026, 3, 2, 15, 0, tzinfo=UTC),
             **values,
         }
+    )
+
+
+SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSBlbmRwb2ludCE="
+
+
+def endpoint(url: str, *secrets: Secret, **config: Any) -> Endpoint:
+    """As a channel gets it, with one secret unless others are given."""
+    return Endpoint(
+        id="hook-1", name="Hook", url=url, config=config, secrets=secrets or (Secret(value=SECRET, until=None),)
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings
-from tests import mail
+from tests import hostile, mail
+from tests.delivery.making import endpoint
 from tests.providers import twilio
 
 
@@ -38,8 +39,19 @@ def _twilio(folder: Path) -> Iterator[Stage]:
         )
 
 
+@contextmanager
+def _webhook(folder: Path) -> Iterator[Stage]:
+    with hostile.serving() as server:
+        yield Stage(
+            settings=Settings(data_dir=folder, allow_private_urls=True),
+            not_now=lambda: server.will(hostile.answer(503)),
+            message={"endpoint": endpoint(server.url), "event": {"type": "alert:new", "data": {}}},
+        )
+
+
 STAGES: dict[str, Callable[[Path], AbstractContextManager[Stage]]] = {
     "email": _email,
     "sms": _twilio,
     "voice": _twilio,
+    "webhook": _webhook,
 }

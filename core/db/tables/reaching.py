@@ -88,6 +88,8 @@ class Endpoint(Base):
     event_types: Mapped[list[str]] = mapped_column(default=list)
     """Empty: all."""
     enabled: Mapped[bool] = mapped_column(default=True)
+    cursor: Mapped[int] = mapped_column(BigId, default=0)
+    """The last change of the feed that was announced to it (core.delivery.announcing)."""
     version: Mapped[int] = mapped_column(default=1)
     created_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
