@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, AuditRow, Contact, Decision, Team
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound
-from core.routing import covers, dispatch, handing_on, ledger, moves, time_off
+from core.routing import claims, covers, dispatch, handing_on, ledger, moves, time_off
 from core.routing.directory import Agent as Known
 from core.routing.directory import Directory
 from core.routing.state import State
@@ -175,7 +175,7 @@ def test_untouched_goes_to_the_cover_as_far_as_there_is_room_and_worked_stays(ho
         assert decision.reason.startswith("You cover for Ann until 3 Mar")
         with pytest.raises(Conflict, match="Ann is on time off until 3 Mar"):
             moves.reassign(session, fresh[1], "ann", viewer=SYSTEM, now=now)
-        moves.reassign(session, fresh[1], "ann", viewer=factories.viewer(session, "ann"), now=now)
+        claims.claim(session, fresh[1], viewer=factories.viewer(session, "ann"), now=now)
     assert hand_on(house, now) == []  # taken into their own hands, it is theirs
     assert saved.off.cover_name == "Cleo"
 
