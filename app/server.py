@@ -39,6 +39,7 @@ from app.api import (
     routing_rules,
     routing_simulate,
     thresholds,
+    twilio_callbacks,
 )
 from app.realtime.dashboard import Dashboard
 from app.realtime.gateway import Gateway
@@ -75,6 +76,7 @@ class Web:
             routes += [
                 Mount(application.PREFIX, application.build(runtime, limits, routers())),
                 Mount("/socket.io", self.gateway.asgi()),
+                *twilio_callbacks.routes(runtime),
             ]
         if role in ("all", "ui"):
             routes += [*sign_in.routes(runtime, limits), self.dashboard.route()]

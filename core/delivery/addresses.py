@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from core import audit, ids
 from core.db.tables.people import User
 from core.db.tables.reaching import Address
+from core.delivery import consent
+from core.delivery.channel import Refused
 from core.errors import Conflict, NotFound
 from core.sealed import seal, unseal
 from core.settings import Settings
@@ -99,6 +101,38 @@ def disable(session: Session, address_id: str, reason: str, *, now: datetime) ->
         found.disabled_at, found.disabled_reason = now, reason[:300]
         session.flush()
         _audit(session, found, "address.disable", actor_id=None, now=now, reason=found.disabled_reason)
+
+
+def refused(
+    session: Session,
+    address_id: str,
+    what: Refused,
+    *,
+    channel: str,
+    proof: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    """Take what a provider says of an address for good: nobody is there, or its owner wants no more by this channel.
+
+    Args:
+        proof: which delivery it was about and the provider's words, under `provider`.
+    """
+    address = session.get(Address, address_id)
+    if address is None:
+        return
+    if what is Refused.GONE:
+        disable(session, address.id, str(proof["provider"]), now=now)
+        return
+    consent.record(
+        session,
+        channel=channel,
+        address=consent.key(address.channel, address.value, address.digest),
+        given=False,
+        source=consent.Source.REPLY,
+        user_id=address.user_id,
+        proof=proof,
+        now=now,
+    )
 
 
 def listed(session: Session, user_id: str) -> list[Address]:

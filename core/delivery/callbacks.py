@@ -28,13 +28,24 @@ class Word:
     provider_id: str
     said: Said
     at: datetime
-    """By the provider's clock."""
+    """By the provider's clock; ours where it tells no time."""
+    rank: int | None = None
+    """Where it tells no time: the place of this word in the provider's own order. What is not above the highest so far
+    comes late or twice."""
     detail: str = ""
     """In the provider's words."""
 
 
-def heard(session: Session, word: Word, *, now: datetime) -> Delivery | None:
-    """Take a word into account; the delivery it is about, None where we know of none.
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """The delivery a word was about, and whether it counted."""
+
+    delivery: Delivery
+    taken: bool
+
+
+def heard(session: Session, word: Word, *, now: datetime) -> Heard | None:
+    """Take a word into account; None where we know of no delivery it could be about.
 
     `sent` becomes `delivered` or `bounced`; a bounce may follow delivered (mailboxes accept and then return), nothing
     follows a bounce. Opened and clicked are times, the first of each counts. A word older than the newest that
@@ -45,7 +56,9 @@ def heard(session: Session, word: Word, *, now: datetime) -> Delivery | None:
     ).first()
     if delivery is None:
         return None
-    taken = _take(delivery, word)
+    taken = _in_order(delivery, word) and _take(delivery, word)
+    if taken and word.rank is not None:
+        delivery.payload = {**delivery.payload, "rank": word.rank}
     if taken and (delivery.provider_at is None or word.at > delivery.provider_at):
         delivery.provider_at = word.at
     session.flush()
@@ -54,7 +67,11 @@ def heard(session: Session, word: Word, *, now: datetime) -> Delivery | None:
     )
     detail = f"{word.said}: {word.detail}" if word.detail else str(word.said)
     ledger.note(session, [delivery.id], what, rule, detail=detail[:500], now=now)
-    return delivery
+    return Heard(delivery=delivery, taken=taken)
+
+
+def _in_order(delivery: Delivery, word: Word) -> bool:
+    return word.rank is None or word.rank > int(delivery.payload.get("rank", -1))
 
 
 def _take(delivery: Delivery, word: Word) -> bool:

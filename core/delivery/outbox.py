@@ -19,8 +19,7 @@ from core import audit
 from core.db import dialect
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
-from core.db.tables.reaching import Address
-from core.delivery import addresses, bundling, consent, endpoint_book, ledger, pacing, providers, retry
+from core.delivery import addresses, bundling, endpoint_book, ledger, pacing, providers, retry
 from core.delivery.channel import Refused
 from core.delivery.providers import Pace
 from core.delivery.registry import CHANNELS
@@ -229,7 +228,14 @@ def finish(
             if result.address is Refused.GONE and claimed.endpoint_id is not None:
                 endpoint_book.switch_off(session, claimed.endpoint_id, result.reason, now=now)
             elif result.address is not None and claimed.address_id is not None:
-                _refused(session, claimed, result.address, result.reason, now=now)
+                addresses.refused(
+                    session,
+                    claimed.address_id,
+                    result.address,
+                    channel=claimed.channel,
+                    proof={"delivery": claimed.id, "provider": result.reason},
+                    now=now,
+                )
     if not isinstance(result, Sent | Failed):
         providers.give_probe_back(session, claimed.provider, now=now)
     held = session.execute(_mine(claimed).values(leased_by=None, leased_until=None, **values)).rowcount  # type: ignore[attr-defined]
@@ -264,26 +270,6 @@ def _failure(
         )
     why = failed.reason if decision.why == "final" else f"{decision.why}: {failed.reason}"
     return "failed", failed.reason, {"state": DeliveryState.DEAD, "reason": why[:300]}
-
-
-def _refused(session: Session, claimed: Claimed, refused: Refused, reason: str, *, now: datetime) -> None:
-    """What the provider says of the address holds for whatever comes after."""
-    address = session.get(Address, claimed.address_id)
-    if address is None:
-        return
-    if refused is Refused.GONE:
-        addresses.disable(session, address.id, reason, now=now)
-        return
-    consent.record(
-        session,
-        channel=claimed.channel,
-        address=consent.key(address.channel, address.value, address.digest),
-        given=False,
-        source=consent.Source.REPLY,
-        user_id=address.user_id,
-        proof={"delivery": claimed.id, "provider": reason},
-        now=now,
-    )
 
 
 def release(session: Session, claimed: Sequence[Claimed], *, now: datetime) -> None:

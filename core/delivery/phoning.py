@@ -28,9 +28,6 @@ _TOO_MANY = 20429
 _OPTED_OUT = {21610}
 _NOBODY = {21211, 21214, 21217, 21614}
 """No such number, or none that takes texts or calls."""
-LATER_GONE = {30005, 30006}
-"""Found out later, by a carrier: an unknown phone, a landline."""
-LATER_OPTED_OUT = {21610}
 
 
 class Twilio:

@@ -4,7 +4,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from core.delivery.channel import Accepted, Channel, DeliveryFailed
-from core.delivery.content import Message, Story, one_line
+from core.delivery.content import Message, one_line
 from core.delivery.notices import Kind
 from core.delivery.providers import Pace
 from core.settings import Settings
@@ -70,13 +70,13 @@ def text(message: Message) -> str:
         return gsm7(message.text or message.title, LONGEST)
     prefix = words.get(message.kind, "")
     return _joined(
-        f"{message.priority}: {prefix}{who(message.story)} {message.story.what}.", message.link, words["how"]
+        f"{message.priority}: {prefix}{who(message.story.contact)} {message.story.what}.", message.link, words["how"]
     )
 
 
-def who(story: Story) -> str:
+def who(name: str) -> str:
     """As in "Rosa D.": enough to know who it is, no more than a lost phone should show."""
-    first, *rest = gsm7(story.contact, 60).split() or ["A contact"]
+    first, *rest = gsm7(name, 60).split() or ["A contact"]
     return f"{first} {rest[-1][0]}." if rest else first
 
 
