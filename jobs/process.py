@@ -65,6 +65,7 @@ class Process:
         )
         self._loops = [
             self._loop("decide", self._decide, topics=("events",)),
+            self._loop("announce", self._announce, topics=("changes",)),
             self._loop("send", self._sending.turn, topics=("deliveries",)),
             self._loop("heartbeat", self._beat, topics=("nothing",)),
         ]
@@ -121,6 +122,9 @@ class Process:
         if decided is not None and (decided.opened or decided.events):
             _log.debug("decided", events=decided.events, contacts=decided.contacts, opened=len(decided.opened))
         return decided is not None and (decided.contacts > 0 or decided.events > 0)
+
+    def _announce(self) -> bool:
+        return work.announce_once(self._database, self._clock) > 0
 
     def _beat(self) -> bool:
         now = self._clock.now()

@@ -14,7 +14,7 @@ from core import alerts, delivery, escalation, log, pipeline, routing
 from core.clock import Clock
 from core.db import Database
 from core.db.tables import Contact, Event
-from core.delivery import Claimed, Deferred, Failed, Result, Sender, Suppressed
+from core.delivery import Claimed, Deferred, Failed, Result, Sender, Suppressed, announcing
 from core.pipeline import Decided, World
 from core.settings import Settings
 from jobs.outages import is_outage
@@ -139,6 +139,15 @@ def deliver(
         escalation.start(session, reached, now=now)
     _log.info("delivery", delivery_id=claimed.id, channel=claimed.channel, result=type(result).__name__.lower())
     return result
+
+
+def announce_once(database: Database, clock: Clock) -> int:
+    """Queue what the change feed has for other systems; how many changes were looked at."""
+    with database.read() as session:
+        if not announcing.waits(session):
+            return 0
+    with database.write() as session:
+        return announcing.announce(session, now=clock.now())
 
 
 def send_once(
