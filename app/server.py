@@ -23,6 +23,7 @@ from app.api import (
     auth,
     bulk_moves,
     contacts,
+    delivery_tests,
     escalation,
     experiments,
     fair_housing,
@@ -32,6 +33,7 @@ from app.api import (
     notifications,
     operations,
     places,
+    push,
     rebalancing,
     routing,
     routing_policies,
@@ -46,6 +48,7 @@ from app.realtime.gateway import Gateway
 from app.realtime.revocation import Revocation
 from app.realtime.tailer import Tailer
 from app.runtime import Runtime
+from app.security import push as push_in_browser
 from app.security import sign_in
 from app.security.browser import BrowserIdentity, OpenSockets
 from app.security.limits import Limits
@@ -79,7 +82,7 @@ class Web:
                 *twilio_callbacks.routes(runtime),
             ]
         if role in ("all", "ui"):
-            routes += [*sign_in.routes(runtime, limits), self.dashboard.route()]
+            routes += [*sign_in.routes(runtime, limits), *push_in_browser.routes(runtime), self.dashboard.route()]
         middleware = [
             Middleware(Protect, runtime=runtime),
             Middleware(BrowserIdentity, runtime=runtime, sockets=self.sockets),
@@ -153,6 +156,8 @@ def routers() -> Sequence[APIRouter]:
         models.router,
         notifications.router,
         addresses.router,
+        push.router,
+        delivery_tests.router,
         places.router,
         thresholds.router,
         fair_housing.router,

@@ -1,8 +1,11 @@
 """Settings, all from the environment as DOORBELL_*; a wrong one stops the start with one clear line."""
 
+import base64
+import binascii
 import os
 import re
 import secrets
+from collections.abc import Callable
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +19,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import BadSetting
 
 _SMTP_SCHEMES = {"smtp", "smtps", "smtp+starttls"}
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Settings(BaseSettings):
@@ -43,6 +48,9 @@ class Settings(BaseSettings):
     )
     allow_private_urls: bool = Field(
         default=False, description="whether webhooks and other URLs that people enter may lead into private networks"
+    )
+    vapid_private_key: SecretStr = Field(
+        default=SecretStr(""), description="default: made once and kept in the data directory"
     )
     twilio_account_sid: str = Field(default="", description="AC and 32 hexadecimal digits; texts and calls need it")
     twilio_auth_token: SecretStr = SecretStr("")
@@ -133,6 +141,22 @@ class Settings(BaseSettings):
             raise ValueError("use at least 32 characters, for example from: openssl rand -hex 32")
         return value
 
+    @field_validator("vapid_private_key")
+    @classmethod
+    def _a_number_on_the_curve(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().rstrip("=")
+        if not text:
+            return value
+        try:
+            number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except (ValueError, binascii.Error):
+            number = b""
+        if len(number) != 32 or not 0 < int.from_bytes(number) < _P256_ORDER:
+            raise ValueError(
+                "use a P-256 private key: 32 bytes in base64url, as `npx web-push generate-vapid-keys` prints"
+            )
+        return SecretStr(text)
+
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'doorbell.db'}"
@@ -145,7 +169,19 @@ class Settings(BaseSettings):
     def signing_key(self) -> str:
         """DOORBELL_SECRET_KEY, or the one made at the first start and kept in the data directory (mode 600)."""
         given = self.secret_key.get_secret_value()
-        return given or _kept_secret(self.data_dir / "secret_key")
+        return given or _kept_secret(self.data_dir / "secret_key", lambda: secrets.token_hex(32))
+
+    @cached_property
+    def vapid_key(self) -> str:
+        """DOORBELL_VAPID_PRIVATE_KEY, or the one kept beside the secret key. Browsers subscribe under it: lost, all have to ask anew."""
+        given = self.vapid_private_key.get_secret_value()
+        return given or _kept_secret(self.data_dir / "vapid_key", _vapid_key)
+
+    @property
+    def browsers_trust_us(self) -> bool:
+        """Service workers and push are for secure pages: https://, or this machine."""
+        parts = urlsplit(self.origin)
+        return parts.scheme == "https" or parts.hostname in _LOOPBACK
 
 
 def load() -> Settings:
@@ -166,14 +202,19 @@ def load() -> Settings:
     return settings
 
 
-def _kept_secret(path: Path) -> str:
+def _vapid_key() -> str:
+    number = secrets.randbelow(_P256_ORDER - 1) + 1
+    return base64.urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()
+
+
+def _kept_secret(path: Path, make: Callable[[], str]) -> str:
     """Two processes may start at once: whoever creates the file first wins, the other reads it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         made = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
+            file.write(make())
         try:
             os.link(made, path)
         except FileExistsError:

@@ -28,6 +28,7 @@ from core.delivery.outbox import (
 from core.delivery.reaching import reachable, set_up
 from core.delivery.registry import CHANNELS, open_channels
 from core.delivery.sending import prepare, send
+from core.delivery.trying import send_test
 
 __all__ = [
     "CHANNELS",
@@ -59,6 +60,7 @@ __all__ = [
     "replay",
     "return_leases",
     "send",
+    "send_test",
     "set_up",
     "tell_cover",
     "untold",

@@ -21,6 +21,8 @@ class Kind(StrEnum):
     ADMIN_NOTICE = "admin_notice"
     ADDRESS_CODE = "address_code"
     """The code that proves an address; it belongs to no notice."""
+    TEST = "test"
+    """Asked for by its reader (core.delivery.trying)."""
     DIGEST = "digest"
     """Several at once; no notice is one, a bundle becomes one."""
 

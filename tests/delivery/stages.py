@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.delivery import vapid
 from core.settings import Settings
 from tests import hostile, mail
 from tests.delivery.making import endpoint
 from tests.providers import twilio
+from tests.push_service import PushService
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +51,26 @@ def _webhook(folder: Path) -> Iterator[Stage]:
         )
 
 
+@contextmanager
+def _push(folder: Path) -> Iterator[Stage]:
+    settings = Settings(data_dir=folder, mail_from="Doorbell <bell@doorbell.test>", allow_private_urls=True)
+    with hostile.serving() as server:
+        server.will(hostile.answer(201))
+        browser = PushService(server).subscribe(vapid.public_key(settings.vapid_key))
+        yield Stage(
+            settings=settings,
+            not_now=lambda: server.will(hostile.answer(503)),
+            message={"to": browser.endpoint, "to_detail": browser.keys},
+        )
+
+
 STAGES: dict[str, Callable[[Path], AbstractContextManager[Stage]]] = {
     "email": _email,
+    "push": _push,
     "sms": _twilio,
     "voice": _twilio,
     "webhook": _webhook,
 }
+
+NOT_SET_UP = {"push": {"public_url": "http://doorbell.example"}}
+"""Settings under which a channel is absent that otherwise needs none."""
