@@ -5,11 +5,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from core import audit
-from core.db.tables.reaching import Consent
+from core.db.tables.people import User
+from core.db.tables.reaching import Address, Consent
+from core.delivery.channel import ACCOUNT_EMAIL
+from core.delivery.registry import CHANNELS
+from core.errors import Invalid, NotFound
+
+MOST = 500
+"""Rows of a history that are shown."""
 
 
 class Scope(StrEnum):
@@ -89,3 +96,73 @@ def withdrawn(session: Session, addresses: Collection[str]) -> dict[str, frozens
     for address, channel, scope in rows:
         found.setdefault(address, set()).add(f"{channel}:{scope}")
     return {address: frozenset(scopes) for address, scopes in found.items()}
+
+
+def history(session: Session, user_id: str) -> list[Consent]:
+    """Every yes and no of a person and of the addresses they have, the newest first.
+
+    Raises:
+        NotFound: there is no such person.
+    """
+    user = _person(session, user_id)
+    rows = session.execute(select(Address.channel, Address.value, Address.digest).where(Address.user_id == user_id))
+    keys = {key(kind, value, digest) for kind, value, digest in rows} | {user.email}
+    return list(
+        session.scalars(
+            select(Consent)
+            .where(or_(Consent.user_id == user_id, Consent.address.in_(keys)))
+            .order_by(Consent.id.desc())
+            .limit(MOST)
+        )
+    )
+
+
+def record_by_hand(
+    session: Session,
+    user_id: str,
+    *,
+    channel: str,
+    address_id: str | None,
+    scope: Scope,
+    given: bool,
+    proof: str,
+    actor_id: str,
+    now: datetime,
+) -> None:
+    """Write down what a person said elsewhere: on paper, on the phone.
+
+    Args:
+        address_id: one of the person's addresses; None for the account's e-mail address.
+        proof: where and when they said so.
+
+    Raises:
+        NotFound: no such person, or not their address.
+        Invalid: the channel does not reach that address.
+    """
+    user = _person(session, user_id)
+    address = session.get(Address, address_id) if address_id else None
+    if address_id and (address is None or address.user_id != user_id):
+        raise NotFound("There is no such address")
+    kind = address.channel if address else ACCOUNT_EMAIL
+    able = sorted(name for name, one in CHANNELS.items() if one.address == kind)
+    if channel not in able:
+        raise Invalid("This channel does not reach that address.", fields={"channel": f"use {' or '.join(able)}"})
+    record(
+        session,
+        channel=channel,
+        address=key(address.channel, address.value, address.digest) if address else user.email,
+        given=given,
+        source=Source.ADMIN,
+        scope=scope,
+        user_id=user_id,
+        actor_id=actor_id,
+        proof={"said": proof},
+        now=now,
+    )
+
+
+def _person(session: Session, user_id: str) -> User:
+    user = session.get(User, user_id)
+    if user is None:
+        raise NotFound("There is no such person")
+    return user

@@ -9,6 +9,8 @@ from app import server
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 _ROOT = {"/health", "/ready", "/metrics"}
+_PROVIDERS = "/providers/"
+"""At the root too, and for providers alone: the API does not describe them."""
 
 
 def _shape(path: str) -> str:
@@ -22,4 +24,5 @@ def test_the_docs_and_the_api_name_the_same_paths() -> None:
     real = {_shape(path) for path in api.openapi()["paths"]}
     written = re.findall(r"^\| `(?:GET|POST|PUT|PATCH|DELETE) (/[^`?]*)`", DOCS.read_text(), re.MULTILINE)
 
-    assert {_shape(path) for path in written} - _ROOT == real
+    ours = {_shape(path) for path in written if not path.startswith(_PROVIDERS)}
+    assert ours - _ROOT == real
