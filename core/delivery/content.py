@@ -103,6 +103,8 @@ class Message:
     endpoint: Endpoint | None = None
     sent_at: datetime | None = None
     """For an endpoint: the present instant, for its signature."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """For an endpoint: what its channel asked for about the alert (`EndpointKind.about`), as it is now."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -188,6 +188,8 @@ def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings, now
     endpoint = session.get(Endpoint, claimed.endpoint_id)
     if endpoint is None or not (endpoint.enabled or claimed.payload.get("test")):
         return Suppressed(rule=Rule.ENDPOINT_OFF)
+    kind = CHANNELS[claimed.channel].endpoint
+    about = kind.about(session, claimed.alert_id, settings) if kind and kind.about and claimed.alert_id else None
     return Message(
         key=claimed.key,
         kind=claimed.kind,
@@ -202,4 +204,5 @@ def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings, now
         event=dict(claimed.payload.get("event", {})),
         endpoint=endpoints.reveal(endpoint, settings),
         sent_at=now,
+        about=about or {},
     )

@@ -9,8 +9,9 @@ from typing import Any
 from core.delivery import vapid
 from core.settings import Settings
 from tests import hostile, mail
+from tests.delivery import crm
 from tests.delivery.making import endpoint
-from tests.providers import twilio
+from tests.providers import hubspot, salesforce, twilio
 from tests.push_service import PushService
 
 
@@ -64,9 +65,33 @@ def _push(folder: Path) -> Iterator[Stage]:
         )
 
 
+@contextmanager
+def _salesforce(folder: Path) -> Iterator[Stage]:
+    with salesforce.serving() as org:
+        told = crm.told(crm.to_salesforce(org))
+        yield Stage(
+            settings=Settings(data_dir=folder, allow_private_urls=True),
+            not_now=lambda: org.faults.append(("Lead", salesforce.refuse(403, "REQUEST_LIMIT_EXCEEDED", "Not now"))),
+            message={"endpoint": told.endpoint, "event": told.event, "about": told.about},
+        )
+
+
+@contextmanager
+def _hubspot(folder: Path) -> Iterator[Stage]:
+    with hubspot.serving() as account:
+        told = crm.told(crm.to_hubspot(account))
+        yield Stage(
+            settings=Settings(data_dir=folder, allow_private_urls=True),
+            not_now=lambda: account.faults.append(("contacts", hubspot.refuse(429, "RATE_LIMITS", "Not now"))),
+            message={"endpoint": told.endpoint, "event": told.event, "about": told.about},
+        )
+
+
 STAGES: dict[str, Callable[[Path], AbstractContextManager[Stage]]] = {
     "email": _email,
+    "hubspot": _hubspot,
     "push": _push,
+    "salesforce": _salesforce,
     "sms": _twilio,
     "voice": _twilio,
     "webhook": _webhook,
