@@ -18,7 +18,10 @@ from app.security.protect import bearer
 from core.db.dialect import upsert
 from core.db.tables import IdempotentResponse
 from core.errors import Conflict, DoorbellError, Invalid, Unauthorized
+from core.sealed import seal, unseal
 
+_SEALED = b"sealed:"
+"""How an answer is kept that nobody may store (`Cache-Control: no-store`): it holds a secret. No JSON begins like this."""
 _RUNNING = 0
 """The status of a request that has not answered yet."""
 _ABANDONED = timedelta(minutes=1)
@@ -70,6 +73,8 @@ class Idempotency:
         finally:
             status = held[0]["status"] if held else 500
             answer = b"".join(message.get("body", b"") for message in held[1:])
+            if held and Headers(raw=held[0]["headers"]).get("cache-control") == "no-store":
+                answer = _SEALED + seal(self._runtime.settings.signing_key, answer.decode()).encode()
             await run_in_threadpool(self._finish, caller, key, status, answer)
             for message in held:
                 await send(message)
@@ -93,11 +98,16 @@ class Idempotency:
             if kept.request_hash != request_hash:
                 raise Invalid("this Idempotency-Key was used for another request")
             if kept.status != _RUNNING:
-                return _answer(kept.status, kept.body)
+                return _answer(kept.status, self._opened(kept.body))
             if now - kept.created_at < _ABANDONED:
                 raise Conflict("a request with this Idempotency-Key is still running")
             kept.created_at = now
             return None
+
+    def _opened(self, body: bytes) -> bytes:
+        if not body.startswith(_SEALED):
+            return body
+        return unseal(self._runtime.settings.signing_key, body.removeprefix(_SEALED).decode()).encode()
 
     def _finish(self, caller: str, key: str, status: int, answer: bytes) -> None:
         row = (IdempotentResponse.caller == caller, IdempotentResponse.key == key)
