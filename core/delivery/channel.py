@@ -108,8 +108,9 @@ class EndpointKind:
     """What is wrong with its URL and config as entered: field to words. It may look up a name; it sends nothing."""
     new_secret: Callable[[], str] | None = None
     """Makes the secret, where it is ours to choose; None: it is entered, as a token of the other system."""
-    about: Callable[[Session, str, Settings], Mapping[str, Any] | None] | None = None
-    """What it needs to know of an alert beside the event, read when the message is about to go."""
+    about: Callable[[Session, str, str | None, Settings], Mapping[str, Any] | None] | None = None
+    """What it needs to know of an alert (id) beside the event, as far as the endpoint's team (None: all) may know it; read
+    when the message is about to go."""
     preview: Callable[[Mapping[str, Any], Mapping[str, Any], Settings], Mapping[str, Any]] | None = None
     """What would be written for such facts with such a config."""
 

@@ -64,13 +64,14 @@ _MOST_FIELDS = 60
 _LONGEST_TEXT = 255
 
 
-def facts(session: Session, alert_id: str, settings: Settings) -> dict[str, Any] | None:
+def facts(session: Session, alert_id: str, team_id: str | None, settings: Settings) -> dict[str, Any] | None:
     """The alert as it is now, by the names of SOURCES, with `due` (UTC) beside them; None where there is none.
 
-    Read at the moment of sending: whichever message of an alert goes last leaves the CRM with what holds.
+    Read at the moment of sending: whichever message of an alert goes last leaves the CRM with what holds. An alert that is
+    not (or not any more) this team's is its id and nothing more, as `is_lost` tells.
     """
     row = session.execute(
-        select(Alert, Contact, User, AlertType.name)
+        select(Alert, Contact, User, AlertType.name, Agent.team_id)
         .join(Contact, Contact.id == Alert.contact_id)
         .outerjoin(Agent, Agent.id == Alert.assigned_agent_id)
         .outerjoin(User, User.id == Agent.id)
@@ -79,7 +80,9 @@ def facts(session: Session, alert_id: str, settings: Settings) -> dict[str, Any]
     ).one_or_none()
     if row is None:
         return None
-    alert, contact, owner, type_name = row
+    alert, contact, owner, type_name, owners_team = row
+    if team_id is not None and owners_team != team_id:
+        return {"alert.id": alert.id}
     home = session.scalars(
         select(Property)
         .where(Property.contact_id == contact.id)
@@ -110,6 +113,11 @@ def facts(session: Session, alert_id: str, settings: Settings) -> dict[str, Any]
     }
     due: datetime = alert.opened_at + DUE[Priority(alert.priority)]
     return {**known, "alert.summary": _summary(known, content.factors(alert.top_factors)), "due": due}
+
+
+def is_lost(known: Mapping[str, Any]) -> bool:
+    """Whether the alert is another team's by now: its task is closed where there is one, and nothing else is told."""
+    return set(known) == {"alert.id"}
 
 
 def fill(mapped: Mapped, known: Mapping[str, Any], *, lengths: Mapping[str, int]) -> dict[str, Any]:

@@ -189,7 +189,9 @@ def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings, now
     if endpoint is None or not (endpoint.enabled or claimed.payload.get("test")):
         return Suppressed(rule=Rule.ENDPOINT_OFF)
     kind = CHANNELS[claimed.channel].endpoint
-    about = kind.about(session, claimed.alert_id, settings) if kind and kind.about and claimed.alert_id else None
+    about = None
+    if kind is not None and kind.about is not None and claimed.alert_id is not None:
+        about = kind.about(session, claimed.alert_id, endpoint.team_id, settings)
     return Message(
         key=claimed.key,
         kind=claimed.kind,

@@ -21,7 +21,7 @@ def facts(database: Database, now: datetime, **values: Any) -> dict[str, Any]:
         factories.home(session, contact_id, now=now)
         alert_id = factories.alert(session, contact_id=contact_id, agent_id=agent_id, priority=Priority.HIGH, now=now)
     with database.read() as session:
-        found = crm_mapping.facts(session, alert_id, Settings(public_url="https://bell.test"))
+        found = crm_mapping.facts(session, alert_id, None, Settings(public_url="https://bell.test"))
     assert found is not None
     return found
 
@@ -56,7 +56,23 @@ def test_there_is_always_a_last_name_and_never_an_address_that_is_none(
 
 def test_an_alert_that_is_gone_has_no_facts(database: Database) -> None:
     with database.read() as session:
-        assert crm_mapping.facts(session, "gone", Settings()) is None
+        assert crm_mapping.facts(session, "gone", None, Settings()) is None
+
+
+def test_a_team_learns_the_id_of_an_alert_that_is_not_its_own_and_nothing_more(
+    database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        north, south = (factories.team(session, name, now=now) for name in ("north", "south"))
+        agent_id = factories.agent(session, "ana", team_id=north, now=now)
+        alert_id = factories.alert(session, agent_id=agent_id, now=now)
+        pool_id = factories.alert(session, now=now)
+    with database.read() as session:
+        mine, theirs = (crm_mapping.facts(session, alert_id, team, Settings()) for team in (north, south))
+        pool = crm_mapping.facts(session, pool_id, north, Settings())
+    assert mine is not None
+    assert not crm_mapping.is_lost(mine)
+    assert (theirs, pool) == ({"alert.id": alert_id}, {"alert.id": pool_id})
 
 
 def test_each_status_has_its_place() -> None:

@@ -187,7 +187,7 @@ TOO_MANY = {"policyName": "TEN_SECONDLY_ROLLING"}
         (refuse(477, "MIGRATING", "x", {"Retry-After": "86400"}), True, True, 86400, "moving"),
         (refuse(400, "VALIDATION_ERROR", 'Property "x" does not exist'), False, True, None, '"x"'),
         (refuse(400, "VALIDATION_ERROR", "Email address is invalid"), False, False, None, "Email"),
-        (refuse(409, "CONFLICT", "Contact already exists"), False, False, None, "already exists"),
+        (refuse(409, "CONFLICT", "Contact already exists"), True, False, None, "already exists"),
         (hostile.answer(500), True, True, None, "500"),
         (hostile.answer(502, body="<html>"), True, True, None, "502"),
         (hostile.answer(503, {"Retry-After": "5"}), True, True, 5, "503"),
@@ -241,6 +241,17 @@ def test_a_test_asks_for_the_account_and_the_properties_and_changes_nothing(acco
     account.unique["tasks"].clear()
     with pytest.raises(DeliveryFailed, match=f"tasks have no property {TASK_ID} that requires unique values"):
         sender.send(told(to_hubspot(account), "endpoint:test"))
+
+
+def test_the_task_of_an_alert_that_went_to_another_team_is_closed_and_none_is_made(
+    account: Account, sender: HubSpot
+) -> None:
+    lost = replace(told(to_hubspot(account), "alert:assigned"), about={"alert.id": "a1"})
+    sender.send(lost)
+    assert not any(account.rows.values())
+    sender.send(told(to_hubspot(account)))
+    sender.send(lost)
+    assert account.tasks[0]["hs_task_status"] == "COMPLETED"
 
 
 def test_in_production_only_hubspot_itself_is_called(account: Account) -> None:

@@ -183,6 +183,7 @@ def test_a_sign_in_that_is_refused_waits_for_people_and_tells_no_secret(
     [
         (refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), True, True, "TotalRequests"),
         (refuse(400, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access"), True, False, "UNABLE_TO_LOCK_ROW"),
+        (refuse(400, "DUPLICATE_VALUE", "duplicate value found: Doorbell"), True, False, "DUPLICATE_VALUE"),
         (refuse(400, "INVALID_FIELD", "No such column 'Foo__c' on sobject of type Lead"), False, True, "Foo__c"),
         (refuse(400, "REQUIRED_FIELD_MISSING", "Required fields are missing", "Branch__c"), False, False, "Branch__c"),
         (refuse(400, "DUPLICATES_DETECTED", "Use one of these records?"), False, False, "duplicate rule"),
@@ -239,6 +240,17 @@ def test_an_endpoint_without_its_secret_is_final(org: Org, sender: Salesforce) -
     with pytest.raises(DeliveryFailed, match="secret of Salesforce is missing") as caught:
         sender.send(told(replace(to_salesforce(org), secrets=())))
     assert not caught.value.retryable
+
+
+def test_the_task_of_an_alert_that_went_to_another_team_is_closed_and_none_is_made(
+    org: Org, sender: Salesforce
+) -> None:
+    lost = replace(told(to_salesforce(org), "alert:assigned"), about={"alert.id": "a1"})
+    sender.send(lost)
+    assert org.leads == org.tasks == []
+    sender.send(told(to_salesforce(org)))
+    sender.send(lost)
+    assert org.tasks[0]["Status"] == "Deferred"
 
 
 def test_an_alert_that_is_gone_is_final(org: Org, sender: Salesforce) -> None:

@@ -85,6 +85,9 @@ class HubSpot:
             return Accepted(provider_id=self.check(endpoint), delivered=True)
         if not message.about:
             raise DeliveryFailed("HubSpot is told of alerts, and this one is gone", retryable=False)
+        if crm_mapping.is_lost(message.about):
+            alert_id = str(message.about["alert.id"])
+            return Accepted(provider_id=self._ask(endpoint, lambda api: api.let_go(alert_id)), delivered=True)
         parts = written(message.about, endpoint.config, event=event, at=message.at)
         task_id = self._ask(endpoint, lambda api: api.tell(parts, only_task=event != ChangeKind.ALERT_NEW))
         return Accepted(provider_id=task_id, delivered=True)
@@ -127,7 +130,7 @@ class _Api:
         An alert that changed changes its task alone: the contact may have been put right by people. Where there is no task
         yet (the first message has still to come, or came before the endpoint) all is written.
         """
-        changed = self._change_task(parts) if only_task else None
+        changed = self._change_task(parts.alert_id, parts.changes) if only_task else None
         if changed is not None and parts.note is None:
             return changed
         contact_id = self._contact(parts) if changed is None else self._known_contact(parts)
@@ -138,6 +141,10 @@ class _Api:
             note_id = self._upsert("notes", NOTE_ID, parts.note_id, parts.note)
             self._associate("notes", note_id, contact_id, NOTE_TO_CONTACT)
         return task_id
+
+    def let_go(self, alert_id: str) -> str:
+        """Close the task of an alert that is not this endpoint's any more, where there is one."""
+        return self._change_task(alert_id, {"hs_task_status": "COMPLETED"}) or "there is no task"
 
     def check(self) -> str:
         account = mapping(self._get("/account-info/v3/details"))
@@ -195,13 +202,11 @@ class _Api:
         self._do(basic, lambda: basic.update(theirs, {"properties": values}, _preload_content=False))
         return theirs
 
-    def _change_task(self, parts: "Written") -> str | None:
+    def _change_task(self, alert_id: str, changes: Mapping[str, str]) -> str | None:
         basic = self._client.crm.objects.tasks.basic_api
-        change = {"properties": dict(parts.changes)}
+        change = {"properties": dict(changes)}
         try:
-            found = self._do(
-                basic, lambda: basic.update(parts.alert_id, change, id_property=TASK_ID, _preload_content=False)
-            )
+            found = self._do(basic, lambda: basic.update(alert_id, change, id_property=TASK_ID, _preload_content=False))
         except Refused as refused:
             if refused.status == 404:
                 return None
@@ -328,6 +333,9 @@ def failed(refused: Refused, *, token: str = "") -> DeliveryFailed:
         return DeliveryFailed(f"the key of HubSpot lacks a scope: {words or '403'}", retryable=True)
     if refused.status == 429:
         return DeliveryFailed(reason, retryable=True, retry_after=_wait(refused))
+    if refused.status == 409:
+        # Two messages of one alert made the record at the same instant: the next try finds it.
+        return DeliveryFailed(reason, retryable=True, provider_at_fault=False)
     if refused.status == 423:
         return DeliveryFailed(reason, retryable=True, retry_after=2.0, provider_at_fault=False)
     if refused.status == 477:

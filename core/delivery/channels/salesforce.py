@@ -63,8 +63,9 @@ _FULL_DAY = 3600.0
 """Seconds to wait where the day's calls are used up: they come back by the hour."""
 _LONGEST_DESCRIPTION = 8 * 1024 * 1024
 """Bytes of an object's description: leads with hundreds of fields and picklists have a megabyte."""
-_BUSY = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "TXN_SECURITY_METERING_ERROR"})
-"""Codes that may be other ones next time, whatever their HTTP status."""
+_BUSY = frozenset({"UNABLE_TO_LOCK_ROW", "DUPLICATE_VALUE", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"})
+"""Codes that may be other ones next time, whatever their HTTP status. DUPLICATE_VALUE: two messages of one alert made the
+record at the same instant; the next try finds it."""
 _OF_THE_SETUP = frozenset(
     {
         "INVALID_FIELD",
@@ -123,6 +124,9 @@ class Salesforce:
             return Accepted(provider_id=self.check(endpoint), delivered=True)
         if not message.about:
             raise DeliveryFailed("Salesforce is told of alerts, and this one is gone", retryable=False)
+        if crm_mapping.is_lost(message.about):
+            alert_id = str(message.about["alert.id"])
+            return Accepted(provider_id=self._signed_in(endpoint, lambda api: api.let_go(alert_id)), delivered=True)
         parts = written(message.about, endpoint.config, timezone=self._timezone)
         only_task = event != ChangeKind.ALERT_NEW
         task_id = self._signed_in(endpoint, lambda api: api.tell(parts, only_task=only_task))
@@ -191,6 +195,10 @@ class _Api:
         who = self._lead(parts)
         task = {**parts.task, "WhoId": who}
         return self._upsert("Task", TASK_ID, parts.alert_id, task) or ""
+
+    def let_go(self, alert_id: str) -> str:
+        """Close the task of an alert that is not this endpoint's any more, where there is one."""
+        return self._upsert("Task", TASK_ID, alert_id, {"Status": "Deferred"}, update_only=True) or "there is no task"
 
     def check(self) -> str:
         self._wire.limits = replace(self._wire.limits, body=_LONGEST_DESCRIPTION)
