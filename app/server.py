@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
+from app import act
 from app import runtime as runtimes
 from app.api import (
     addresses,
@@ -76,7 +77,7 @@ class Web:
         self.dashboard = Dashboard(runtime, self.tailer)
         self.revocation = Revocation(runtime, self.tailer, self._end_session, self._session_ids)
         limits = limits or Limits()
-        routes: list[BaseRoute] = [*operations.routes(runtime, self._gauges)]
+        routes: list[BaseRoute] = [*operations.routes(runtime, self._gauges), *act.routes(runtime, limits)]
         if role in ("all", "api"):
             routes += [
                 Mount(application.PREFIX, application.build(runtime, limits, routers())),

@@ -40,11 +40,11 @@ async def state_of(connection: HTTPConnection, db: Db) -> routing.State:
     """This process's routing state, loaded once; every use compares its version with the database's."""
     found: routing.State | None = getattr(connection.app.state, "routing_state", None)
     if found is None:
-        found = connection.app.state.routing_state = _load(db)
+        found = connection.app.state.routing_state = load_state(db)
     return found
 
 
-def _load(db: Database) -> routing.State:
+def load_state(db: Database) -> routing.State:
     with db.read() as session:
         return routing.State.load(session)
 

@@ -59,3 +59,5 @@ class Limits:
     """Per account and address: wrong passwords."""
     guesses_from: Buckets = field(default_factory=lambda: Buckets(per_second=1, burst=60))
     """Per address: wrong passwords for any account."""
+    links: Buckets = field(default_factory=lambda: Buckets(per_second=2, burst=120))
+    """Per address, for links in messages: an office's mail scanner follows many at once, a guesser needs many more."""

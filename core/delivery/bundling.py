@@ -13,10 +13,16 @@ from sqlalchemy.orm import Session
 from core.db.tables.acting import Delivery
 from core.delivery import ledger
 from core.delivery.notices import Kind
+from core.delivery.preferences import Digest
 from core.words import DeliveryState
 
 MOST = 200
 """Messages in one: a weekend's, not a year's."""
+
+
+def is_digest(bundle: str | None) -> bool:
+    """Whether what goes out under this name is a digest that its reader asked for."""
+    return (bundle or "").partition(":")[0] in (Digest.HOURLY, Digest.DAILY)
 
 
 def gather(session: Session, rows: Sequence[Delivery], *, now: datetime) -> set[str]:

@@ -1,11 +1,9 @@
 """What a message says, in plain words, before any channel gives it a form."""
 
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -14,28 +12,23 @@ from core.db.tables.acting import Decision
 from core.db.tables.deciding import Alert
 from core.db.tables.learning import AlertType
 from core.db.tables.people import Contact, Property, User
+from core.delivery import links, phrases
 from core.delivery.endpoints import Endpoint
-from core.delivery.notices import Kind
+from core.delivery.links import Action
+from core.delivery.phrases import factors as factors
+from core.delivery.phrases import headline as headline
+from core.delivery.phrases import one_line as one_line
+from core.delivery.speaking import Voice
 from core.settings import Settings
-from core.words import Intent, Priority
+from core.words import Priority, Status
 
-_WHAT = {
-    Intent.LIKELY_TO_SELL: "is likely to sell",
-    Intent.LIKELY_TO_BUY: "is likely to buy",
-    Intent.REFINANCE_OPPORTUNITY: "may want to refinance",
-    Intent.INVESTMENT_INTEREST: "is looking to invest",
+_ACTIONS = {
+    Status.NEW: (Action.ACKNOWLEDGE, Action.SNOOZE, Action.DECLINE),
+    Status.ACKNOWLEDGED: (Action.SNOOZE, Action.DECLINE),
+    Status.IN_PROGRESS: (Action.SNOOZE,),
+    Status.CONTACTED: (Action.SNOOZE,),
 }
-_CHANCE = {
-    Intent.LIKELY_TO_SELL: "Chance of a sale within 180 days",
-    Intent.LIKELY_TO_BUY: "Chance of a purchase within 180 days",
-    Intent.REFINANCE_OPPORTUNITY: "Chance of a refinance within 90 days",
-    Intent.INVESTMENT_INTEREST: "Chance of an investment within 180 days",
-}
-_PREFIX = {
-    Kind.ALERT_ESCALATED: "Nobody has answered yet: ",
-    Kind.ALERT_ASSIGNED: "Now yours: ",
-    Kind.ALERT_RAISED: "More urgent now: ",
-}
+"""What the owner of an alert can do from a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +55,9 @@ class Story:
     since: str
     """When it opened, in the reader's zone."""
     why_you: str
+    alert_type: str = ""
+    type_name: str | None = None
+    """The team's own name for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +66,20 @@ class Item:
 
     priority: str
     title: str
+    brief: str = ""
+    """The title with no more of the contact's name than the first."""
     text: str
     link: str
     since: str
     why: str
     """The strongest factor; empty where there is none."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """As `Message.links`."""
+
+    @property
+    def rank(self) -> int:
+        """0 is the most urgent."""
+        return Priority(self.priority).rank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +110,12 @@ class Message:
     """For an endpoint: the present instant, for its signature."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """For an endpoint: what its channel asked for about the alert (`EndpointKind.about`), as it is now."""
+    timezone: str = "UTC"
+    """The reader's."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """links.Action to where it is done without signing in; only what the reader may do now. Short enough for an SMS."""
+    unsubscribe: str = ""
+    """For a digest: where its reader says that they want no more of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,33 +127,8 @@ class Told:
     priority: str
     text: str
     at: datetime
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """Text without line breaks, control or invisible direction characters: safe in a header, a title or a log."""
-    visible = "".join(
-        " " if character.isspace() else character
-        for character in text
-        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cf", "Cs"}
-    )
-    return " ".join(visible.split())[:limit]
-
-
-def headline(kind: str, alert_type: str, contact: str, *, type_name: str | None = None) -> str:
-    """As in "Now yours: Ana Lopez is likely to sell"; for a team's own type "Now yours: Ana Lopez – Open house, twice"."""
-    what = _WHAT.get(alert_type)  # type: ignore[call-overload]
-    said = what or f"– {_own_words(alert_type, type_name)}"
-    return one_line(f"{_PREFIX.get(kind, '')}{contact} {said}")  # type: ignore[call-overload]
-
-
-def _own_words(alert_type: str, type_name: str | None) -> str:
-    return type_name or alert_type.replace("_", " ").capitalize()
-
-
-def factors(top: Sequence[Any]) -> tuple[str, ...]:
-    """The top factors in words."""
-    texts = (factor.get("text") or factor.get("label") or "" for factor in top if isinstance(factor, Mapping))
-    return tuple(one_line(str(text)) for text in texts if text)[:4]
+    delivery_id: str = ""
+    """The delivery that was to tell it; "" where there is none, and so no links."""
 
 
 def brief(session: Session, alert_ids: Collection[str]) -> dict[str, Row[Any]]:
@@ -164,6 +150,30 @@ def brief(session: Session, alert_ids: Collection[str]) -> dict[str, Row[Any]]:
     return {row.id: row for row in rows}
 
 
+def brief_line(message: Message, language: str) -> str:
+    """The one short line for push, SMS and voice: how urgent, whom by first name, what; nothing else of the contact.
+
+    As in "High: Rosa is likely to sell (now yours)".
+    """
+    say = Voice(language)
+    urgency = phrases.priority(message.priority, language=language)
+    if message.items:
+        said = _with_more(message.items[0].brief or message.items[0].title, len(message.items) - 1, say)
+    elif message.story is None:
+        said = message.title
+    else:
+        said = _brief(message.kind, message.story, language)
+    return one_line(f"{urgency}: {said}", 140)
+
+
+def _brief(kind: str, story: Story, language: str) -> str:
+    first = phrases.first_name(story.contact)
+    if not story.alert_type:
+        return f"{first} {story.what}"
+    said = phrases.what(story.alert_type, first, type_name=story.type_name, language=language)
+    return phrases.subject(kind, said, language=language)
+
+
 def compose(
     session: Session,
     *,
@@ -176,24 +186,31 @@ def compose(
     language: str = "en",
     address: str,
     address_detail: Mapping[str, Any],
+    digest: str = "",
     now: datetime,
 ) -> Message:
-    """Everything a channel needs to know, read in one go so that nothing is read while sending."""
-    first = told[0]
+    """Everything a channel needs to know, read in one go so that nothing is read while sending.
+
+    Args:
+        digest: the delivery's id where this is a digest (hourly or daily), which can be unsubscribed from.
+    """
+    first, say = told[0], Voice(language, user.timezone)
     alert, text = first.alert, one_line(first.text, 500)
     items: tuple[Item, ...] = ()
+    acts: Mapping[str, str] = {}
     story = None
     if len(told) > 1:
-        items = _items(session, told, user, settings)
+        items = _items(session, told, user, settings, say, now=now)
         priority, link = items[0].priority, f"{settings.origin}/feed"
-        title, text = f"{len(items)} news, the most urgent: {items[0].title}", ""
+        title, text = _with_more(items[0].title, len(items) - 1, say), ""
     elif alert is None:
         title, link = text[:200], settings.origin
     else:
         contact, own = session.get_one(Contact, alert.contact_id), _own_type(session, alert)
-        title = headline(first.kind, alert.alert_type, contact.name or contact.id, type_name=own.name if own else None)
+        title = _headline(first, contact, own, say)
         link = _link(alert, settings)
-        story = _story(session, alert, contact, user, own)
+        acts = _links(first, user, settings, now=now)
+        story = _story(session, alert, contact, user, own, say)
     return Message(
         key=key,
         kind=kind,
@@ -203,47 +220,85 @@ def compose(
         recipient_name=one_line(user.name),
         to=address,
         to_detail=address_detail,
-        language=language,
+        language=say.language,
         link=link,
         story=story,
         items=items,
         at=first.at,
+        timezone=user.timezone,
+        links=acts,
+        unsubscribe=links.url(settings.origin, Action.UNSUBSCRIBE, digest, key=settings.signing_key, now=now)
+        if digest
+        else "",
     )
 
 
-def _items(session: Session, told: Sequence[Told], user: User, settings: Settings) -> tuple[Item, ...]:
+def _items(
+    session: Session, told: Sequence[Told], user: User, settings: Settings, say: Voice, *, now: datetime
+) -> tuple[Item, ...]:
     found = []
     for one in told:
         alert = one.alert
         if alert is None:
-            title, link, why = one_line(one.text), settings.origin, ""
+            title, brief, link, why = one_line(one.text), "", settings.origin, ""
         else:
             contact, own = session.get_one(Contact, alert.contact_id), _own_type(session, alert)
-            name = own.name if own else None
-            title = headline(one.kind, alert.alert_type, contact.name or contact.id, type_name=name)
-            link, why = _link(alert, settings), next(iter(factors(alert.top_factors)), "")
+            title = _headline(one, contact, own, say)
+            first_name = phrases.first_name(contact.name or contact.id)
+            brief = phrases.what(
+                alert.alert_type, first_name, type_name=own.name if own else None, language=say.language
+            )
+            link = _link(alert, settings)
+            why = next(iter(factors(alert.top_factors, language=say.language)), "")
         found.append(
             Item(
                 priority=one.priority,
                 title=title,
+                brief=brief,
                 text=one_line(one.text, 300) if alert is not None else "",
                 link=link,
-                since=_when(one.at, user.timezone),
+                since=say.when(one.at),
                 why=why,
+                links=_links(one, user, settings, now=now),
             )
         )
-    return tuple(sorted(found, key=lambda item: Priority(item.priority).rank))
+    return tuple(sorted(found, key=lambda item: item.rank))
+
+
+def _with_more(title: str, others: int, say: Voice) -> str:
+    """As in "Ana Lopez is likely to sell, and 4 more"."""
+    if not others:
+        return title
+    return say.many("{title}, and {number} more", "{title}, and {number} more", others, title=one_line(title, 150))
+
+
+def _headline(told: Told, contact: Contact, own: AlertType | None, say: Voice) -> str:
+    assert told.alert is not None
+    name = own.name if own else None
+    return headline(told.kind, told.alert.alert_type, contact.name or contact.id, type_name=name, language=say.language)
+
+
+def _links(told: Told, user: User, settings: Settings, *, now: datetime) -> dict[str, str]:
+    """Only for who has the alert: nobody else can act on it from a message."""
+    alert = told.alert
+    if alert is None or alert.assigned_agent_id != user.id or not told.delivery_id:
+        return {}
+    found = {
+        str(action): links.url(settings.origin, action, told.delivery_id, key=settings.signing_key, now=now)
+        for action in _ACTIONS.get(Status(alert.status), ())
+    }
+    return {action: url for action, url in found.items() if url}
 
 
 def _own_type(session: Session, alert: Alert) -> AlertType | None:
-    return None if alert.alert_type in _WHAT else session.get(AlertType, alert.alert_type)
+    return None if alert.alert_type in phrases.INTENTS else session.get(AlertType, alert.alert_type)
 
 
 def _link(alert: Alert, settings: Settings) -> str:
     return f"{settings.origin}/feed?alert={alert.id}"
 
 
-def _story(session: Session, alert: Alert, contact: Contact, user: User, own: AlertType | None) -> Story:
+def _story(session: Session, alert: Alert, contact: Contact, user: User, own: AlertType | None, say: Voice) -> Story:
     home = session.scalars(
         select(Property)
         .where(Property.contact_id == contact.id)
@@ -255,34 +310,25 @@ def _story(session: Session, alert: Alert, contact: Contact, user: User, own: Al
     )
     place = ", ".join(part for part in (home.address, home.city, home.zip) if part) if home else ""
     value = home.estimated_value if home and home.estimated_value else alert.property_value
+    name = own.name if own else None
+    what = phrases.what(alert.alert_type, "", type_name=name, language=say.language)
+    low, high = say.number(alert.confidence_low * 100), say.percent(alert.confidence_high)
     return Story(
         alert_id=alert.id,
         contact=one_line(contact.name or contact.id),
-        what=_WHAT.get(alert.alert_type)  # type: ignore[call-overload]
-        or one_line(_own_words(alert.alert_type, own.name if own else None)),
-        factors=factors(alert.top_factors),
-        confidence=_percent(alert.confidence),
-        confidence_range=f"{round(alert.confidence_low * 100)} to {_percent(alert.confidence_high)}",
-        chance_label=_CHANCE.get(alert.alert_type)  # type: ignore[call-overload]
-        or (f"Chance that it happens within {own.horizon_days} days" if own else "Chance that it happens"),
-        chance=_percent(alert.probability),
-        lift=f"{alert.lift:.1f} times the usual" if alert.lift >= 1.05 else "",
+        what=what.removeprefix("– "),
+        factors=factors(alert.top_factors, language=say.language),
+        confidence=say.percent(alert.confidence),
+        confidence_range=say("{low} to {high}", low=low, high=high),
+        chance_label=phrases.chance_label(alert.alert_type, horizon_days=own.horizon_days if own else None, say=say),
+        chance=say.percent(alert.probability),
+        lift=say("{times} times the usual", times=say.number(alert.lift, digits=1)) if alert.lift >= 1.05 else "",
         phone=one_line(contact.phone) if contact.phone else None,
         email=one_line(contact.email) if contact.email else None,
         home=one_line(place) or None,
-        value=f"about ${round(value, -3):,.0f}" if value else None,
-        since=_when(alert.opened_at, user.timezone),
+        value=say("about {value}", value=say.dollars(value)) if value else None,
+        since=say.when(alert.opened_at),
         why_you=one_line(reason, 400) if reason and alert.assigned_agent_id == user.id else "",
+        alert_type=alert.alert_type,
+        type_name=name,
     )
-
-
-def _percent(share: float) -> str:
-    return "under 1%" if share < 0.005 else f"{round(share * 100)}%"
-
-
-def _when(at: datetime, timezone: str) -> str:
-    try:
-        local = at.astimezone(ZoneInfo(timezone))
-    except (ZoneInfoNotFoundError, ValueError):
-        local = at
-    return f"{local:%a} {local.day} {local:%b}, {local.hour % 12 or 12}:{local:%M %p %Z}"

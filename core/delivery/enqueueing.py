@@ -55,7 +55,7 @@ def enqueue(session: Session, notices: Sequence[Notice], *, quiet: bool = False,
             rows.append(row)
             planned_of[row["id"]] = message
             if CHANNELS[message.channel].write:
-                inbox[row["id"]] = _inbox(row, one)
+                inbox[row["id"]] = _inbox(row, one, language=person.preferences.language)
     written = _insert(session, rows)
     _note(session, planned_of, written, now=now)
     _deliver_inside(session, rows, inbox, written, now=now)
@@ -129,14 +129,16 @@ def _row(told: _Told, planned: Planned, found: Plan, *, now: datetime) -> dict[s
     }
 
 
-def _inbox(row: Mapping[str, Any], told: _Told) -> Inbox:
+def _inbox(row: Mapping[str, Any], told: _Told, *, language: str) -> Inbox:
     notice, alert = told.notice, told.alert
     if alert is None:
         title, body = content.one_line(notice.text), notice.text
     else:
         who = alert.contact_name or alert.contact_id
-        title = content.headline(row["kind"], alert.alert_type, who, type_name=alert.type_name)
-        body = ". ".join(part for part in (notice.text, "; ".join(content.factors(alert.top_factors))) if part)
+        title = content.headline(row["kind"], alert.alert_type, who, type_name=alert.type_name, language=language)
+        body = ". ".join(
+            part for part in (notice.text, "; ".join(content.factors(alert.top_factors, language=language))) if part
+        )
     return Inbox(
         delivery_id=row["id"],
         user_id=notice.user_id,

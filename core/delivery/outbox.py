@@ -45,8 +45,14 @@ class Claimed:
     attempt: int
     worker: str
     payload: Mapping[str, Any]
+    bundle: str | None = None
     created_at: datetime
     claimed_at: datetime
+
+    @property
+    def is_digest(self) -> bool:
+        """Asked for as one: what quiet hours or a storm put together is not, and is not given up with digests."""
+        return bundling.is_digest(self.bundle)
 
     @property
     def provider(self) -> str:
@@ -160,6 +166,7 @@ def claim(
             attempt=row.attempts + 1,
             worker=worker,
             payload=dict(row.payload),
+            bundle=row.bundle,
             created_at=row.created_at,
             claimed_at=now,
         )

@@ -84,7 +84,8 @@ def prepare(
     if not claimed.payload.get("test") and claimed.kind != Kind.ADDRESS_CODE:
         held = wait(chosen, hours_of(session, [user.id], now=now)[user.id], claimed.priority, now=now)
         if held is not None:
-            bundle = f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
+            held_back = f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
+            bundle = claimed.bundle if claimed.is_digest else held_back
             return Deferred(until=held.until, rule=held.rule, bundle=bundle)
     told = _still_to_tell(session, claimed, settings=settings, now=now)
     if isinstance(told, Suppressed):
@@ -100,6 +101,7 @@ def prepare(
         language=chosen.language,
         address=addresses.reveal(address, settings) if address is not None else user.email,
         address_detail=addresses.reveal_detail(address, settings) if address is not None else {},
+        digest=claimed.id if claimed.is_digest else "",
         now=now,
     )
 
@@ -164,6 +166,7 @@ def _still_to_tell(
                     priority=str(item["priority"]),
                     text=str(addresses.open_(item["text"], settings)),
                     at=written_at,
+                    delivery_id=str(item.get("id") or claimed.id),
                 )
             )
         first = first or rule
@@ -180,7 +183,7 @@ def _read_at(session: Session, claimed: Claimed) -> datetime | None:
 
 def _opted_out(session: Session, claimed: Claimed, user: User, address: Address | None) -> bool:
     key = consent.key(address.channel, address.value, address.digest) if address else user.email
-    scopes = {f"{claimed.channel}:all"} | ({f"{claimed.channel}:digests"} if claimed.kind == Kind.DIGEST else set())
+    scopes = {f"{claimed.channel}:all"} | ({f"{claimed.channel}:digests"} if claimed.is_digest else set())
     return bool(scopes & consent.withdrawn(session, [key]).get(key, frozenset()))
 
 

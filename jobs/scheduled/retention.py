@@ -1,4 +1,4 @@
-"""What need not be kept is deleted: answers kept for Idempotency-Key, and sign-in sessions long over."""
+"""What need not be kept is deleted: answers kept for Idempotency-Key, sign-in sessions long over, links in messages that were used."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, delete, select, tuple_
 
 from core.db import Database
 from core.db.base import Base
-from core.db.tables import IdempotentResponse, SignInSession
+from core.db.tables import IdempotentResponse, SignInSession, UsedLink
 from jobs.schedule import Context, Job
 
 ANSWERS = timedelta(hours=24)
@@ -18,7 +18,10 @@ def _run(context: Context) -> str:
     now: datetime = context.clock.now()
     answers = _delete(context, IdempotentResponse, IdempotentResponse.created_at < now - ANSWERS)
     sessions = _delete(context, SignInSession, SignInSession.expires_at < now - SESSIONS)
-    return f"{answers} answers and {sessions} sessions deleted" if answers or sessions else ""
+    links = _delete(context, UsedLink, UsedLink.expires_at < now)
+    if not (answers or sessions or links):
+        return ""
+    return f"{answers} answers, {sessions} sessions and {links} used links deleted"
 
 
 def _delete(context: Context, table: type[Base], old: ColumnElement[bool]) -> int:

@@ -117,8 +117,8 @@ def test_a_name_is_text_in_html_and_never_a_template(mail_server: MailServer) ->
 
 def test_a_notice_without_an_alert_reads_well_too() -> None:
     plain = message(kind="admin_notice", title="2 alerts have nobody", text="2 alerts have nobody", story=None)
-    assert "2 alerts have nobody" in email.render("alert.html.j2", plain)
-    assert "Open Doorbell: http" in email.render("alert.txt.j2", plain)
+    assert "2 alerts have nobody" in email.render("notice.html.j2", plain)
+    assert "Open Doorbell: http" in email.render("notice.txt.j2", plain)
 
 
 def test_a_temporary_refusal_is_retryable(mail_server: MailServer) -> None:

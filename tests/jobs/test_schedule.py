@@ -79,6 +79,6 @@ def test_answers_kept_for_a_key_are_deleted_after_a_day(context: Context, databa
                     created_at=now - timedelta(hours=age),
                 )
             )
-    assert JOBS["retention"].run(context) == "2 answers and 0 sessions deleted"
+    assert JOBS["retention"].run(context) == "2 answers, 0 sessions and 0 used links deleted"
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(IdempotentResponse)) == 2

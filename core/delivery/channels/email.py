@@ -13,14 +13,11 @@ import threading
 from dataclasses import dataclass
 from email.policy import compat32
 from email.utils import parseaddr
-from functools import cache
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from emails.message import Message as Mail
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from core.delivery import phrases, rendering
 from core.delivery.channel import ACCOUNT_EMAIL, Accepted, Channel, DeliveryFailed
 from core.delivery.content import Message, one_line
 from core.delivery.providers import Pace
@@ -28,7 +25,6 @@ from core.delivery.retry import smtp_status_is_retryable
 from core.settings import Settings
 from core.words import Priority
 
-_TEMPLATES = Path(__file__).parent.parent / "templates"
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _ADDRESS = re.compile(r"[^\s<>\",;:@()\[\]\\]{1,64}@[^\s<>\",;:@()\[\]\\]{1,253}")
 KEY_HEADER = "X-Doorbell-Idempotency-Key"
@@ -148,8 +144,12 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
         headers["References"] = f"<alert.{message.story.alert_id}@{domain}>"  # one thread an alert in the mail program
     if message.priority == Priority.CRITICAL:
         headers |= {"X-Priority": "1", "Importance": "high"}
+    if message.unsubscribe:
+        headers["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        if message.unsubscribe.startswith("https:"):  # RFC 8058, section 3.1: one click is for https only
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail = Mail(
-        subject=f"{message.priority.capitalize()}: {message.title}",
+        subject=subject(message),
         mail_from=mail_from,
         mail_to=(message.recipient_name, message.to),
         message_id=message_id(message.key, domain=domain),
@@ -161,27 +161,27 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
     return mail
 
 
+def subject(message: Message) -> str:
+    """As in "Critical: Rosa Diaz is likely to sell (now yours)"."""
+    story, said = message.story, message.title
+    if story is not None and story.alert_type:
+        news = phrases.what(story.alert_type, story.contact, type_name=story.type_name, language=message.language)
+        said = phrases.subject(message.kind, news, language=message.language)
+    return one_line(f"{phrases.priority(message.priority, language=message.language)}: {said}", 220)
+
+
 def render(template: str, message: Message) -> str:
-    return _environment().get_template(template).render(message=message, story=message.story)
+    return rendering.render(template, language=message.language, message=message, story=message.story)
 
 
 def _form(message: Message) -> str:
-    return "digest" if message.items else "alert"
+    if message.items:
+        return "digest"
+    return "alert" if message.story else "notice"
 
 
 def message_id(key: str, *, domain: str) -> str:
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
-
-
-@cache
-def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=lambda name: name is None or name.endswith(".html.j2"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _domain(mail_from: tuple[str, str]) -> str:
