@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, SQLColumnExpression, cast, func, text
+from sqlalchemy import ColumnElement, Float, SQLColumnExpression, Text, cast, func, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -30,3 +30,11 @@ def seconds(session: Session, since: SQLColumnExpression[Any], until: SQLColumnE
     if is_postgres(session):
         return cast(func.extract("epoch", until - since), Float)
     return (func.julianday(until) - func.julianday(since)) * 86400.0
+
+
+def merged(session: Session, column: SQLColumnExpression[Any], **values: Any) -> ColumnElement[Any]:
+    """An object of JSON with these members set; a value may be another column."""
+    if is_postgres(session):
+        pairs = [part for name, value in values.items() for part in (cast(name, Text), value)]
+        return column.op("||")(func.jsonb_build_object(*pairs))
+    return func.json_set(column, *(part for name, value in values.items() for part in (f"$.{name}", value)))

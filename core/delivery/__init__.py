@@ -22,11 +22,11 @@ from core.delivery.outbox import (
     finish,
     has_due,
     release,
-    replay,
     return_leases,
 )
 from core.delivery.reaching import reachable, set_up
 from core.delivery.registry import CHANNELS, open_channels
+from core.delivery.replaying import replay
 from core.delivery.sending import prepare, send
 from core.delivery.trying import send_test
 

@@ -121,6 +121,7 @@ def _row(told: _Told, planned: Planned, found: Plan, *, now: datetime) -> dict[s
         "idempotency_key": idempotency_key(notice, told.occasion, planned.channel, address_id=planned.address_id),
         "payload": payload,
         "due_at": planned.due_at,
+        "wanted_at": planned.due_at,
         "bundle": planned.bundle,
         "attempts": 0,
         "created_at": now,

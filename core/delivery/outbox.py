@@ -1,4 +1,4 @@
-"""The outbox: leases taken, results recorded, dead letters replayed. One row is one message to one person or endpoint by one channel.
+"""The outbox: leases taken, results recorded. One row is one message to one person or endpoint by one channel.
 
 queued → leased → sent → delivered | bounced; or suppressed(reason); or dead, which can be replayed. A lease is time-bound:
 when the process that holds it dies, the message is taken again after it, and the try it was in is recorded as lost.
@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Update, bindparam, insert, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
-from core import audit
 from core.db import dialect
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
@@ -23,7 +22,6 @@ from core.delivery import addresses, bundling, endpoint_book, ledger, pacing, pr
 from core.delivery.channel import Refused
 from core.delivery.providers import Pace
 from core.delivery.registry import CHANNELS
-from core.errors import Conflict, NotFound
 from core.words import DeliveryState
 
 _LIVE = (DeliveryState.QUEUED, DeliveryState.LEASED)
@@ -223,6 +221,7 @@ def finish(
             values = {
                 "state": DeliveryState.QUEUED,
                 "due_at": result.until,
+                "wanted_at": result.until,
                 "bundle": result.bundle,
                 "reason": detail,
                 "payload": {**claimed.payload, "deferrals": int(claimed.payload.get("deferrals", 0)) + 1},
@@ -308,35 +307,6 @@ def return_leases(session: Session, is_dead: Callable[[str], bool], *, now: date
             .values(state=DeliveryState.QUEUED, due_at=now, leased_by=None, leased_until=None)
         )
     return len(lost)
-
-
-def replay(session: Session, delivery_id: str, *, actor_id: str | None, now: datetime) -> None:
-    """Queue a dead letter again, with its tries counted anew and its idempotency key kept.
-
-    Raises:
-        NotFound: no such delivery.
-        Conflict: it is not dead.
-    """
-    delivery = session.get(Delivery, delivery_id, with_for_update=True)
-    if delivery is None:
-        raise NotFound("There is no such delivery")
-    if delivery.state != DeliveryState.DEAD:
-        raise Conflict(f"Only a dead letter can be replayed; this one is {delivery.state}")
-    before = {"state": delivery.state, "reason": delivery.reason}
-    delivery.state, delivery.due_at, delivery.reason = DeliveryState.QUEUED, now, None
-    delivery.payload = {**delivery.payload, "replayed_after": delivery.attempts, "deferrals": 0}
-    ledger.note(session, [delivery_id], ledger.What.REPLAYED, ledger.Rule.BY_HAND, detail=before["reason"], now=now)
-    audit.record(
-        session,
-        "delivery.replay",
-        subject_type="delivery",
-        subject_id=delivery_id,
-        actor_id=actor_id,
-        before=before,
-        after={"state": delivery.state},
-        now=now,
-    )
-    dialect.wake(session, "deliveries")
 
 
 def _mine(claimed: Claimed) -> Update:

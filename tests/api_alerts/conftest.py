@@ -10,7 +10,7 @@ import pytest
 from fastapi import Request
 from starlette.testclient import TestClient
 
-from app.api import alerts, application, deps, notifications
+from app.api import alerts, application, deliveries, deps, notifications, preferences
 from app.runtime import Runtime
 from app.security.limits import Limits
 from core import scoring
@@ -37,6 +37,9 @@ class Caller:
     def post(self, path: str, body: Any = None) -> httpx2.Response:
         return self.send("POST", path, json=body)
 
+    def put(self, path: str, body: Any) -> httpx2.Response:
+        return self.send("PUT", path, json=body)
+
     def patch(self, path: str, body: Any) -> httpx2.Response:
         return self.send("PATCH", path, json=body)
 
@@ -62,7 +65,9 @@ def api(database: Database, clock: FakeClock, now: datetime) -> Iterator[Any]:
         scoring.install(session, now=now)
     settings = Settings(secret_key="k" * 40, database_url=database.url)  # type: ignore[arg-type]
     runtime = Runtime(settings=settings, database=database, clock=clock)
-    app = application.build(runtime, Limits(), [alerts.router, notifications.router])
+    app = application.build(
+        runtime, Limits(), [deliveries.router, alerts.router, notifications.router, preferences.router]
+    )
 
     def caller(request: Request) -> Viewer:
         with database.read() as session:

@@ -231,6 +231,8 @@ class Delivery(Base):
     idempotency_key: Mapped[str] = mapped_column(String(128))
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
     due_at: Mapped[datetime]
+    wanted_at: Mapped[datetime | None]
+    """When it was to go out, which retries and leases leave alone: what the service level is measured from. Null: at once."""
     bundle: Mapped[str | None] = mapped_column(String(120))
     """What is due under the same bundle goes out as one message (core.delivery.bundling)."""
     merged_into: Mapped[str | None] = mapped_column(String(32))

@@ -1,0 +1,21 @@
+"""Whose messages a viewer may see and queue again: an agent's own, a manager's teams', an admin's all."""
+
+from sqlalchemy import ColumnElement, or_, select, true
+
+from core.db.tables.acting import Delivery
+from core.db.tables.people import Agent
+from core.db.tables.reaching import Endpoint
+from core.viewer import Viewer
+from core.words import Role
+
+
+def delivery_scope(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on `deliveries`; those to endpoints are for admins and the managers of the endpoint's team."""
+    if viewer.role is Role.ADMIN:
+        return true()
+    own = Delivery.user_id == viewer.user_id
+    if viewer.role is Role.AGENT:
+        return own
+    people = select(Agent.id).where(Agent.team_id.in_(viewer.team_ids))
+    systems = select(Endpoint.id).where(Endpoint.team_id.in_(viewer.team_ids))
+    return or_(own, Delivery.user_id.in_(people), Delivery.endpoint_id.in_(systems))
