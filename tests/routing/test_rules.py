@@ -371,7 +371,7 @@ facts = st.builds(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.lists(st.lists(groups, max_size=2).filter(lambda some: all(map(reads, some))), min_size=4, max_size=8), facts)
 def test_the_index_finds_exactly_the_rules_that_hold(parts: list[list[dict[str, Any]]], facts: dict[str, Any]) -> None:
     """Whatever is missing, and however deep: no operator raises, and none answers otherwise when its rule is looked up."""
