@@ -30,17 +30,11 @@ self.addEventListener("notificationclick", (event) => {
   event.waitUntil(open(url));
 });
 
+// A page that shows something else is left as it is: somebody may be in the middle of writing there.
 async function open(url) {
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  for (const page of pages) {
-    try {
-      await page.navigate(url);
-      return await page.focus();
-    } catch {
-      // A page that is not ours to lead: try the next.
-    }
-  }
-  return self.clients.openWindow(url);
+  const there = pages.find((page) => page.url === url);
+  return there ? there.focus() : self.clients.openWindow(url);
 }
 
 // The push service changed the subscription: take the new one in, and the old one out.

@@ -1,0 +1,104 @@
+"""Push in a real browser: the service worker shows what is pushed and leads to it. The push service alone is played here."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import CDPSession, Page
+
+from core.delivery.channels import push
+from tests.browser.house import House, Open
+from tests.delivery.making import message, story
+
+pytestmark = pytest.mark.browser
+
+REGISTER = """async () => {
+  await navigator.serviceWorker.register("/doorbell-sw.js", { scope: "/" });
+  await navigator.serviceWorker.ready;
+}"""
+SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
+  .map(({ title, body, tag, data, requireInteraction }) => ({ title, body, tag, url: data.url, requireInteraction }))"""
+
+
+class Pushed:
+    """A page whose worker is registered, and the push service's end of it."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        page.context.grant_permissions(["notifications"], origin=url)
+        page.evaluate(REGISTER)
+        self.page, self._url = page, url
+        self._cdp: CDPSession = page.context.new_cdp_session(page)
+        self._registrations: list[str] = []
+        self._cdp.on("ServiceWorker.workerRegistrationUpdated", self._found)
+        self._cdp.send("ServiceWorker.enable")
+
+    def _found(self, told: Any) -> None:
+        self._registrations += [one["registrationId"] for one in told["registrations"] if not one["isDeleted"]]
+
+    def push(self, data: str) -> None:
+        while not self._registrations:
+            self.page.wait_for_timeout(50)
+        self._cdp.send(
+            "ServiceWorker.deliverPushMessage",
+            {"origin": self._url, "registrationId": self._registrations[-1], "data": data},
+        )
+
+    def shown(self, number: int) -> list[dict[str, Any]]:
+        self.page.wait_for_function(
+            "async (number) => (await (await navigator.serviceWorker.ready).getNotifications()).length >= number",
+            arg=number,
+        )
+        return list(self.page.evaluate(SHOWN))
+
+
+@pytest.fixture
+def pushed(visit: Open, house: House) -> Iterator[Pushed]:
+    yield Pushed(visit("/"), house.url)
+
+
+def test_what_is_pushed_is_shown_and_a_newer_one_replaces_it(pushed: Pushed) -> None:
+    pushed.push(push.content(message()).decode())
+    (first,) = pushed.shown(1)
+    assert first["title"] == "High: Rosa is likely to sell"
+    assert first["url"] == "/feed?alert=a1"
+    pushed.push(push.content(message(priority="CRITICAL")).decode())
+    pushed.page.wait_for_function(
+        "async () => (await (await navigator.serviceWorker.ready).getNotifications())[0].title.startsWith('Critical')"
+    )
+    (second,) = pushed.shown(1)
+    assert second["requireInteraction"]
+
+
+def test_a_push_that_is_spoiled_shows_something_and_leads_nowhere_else(pushed: Pushed) -> None:
+    for data in ("not JSON", "", '{"title": "<script>", "url": "https://evil.example/x", "tag": 7}'):
+        pushed.push(data)
+    titles = {one["title"] for one in pushed.shown(3)}
+    assert titles == {"News in Doorbell", "<script>"}
+
+
+def test_two_alerts_are_two_notifications(pushed: Pushed) -> None:
+    for alert_id in ("a1", "a2"):
+        told = message(story=story(alert_id=alert_id), link=f"http://elsewhere.example/feed?alert={alert_id}")
+        pushed.push(push.content(told).decode())
+    assert {one["url"] for one in pushed.shown(2)} == {"/feed?alert=a1", "/feed?alert=a2"}
+
+
+@pytest.mark.parametrize(
+    ("url", "opened"),
+    [("/feed?alert=a1", "/feed?alert=a1"), ("https://evil.example/x", "/feed"), ("//evil.example", "/feed")],
+)
+def test_a_click_opens_the_alert_on_our_own_site_alone(pushed: Pushed, house: House, url: str, opened: str) -> None:
+    pushed.push(json.dumps({"title": "Rosa", "url": url}))
+    pushed.shown(1)
+    (worker,) = pushed.page.context.service_workers
+    went = worker.evaluate(
+        """async () => {
+          const went = new Promise((resolve) => { self.clients.openWindow = async (url) => resolve(url); });
+          const [notification] = await self.registration.getNotifications();
+          self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
+          return went;
+        }"""
+    )
+    assert went == house.url + opened
+    assert pushed.page.evaluate(SHOWN) == []
