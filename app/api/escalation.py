@@ -19,9 +19,9 @@ class StepModel(Camel):
     after: dict[str, float]
     """One of minutes, hours, workingHours, workingDays, with a number: since the step before."""
     do: str
-    """remind, other_channel, cover, next, manager or everyone."""
+    """remind, other_channel, cover, next, manager, everyone or webhook."""
     params: dict[str, str] = Field(default_factory=dict)
-    """`agentId` for cover."""
+    """`agentId` for cover, `endpointId` for webhook."""
 
 
 class PolicyIn(Camel):
@@ -72,6 +72,8 @@ class DoneOut(Camel):
     do: str
     agent: str | None
     told: list[str]
+    endpoint: str | None
+    """The other system that the step names, by name."""
 
 
 class StandingOut(Camel):
@@ -143,7 +145,9 @@ def standing(alert_id: PathId, viewer: Caller, db: Db, now: Now) -> StandingOut:
         policy_name=found.policy.name,
         state=found.state,
         done=[
-            DoneOut(at=one.at, number=one.number, do=one.deed, agent=one.agent, told=list(one.told))
+            DoneOut(
+                at=one.at, number=one.number, do=one.deed, agent=one.agent, told=list(one.told), endpoint=one.endpoint
+            )
             for one in found.done
         ],
         next_step=StepModel.model_validate(step.plain()) if step else None,

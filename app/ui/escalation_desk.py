@@ -51,7 +51,7 @@ def _card(viewer: Viewer, one: Policy, odd: list[str], choices: Choices) -> None
         st.markdown(f"**{layout.plain(one.name)}**{off}  \n:gray[{layout.plain(said.reach(one, choices.teams))}]")
         if one.description:
             st.markdown(layout.plain(one.description))
-        lines = [*said.steps(one, choices.people), *said.rest(one, choices.people)]
+        lines = [*said.steps(one, choices.names), *said.rest(one, choices.people)]
         st.markdown("\n".join(f"{number}. {layout.plain(line)}" for number, line in enumerate(lines, start=1)))
         for doubt in odd:
             st.warning(layout.plain(doubt), icon=":material/help:")
@@ -102,7 +102,7 @@ def _which(listed: list[Policy], choices: Choices) -> None:
         kind = third.selectbox("Type", choices.types, format_func=words.type_words)
         own = [one for one in listed if not one.is_default]
         found = policy.choose(own, team_id=team, priority=priority or Priority.HIGH, alert_type=kind or "")
-        st.markdown(f"**{layout.plain(found.name)}**: " + layout.plain("; ".join(said.steps(found, choices.people))))
+        st.markdown(f"**{layout.plain(found.name)}**: " + layout.plain("; ".join(said.steps(found, choices.names))))
 
 
 def _team(team_id: str | None, teams: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.ui import escalation_commands, layout, queries, words
 from app.ui import escalation_words as said
+from core.delivery import endpoint_book
 from core.escalation import policy
 from core.escalation.policy import Policy
 from core.thresholds.setting import known_types
@@ -39,6 +40,13 @@ class Choices:
     people: dict[str, str]
     """Everybody: agents, managers and admins."""
     types: tuple[str, ...]
+    endpoints: dict[str, str]
+    """Other systems that this viewer looks after."""
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Whoever a step can name."""
+        return self.people | self.endpoints
 
 
 def choices(viewer: Viewer) -> Choices:
@@ -51,6 +59,7 @@ def choices(viewer: Viewer) -> Choices:
             agents=people,
             people=people | agents.leaders(session),
             types=known_types(session),
+            endpoints={one.id: one.name for one in endpoint_book.listed(session, viewer)},
         )
 
 
@@ -166,9 +175,28 @@ def _step(draft: dict[str, Any], number: int, row: int, offered: Choices, key: s
                 key=f"{key}-agent-{row}",
             )
             params = {"agentId": agent} if agent else {}
+        if deed == policy.WEBHOOK:
+            params = _endpoint(start["params"].get("endpointId"), number, row, offered, key)
         if len(draft["rows"]) > 1:
             st.button(f"Remove step {number + 1}", key=f"{key}-remove-{row}", on_click=_drop, args=(draft, row))
     return {"after": {units: wait}, "do": deed, "params": params}
+
+
+def _endpoint(named: str | None, number: int, row: int, offered: Choices, key: str) -> dict[str, str]:
+    known = list(offered.endpoints)
+    if named is not None and named not in known:
+        known.insert(0, named)
+    if not known:
+        st.caption("There is no other system yet: add one on the page Deliveries.")
+        return {}
+    chosen = st.selectbox(
+        f"Step {number + 1}: which system",
+        known,
+        index=known.index(named) if named in known else 0,
+        format_func=lambda one: offered.endpoints.get(one, "One that you do not look after, or that is gone"),
+        key=f"{key}-endpoint-{row}",
+    )
+    return {"endpointId": chosen}
 
 
 def _rest(raw: dict[str, Any], offered: Choices, key: str) -> dict[str, Any]:

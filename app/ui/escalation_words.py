@@ -6,7 +6,7 @@ from itertools import groupby
 
 from app.ui import words
 from core.escalation import Standing
-from core.escalation.policy import COVER, EVERYONE, MANAGER, NEXT, OTHER_CHANNEL, REMIND, Policy, Step, Wait
+from core.escalation.policy import COVER, EVERYONE, MANAGER, NEXT, OTHER_CHANNEL, REMIND, WEBHOOK, Policy, Step, Wait
 from core.words import Priority
 
 UNITS = {
@@ -22,6 +22,7 @@ DEEDS = {
     NEXT: "Give it to the next agent",
     MANAGER: "Tell the manager",
     EVERYONE: "Tell everybody on duty in the team",
+    WEBHOOK: "Tell another system",
 }
 _DONE = {
     REMIND: "{told} was reminded",
@@ -30,6 +31,7 @@ _DONE = {
     NEXT: "went to {agent}",
     MANAGER: "{told} was told",
     EVERYONE: "{told} were told",
+    WEBHOOK: "{endpoint} was told",
 }
 _STATES = {
     "running": "Its clock runs.",
@@ -58,6 +60,8 @@ def steps(policy: Policy, names: Mapping[str, str]) -> list[str]:
 
 
 def _deed(step: Step, names: Mapping[str, str]) -> str:
+    if step.endpoint_id:
+        return f"tell {names.get(step.endpoint_id, 'another system')}"
     said = DEEDS[step.deed][0].lower() + DEEDS[step.deed][1:]
     return f"{said}, else to {names.get(step.agent_id, step.agent_id)}" if step.agent_id else said
 
@@ -88,8 +92,12 @@ def standing(found: Standing, timezone: str, *, now: datetime) -> list[str]:
     """Where an alert stands, as lines."""
     lines = []
     for one in found.done:
-        said = _DONE.get(one.deed, "").format(
-            told=words.listed(list(one.told)) or "nobody", agent=one.agent or "nobody"
+        # Where the other system could not be told, somebody was.
+        form = _DONE[MANAGER] if one.deed == WEBHOOK and one.told else _DONE.get(one.deed, "")
+        said = form.format(
+            told=words.listed(list(one.told)) or "nobody",
+            agent=one.agent or "nobody",
+            endpoint=one.endpoint or "another system",
         )
         lines.append(f"{words.short(one.at, timezone, now=now)}: {said}")
     lines.append(_STATES[found.state])

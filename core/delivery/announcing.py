@@ -94,12 +94,20 @@ def event(kind: str, data: Mapping[str, Any], *, at: datetime) -> dict[str, Any]
 
 
 def tell_of_alert(
-    session: Session, endpoint_id: str, kind: str, alert_id: str, *, occasion: str, now: datetime
+    session: Session,
+    endpoint_id: str,
+    kind: str,
+    alert_id: str,
+    *,
+    occasion: str,
+    also: Mapping[str, Any] | None = None,
+    now: datetime,
 ) -> bool:
     """Tell one endpoint of one alert as it stands, whatever it subscribes to; whether it is there, on, and may hear of it.
 
     Args:
         occasion: what makes it itself and no other: the same again is queued once.
+        also: what its data say beside the alert.
     """
     endpoint = session.get(Endpoint, endpoint_id)
     if endpoint is None or not endpoint.enabled:
@@ -114,7 +122,7 @@ def tell_of_alert(
     ).one()
     if endpoint.team_id not in (None, row.team_id):
         return False
-    told = event(kind, wire.alert(row.Alert, row.Contact), at=now)
+    told = event(kind, {**wire.alert(row.Alert, row.Contact), **(also or {})}, at=now)
     _queue(session, [_row(endpoint, kind, told, f"{occasion}:{endpoint_id}", alert_id=alert_id, now=now)])
     return True
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from core import audit
 from core.db.base import table_of
-from core.db.tables import Agent, EscalationPolicy, Team, User
+from core.db.tables import Agent, Endpoint, EscalationPolicy, Team, User
+from core.delivery import endpoint_book
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.escalation import policy
 from core.escalation.policy import DEFAULTS, Policy
@@ -95,7 +96,8 @@ def replace(
     _may(before, viewer)
     seen = before.version if version is None else version
     made = policy.read(policy_id, raw, version=seen + 1)
-    _check(session, made, viewer=viewer)
+    known = frozenset(step.endpoint_id for step in before.steps if step.endpoint_id)
+    _check(session, made, viewer=viewer, known=known)
     table = table_of(EscalationPolicy)
     done = session.execute(
         update(table)
@@ -151,6 +153,7 @@ def doubts(session: Session, one: Policy) -> list[str]:
         session.scalars(select(Agent.id).join(User, User.id == Agent.id).where(Agent.id.in_(covers), User.active))
     )
     found += [f"{agent_id}, who is to stand in, is no active agent." for agent_id in sorted(covers - known)]
+    found += _endpoint_doubts(session, one)
     if not any(step.deed in policy.HANDS_OVER or step.deed in (policy.MANAGER, policy.EVERYONE) for step in one.steps):
         found.append("Only the owner is ever told: nobody else hears of an alert that nobody answers.")
     taken = [
@@ -164,6 +167,21 @@ def doubts(session: Session, one: Policy) -> list[str]:
     return found
 
 
+def _endpoint_doubts(session: Session, one: Policy) -> list[str]:
+    wanted = {step.endpoint_id for step in one.steps if step.endpoint_id}
+    stored = {row.id: row for row in session.scalars(select(Endpoint).where(Endpoint.id.in_(wanted)))}
+    found = []
+    for endpoint_id in sorted(wanted):
+        row = stored.get(endpoint_id)
+        if row is None:
+            found.append("The system that should be told is gone: that step tells the manager instead.")
+        elif not row.enabled:
+            found.append(f"“{row.name}” is switched off: until it is on again that step tells the manager instead.")
+        elif row.team_id not in (None, one.team_id):
+            found.append(f"“{row.name}” hears of one team only: for the others that step tells the manager instead.")
+    return found
+
+
 def _same_reach(one: Policy, other: Policy) -> bool:
     return (one.team_id, set(one.priorities), set(one.alert_types)) == (
         other.team_id,
@@ -172,10 +190,18 @@ def _same_reach(one: Policy, other: Policy) -> bool:
     )
 
 
-def _check(session: Session, made: Policy, *, viewer: Viewer) -> None:
+def _check(session: Session, made: Policy, *, viewer: Viewer, known: frozenset[str] = frozenset()) -> None:
+    """`known` are the endpoints that it names already: one that is gone meanwhile is a doubt and stops no other change."""
     if made.team_id is not None and session.scalar(select(Team.id).where(Team.id == made.team_id)) is None:
         raise Invalid("The policy is not valid.", fields={"teamId": "there is no such team"})
     _may(made, viewer)
+    wanted = {step.endpoint_id for step in made.steps if step.endpoint_id}
+    theirs = {one.id for one in endpoint_book.listed(session, viewer)} if wanted else set()
+    for number, step in enumerate(made.steps):
+        if step.endpoint_id and step.endpoint_id not in theirs | known:
+            raise Invalid(
+                "The policy is not valid.", fields={f"steps.{number}.params": "there is no such endpoint of yours"}
+            )
 
 
 def _may(one: Policy, viewer: Viewer) -> None:

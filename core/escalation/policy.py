@@ -8,17 +8,19 @@ from typing import Any
 from core.errors import Invalid
 from core.words import Priority
 
-REMIND, OTHER_CHANNEL, COVER, NEXT, MANAGER, EVERYONE = (
+REMIND, OTHER_CHANNEL, COVER, NEXT, MANAGER, EVERYONE, WEBHOOK = (
     "remind",
     "other_channel",
     "cover",
     "next",
     "manager",
     "everyone",
+    "webhook",
 )
-DEEDS = (REMIND, OTHER_CHANNEL, COVER, NEXT, MANAGER, EVERYONE)
+DEEDS = (REMIND, OTHER_CHANNEL, COVER, NEXT, MANAGER, EVERYONE, WEBHOOK)
 HANDS_OVER = frozenset({COVER, NEXT})
 """These give the alert to somebody else, whose own clock then begins."""
+_PARAMS = {COVER: frozenset({"agentId"}), WEBHOOK: frozenset({"endpointId"})}
 UNITS = ("minutes", "hours", "workingHours", "workingDays")
 MOST_STEPS = 20
 MOST_REPEATS = 10
@@ -67,9 +69,13 @@ class Step:
     """One of DEEDS."""
     agent_id: str | None = None
     """For `cover`: who it is where the owner has nobody standing in."""
+    endpoint_id: str | None = None
+    """For `webhook`: the other system that is told (core.delivery.endpoint_book)."""
 
     def plain(self) -> dict[str, Any]:
         params = {"agentId": self.agent_id} if self.agent_id else {}
+        if self.endpoint_id:
+            params["endpointId"] = self.endpoint_id
         return {"after": self.after.plain(), "do": self.deed, "params": params}
 
 
@@ -234,13 +240,16 @@ def _step(raw: object, at: str, wrong: dict[str, str]) -> Step | None:
     if deed not in DEEDS:
         wrong[f"{at}.do"] = f"one of {', '.join(DEEDS)}"
     params = raw.get("params") or {}
-    allowed = {"agentId"} if deed == COVER else set()
+    allowed = _PARAMS.get(deed, frozenset()) if isinstance(deed, str) else frozenset()
     if not isinstance(params, Mapping) or set(params) - allowed or not all(_is_name(one) for one in params.values()):
-        wrong[f"{at}.params"] = "cover takes an agentId; the others take nothing"
+        wrong[f"{at}.params"] = "cover takes an agentId, webhook an endpointId; the others take nothing"
+        return None
+    if deed == WEBHOOK and "endpointId" not in params:
+        wrong[f"{at}.params"] = "name the endpoint that is told: endpointId"
         return None
     if wait is None or deed not in DEEDS:
         return None
-    return Step(wait, str(deed), params.get("agentId"))
+    return Step(wait, str(deed), params.get("agentId"), params.get("endpointId"))
 
 
 def _wait(raw: object, at: str, wrong: dict[str, str]) -> Wait | None:

@@ -11,7 +11,11 @@ from sqlalchemy.orm import Session
 from core import audit, feed, routing
 from core.db.base import table_of
 from core.db.tables import Agent, Alert, Assignment, Delivery, Team, TimeOff, User
+from core.delivery import announcing
+from core.delivery.endpoints import ESCALATED
+from core.delivery.knowing import People
 from core.delivery.notices import Kind, Notice
+from core.delivery.planning import plan
 from core.delivery.registry import CHANNELS
 from core.errors import DoorbellError
 from core.escalation import book, clocks, policy
@@ -30,6 +34,7 @@ _SAID = {
     policy.OTHER_CHANNEL: "You have not answered it yet",
     policy.MANAGER: "Its time to answer has run out",
     policy.EVERYONE: "Nobody has answered it yet",
+    policy.WEBHOOK: "Nobody has answered it yet, and the system that should be told is gone or switched off",
 }
 _NOBODY_LEFT = "Its time to answer has run out and there is nobody else to give it to"
 
@@ -241,11 +246,12 @@ def escalate(session: Session, alert_id: str, *, state: routing.State, now: date
         text = _NOBODY_LEFT
     else:
         text = _SAID.get(step.deed, "")
+    unheard = step.deed != policy.WEBHOOK or not _tell(session, alert_id, step, fitting, number, now=now)
     if next_id is not None:
         told, text = [next_id], "It was not answered in time, so it is yours now"
         until = None  # the new owner's clock starts when they are reached
     else:
-        told = _told(session, step, owner, state=state, now=now)
+        told = _told(session, step, owner, state=state, now=now) if unheard else []
         after = fitting.step_at(number + 1)
         until = clocks.due(after.after, now, owner.hours) if after else None
         if forgotten and step.deed in _SAID:
@@ -263,12 +269,13 @@ def escalate(session: Session, alert_id: str, *, state: routing.State, now: date
             "step": number + 1,
             "do": step.deed,
             "told": told,
+            **({"endpoint": step.endpoint_id} if step.endpoint_id else {}),
             "policy": fitting.id,
             "version": fitting.version,
         },
         now=now,
     )
-    channels = _untried(session, alert_id, owner.agent_id) if step.deed == policy.OTHER_CHANNEL else ()
+    channels = _untried(session, alert, owner.agent_id, now=now) if step.deed == policy.OTHER_CHANNEL else ()
     return [
         _notice(
             alert_id,
@@ -303,12 +310,25 @@ def _hand_over(
     return routed[0].agent_id if routed else None
 
 
+def _tell(session: Session, alert_id: str, step: Step, fitting: Policy, number: int, *, now: datetime) -> bool:
+    """Tell the other system; False where it is gone, off, or of another team."""
+    return announcing.tell_of_alert(
+        session,
+        step.endpoint_id or "",
+        ESCALATED,
+        alert_id,
+        occasion=f"{alert_id}-{int(now.timestamp() * 1000)}",
+        also={"escalation": {"policyId": fitting.id, "policyName": fitting.name, "step": number + 1}},
+        now=now,
+    )
+
+
 def _skip(fitting: Policy, number: int) -> tuple[int, Step]:
     """Where nobody is left to hand it to: the next step of this round that tells somebody, else the manager at once."""
     last = (number // len(fitting.steps) + 1) * len(fitting.steps)
     for place in range(number + 1, last):
         step = fitting.step_at(place)
-        if step is not None and step.deed not in policy.HANDS_OVER:
+        if step is not None and step.deed not in (*policy.HANDS_OVER, policy.WEBHOOK):
             return place, step
     step = fitting.step_at(number)
     assert step is not None
@@ -327,16 +347,19 @@ def _told(session: Session, step: Step, owner: _Owner, *, state: routing.State, 
     return _managers(session, owner.team_id)
 
 
-def _untried(session: Session, alert_id: str, user_id: str) -> tuple[str, ...]:
-    """Channels by which nothing about this alert has reached them; all where each has been tried."""
+def _untried(session: Session, alert: Alert, user_id: str, *, now: datetime) -> tuple[str, ...]:
+    """Channels by which nothing about this alert has reached them; all where none is left that they have an address for."""
     tried = set(
         session.scalars(
             select(Delivery.channel).where(
-                Delivery.alert_id == alert_id, Delivery.user_id == user_id, Delivery.state.in_(_REACHED)
+                Delivery.alert_id == alert.id, Delivery.user_id == user_id, Delivery.state.in_(_REACHED)
             )
         )
     )
-    return tuple(name for name in CHANNELS if name not in tried) or tuple(CHANNELS)
+    left = tuple(name for name in CHANNELS if name not in tried)
+    person = People(session, {user_id}, now=now).about(user_id, alert.contact_id)
+    able = left and plan(user_id, person, priority=alert.priority, only=left, now=now).messages
+    return left if able else tuple(CHANNELS)
 
 
 def _notice(

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.db.tables import Agent, Alert, AuditRow, Team, User
+from core.db.tables import Agent, Alert, AuditRow, Endpoint, Team, User
 from core.errors import NotFound
 from core.escalation import book, policy
 from core.escalation.policy import Policy, Step
@@ -26,6 +26,8 @@ class Done:
     """Who has had it since, by name."""
     told: tuple[str, ...]
     """Names."""
+    endpoint: str | None = None
+    """The other system that the step names, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,8 @@ def _done(session: Session, alert_id: str) -> tuple[Done, ...]:
     people = {one for _, after in entries for one in [*after.get("told", []), after.get("agentId")] if one}
     found = session.execute(select(User.id, User.name).where(User.id.in_(people)))
     names = {row.id: row.name for row in found}
+    named = {after["endpoint"] for _, after in entries if "endpoint" in after}
+    endpoints = dict(session.execute(select(Endpoint.id, Endpoint.name).where(Endpoint.id.in_(named))).all())
     return tuple(
         Done(
             at=at,
@@ -98,6 +102,7 @@ def _done(session: Session, alert_id: str) -> tuple[Done, ...]:
             deed=after.get("do", policy.NEXT),
             agent=names.get(after.get("agentId") or ""),
             told=tuple(names[one] for one in after.get("told", []) if one in names),
+            endpoint=endpoints.get(after.get("endpoint", "")),
         )
         for at, after in entries
     )

@@ -54,5 +54,7 @@ class Facts:
     """Those that open alerts: id -> what people call it."""
     holidays: Sequence[NamedDay] = ()
     flows: Mapping[str | None, Flow] = field(default_factory=dict)
+    systems: frozenset[str] = frozenset()
+    """Endpoints that are switched on."""
     channels: frozenset[str] = frozenset()
     """To the outside, set up."""

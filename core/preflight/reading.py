@@ -7,7 +7,7 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import delivery, routing
-from core.db.tables import Agent, Alert, Holiday, Territory, User
+from core.db.tables import Agent, Alert, Endpoint, Holiday, Territory, User
 from core.db.tables.learning import AlertType
 from core.delivery.channel import ACCOUNT_EMAIL
 from core.delivery.channels import email
@@ -49,6 +49,7 @@ def read(session: Session, *, state: routing.State, channels: Collection[str], n
         alert_types={kind: type_words(kind).lower() for kind in Intent} | {row.id: row.name for row in own},
         holidays=[NamedDay(day=row.day, name=row.name, team_id=row.team_id) for row in days],
         flows=_flows(session, now=now),
+        systems=frozenset(session.scalars(select(Endpoint.id).where(Endpoint.enabled))),
         channels=frozenset(channels),
     )
 

@@ -50,6 +50,10 @@ def _of_policy(scope: Scope, one: Policy) -> Iterator[Finding]:
     if gone:
         text = f"{names_of(scope, gone)}, who is to stand in, {'is' if len(gone) == 1 else 'are'} no longer there."
         yield finding("policy_cover", Severity.ATTENTION, text, "Name somebody else in that step; till then it goes on to the next by routing.", *gone)  # fmt: skip
+    silent = sorted({step.endpoint_id for step in one.steps if step.endpoint_id} - scope.facts.systems)
+    if silent:
+        text = "a system that a step tells is gone or switched off, so that step tells the manager instead."
+        yield finding("policy_system", Severity.ATTENTION, text, "Switch it on again, or name another.", *silent)
     inactive = [user_id for user_id in one.on_call if user_id not in persons or not persons[user_id].active]
     if inactive:
         everybody = len(inactive) == len(one.on_call)

@@ -175,6 +175,7 @@ def test_teams_without_a_head_or_members() -> None:
         (policy(Step(FIVE, NEXT), on_call=("gus", "mia")), "policy_on_call", "attention"),
         (policy(Step(FIVE, MANAGER), team_id="south"), "policy_manager", "attention"),
         (policy(Step(FIVE, REMIND)), "policy_owner_only", "attention"),
+        (policy(Step(FIVE, "webhook", endpoint_id="gone"), Step(FIVE, MANAGER)), "policy_system", "attention"),
         (policy(Step(FIVE, NEXT), Step(FIVE, MANAGER)), None, None),
         (policy(Step(FIVE, REMIND), enabled=False), None, None),
     ],

@@ -8,8 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.db import Database
+from core.delivery import endpoint_book
 from core.escalation import book
 from core.escalation.policy import Policy
+from core.settings import Settings
 from core.viewer import SYSTEM
 from tests import factories as make
 
@@ -112,3 +114,22 @@ def test_of_two_who_change_a_policy_the_second_is_told(
     assert "Somebody else changed it meanwhile" in told(shown)
     shown.button(key="policy-1-save").click().run()
     assert [(one.name, one.repeat, one.version) for one in own(database)] == [("Mine", 0, 3)]
+
+
+def test_a_step_tells_another_system_by_name(page: Callable[[], AppTest], database: Database, now: datetime) -> None:
+    shown = page()
+    shown.button(key="escalation-new").click().run()
+    shown.text_input(key="policy-1-name").set_value("Phone tree")
+    shown.selectbox(key="policy-1-deed-0").set_value("webhook").run()
+    assert "There is no other system yet" in told(shown)
+    keeping = Settings(secret_key="k" * 40, allow_private_urls=True)  # type: ignore[arg-type]
+    wanted = endpoint_book.read({"name": "Call centre", "url": "http://127.0.0.1:9"}, keeping)
+    with database.write() as session:
+        hook = endpoint_book.add(session, wanted, viewer=SYSTEM, settings=keeping, now=now).endpoint.id
+    shown.run()
+    shown.selectbox(key="policy-1-endpoint-0").set_value(hook)
+    shown.button(key="policy-1-save").click().run()
+    assert not shown.exception
+    (made,) = own(database)
+    assert made.steps[0].endpoint_id == hook
+    assert "After 5 minutes: tell Call centre" in told(shown)
