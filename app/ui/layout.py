@@ -53,6 +53,7 @@ def _bell(viewer: Viewer) -> None:
             link = {"alert": row.alert_id} if row.alert_id else None
             st.page_link(menu.file("feed"), label=plain(row.title), icon=icon, query_params=link)
             st.caption(when)
+        st.page_link(menu.file("inbox"), label="All notices", icon=":material/inbox:")
         if unread:
             st.button("Mark all as read", key="read-inbox", on_click=commands.read_inbox, args=(viewer,))
 

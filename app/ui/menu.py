@@ -9,6 +9,7 @@ _FOLDER = Path(__file__).resolve().parents[2] / "pages"
 MENU = (
     ("overview", "Overview", ":material/home:"),
     ("feed", "Feed", ":material/notifications_active:"),
+    ("inbox", "Inbox", ":material/inbox:"),
     ("assignments", "Assignments", ":material/assignment_ind:"),
     ("analytics", "Analytics", ":material/insights:"),
 )
@@ -20,12 +21,18 @@ _STEERING = (
     ("models", "Models", ":material/model_training:"),
     ("experiments", "Experiments", ":material/science:"),
     ("alert_types", "Alert types", ":material/category:"),
+    ("deliveries", "Deliveries", ":material/outbox:"),
+    ("preferences", "Preferences", ":material/tune:"),
 )
 """For those who answer for others: managers look, admins change."""
 
 
-_OWN = (("agents", "My profile", ":material/account_circle:"),)
-"""The same page as agents see it."""
+_OWN = (
+    ("agents", "My profile", ":material/account_circle:"),
+    ("deliveries", "My messages", ":material/outbox:"),
+    ("preferences", "Preferences", ":material/tune:"),
+)
+"""The same pages as agents see them."""
 
 
 def of(role: Role) -> tuple[tuple[str, str, str], ...]:

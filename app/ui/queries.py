@@ -95,7 +95,7 @@ def start(viewer: Viewer) -> Start:
         return Start(
             numbers=overview.overview(session, viewer, now=at),
             urgent=first_in_line(session, viewer, now=at),
-            unread=notifications.unread_count(session, viewer),
+            unread=notifications.unread_count(session, viewer, now=at),
             up_to=up_to,
         )
 
@@ -171,12 +171,12 @@ def forget_own_types() -> None:
 
 def inbox(viewer: Viewer, limit: int = 8) -> tuple[notifications.NotificationRow, ...]:
     with reading() as session:
-        return notifications.list_notifications(session, viewer, limit=limit).items
+        return notifications.list_notifications(session, viewer, limit=limit, now=now()).items
 
 
 def unread(viewer: Viewer) -> int:
     with reading() as session:
-        return notifications.unread_count(session, viewer)
+        return notifications.unread_count(session, viewer, now=now())
 
 
 def saved(viewer: Viewer, page: str) -> Mapping[str, saved_filters.SavedFilterRow]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
+from core import inbox
 from core.db.tables import Notification
 from core.viewer import Viewer
 from core.views.page import Page, checked_limit, cursor_of, key_of
@@ -22,6 +23,8 @@ class NotificationRow:
     created_at: datetime
     read_at: datetime | None
     archived_at: datetime | None
+    snoozed_until: datetime | None
+    """Hidden until then."""
 
 
 def list_notifications(
@@ -30,13 +33,17 @@ def list_notifications(
     *,
     unread_only: bool = False,
     archived: bool = False,
+    snoozed: bool = False,
     cursor: str | None = None,
     limit: int = 25,
+    now: datetime,
 ) -> Page[NotificationRow]:
-    """One page of this viewer's own inbox, or (`archived`) of what they put away."""
+    """One page of this viewer's own inbox, or of what they put away (`archived`) or snoozed."""
     checked_limit(limit)
     put_away = Notification.archived_at.is_not(None) if archived else Notification.archived_at.is_(None)
     where = [Notification.user_id == viewer.user_id, put_away]
+    if not archived:
+        where.append(inbox.is_hidden(now=now) if snoozed else ~inbox.is_hidden(now=now))
     if unread_only:
         where.append(Notification.read_at.is_(None))
     if cursor:
@@ -52,6 +59,7 @@ def list_notifications(
             Notification.created_at,
             Notification.read_at,
             Notification.archived_at,
+            Notification.snoozed_until,
         )
         .where(*where)
         .order_by(Notification.created_at.desc(), Notification.id.desc())
@@ -62,11 +70,12 @@ def list_notifications(
     return Page(items=items, next_cursor=cursor_of(_KIND, items[-1].created_at, items[-1].id) if more else None)
 
 
-def unread_count(session: Session, viewer: Viewer) -> int:
+def unread_count(session: Session, viewer: Viewer, *, now: datetime) -> int:
     """How many wait unread in this viewer's inbox."""
     where = (
         Notification.user_id == viewer.user_id,
         Notification.read_at.is_(None),
         Notification.archived_at.is_(None),
+        ~inbox.is_hidden(now=now),
     )
     return session.scalar(select(func.count()).select_from(Notification).where(*where)) or 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.clock import FakeClock
 from core.db import Database
 from tests import factories as make
 
@@ -42,6 +43,26 @@ def test_it_is_read_unread_and_put_away(api: Any, anns: list[str]) -> None:
     assert [item["id"] for item in api.ann.get("/notifications", archived=True).json()["items"]] == anns[:1]
     assert api.ann.post("/notifications/read", {}).json() == {"changed": 2, "unread": 0}
     assert api.ann.post("/notifications/unarchive", {"ids": anns[:1]}).json() == {"changed": 1, "unread": 1}
+
+
+def test_what_is_snoozed_is_hidden_and_comes_back_unread(
+    api: Any, anns: list[str], clock: FakeClock, now: datetime
+) -> None:
+    until = (now + timedelta(hours=1)).isoformat()
+    api.ann.post("/notifications/read", {"ids": anns[:1]})
+    assert api.ann.post("/notifications/snooze", {"ids": anns[:2], "until": until}).json() == {
+        "changed": 2,
+        "unread": 1,
+    }
+    assert [item["id"] for item in api.ann.get("/notifications").json()["items"]] == anns[2:]
+    assert [item["id"] for item in api.ann.get("/notifications", snoozed=True).json()["items"]] == anns[:2]
+    assert api.ann.post("/notifications/read", {}).json() == {"changed": 1, "unread": 0}
+    assert api.ann.post("/notifications/unsnooze", {"ids": anns[1:2]}).json() == {"changed": 1, "unread": 1}
+    clock.set(now + timedelta(hours=1))
+    assert api.ann.get("/notifications").json()["unread"] == 2
+    for wrong in (until, (clock.now() + timedelta(days=400)).isoformat(), "2026-03-02T16:00:00"):
+        assert api.ann.post("/notifications/snooze", {"ids": anns[:1], "until": wrong}).status_code == 422
+    assert api.bob.post("/notifications/snooze", {"ids": anns[:1], "until": "2026-05-02T16:00:00Z"}).status_code == 404
 
 
 @pytest.mark.parametrize("what", ["read", "unread", "archive", "unarchive"])

@@ -24,15 +24,15 @@ def test_the_inbox_is_ones_own_newest_first_and_paged(database: Database, now: d
 
         found, cursor = [], None
         while True:
-            page = notifications.list_notifications(session, people.ann, cursor=cursor, limit=2)
+            page = notifications.list_notifications(session, people.ann, cursor=cursor, limit=2, now=now)
             found += [row.id for row in page.items]
             cursor = page.next_cursor
             if cursor is None:
                 break
         assert sorted(found) == sorted(made)
         assert len(found) == 5
-        assert notifications.unread_count(session, people.ann) == 5
-        assert notifications.list_notifications(session, people.ada).items == ()
+        assert notifications.unread_count(session, people.ann, now=now) == 5
+        assert notifications.list_notifications(session, people.ada, now=now).items == ()
 
 
 def test_reading_unreading_and_putting_away(database: Database, now: datetime) -> None:
@@ -42,16 +42,20 @@ def test_reading_unreading_and_putting_away(database: Database, now: datetime) -
 
         assert inbox.mark_read(session, ann, [first], now=now) == 1
         assert inbox.mark_read(session, ann, [first], now=now) == 0
-        assert [row.id for row in notifications.list_notifications(session, ann, unread_only=True).items] == [second]
+        assert [row.id for row in notifications.list_notifications(session, ann, unread_only=True, now=now).items] == [
+            second
+        ]
         assert inbox.mark_unread(session, ann, [first], now=now) == 1
-        assert notifications.unread_count(session, ann) == 2
+        assert notifications.unread_count(session, ann, now=now) == 2
         assert inbox.archive(session, ann, [second], now=now) == 1
-        assert [row.id for row in notifications.list_notifications(session, ann).items] == [first]
-        assert [row.id for row in notifications.list_notifications(session, ann, archived=True).items] == [second]
+        assert [row.id for row in notifications.list_notifications(session, ann, now=now).items] == [first]
+        assert [row.id for row in notifications.list_notifications(session, ann, archived=True, now=now).items] == [
+            second
+        ]
         assert inbox.mark_read(session, ann, now=now) == 1
-        assert notifications.unread_count(session, ann) == 0
+        assert notifications.unread_count(session, ann, now=now) == 0
         assert inbox.unarchive(session, ann, [second], now=now) == 1
-        assert notifications.unread_count(session, ann) == 1
+        assert notifications.unread_count(session, ann, now=now) == 1
         actions = session.scalars(
             select(AuditRow.action).where(AuditRow.subject_id == "ann").order_by(AuditRow.id)
         ).all()
@@ -75,14 +79,14 @@ def test_somebody_elses_notification_cannot_be_touched(database: Database, now: 
             with pytest.raises(NotFound):
                 change(session, people.ann, [anns, bobs], now=now)
         inbox.mark_read(session, people.ann, now=now)
-        assert notifications.unread_count(session, people.bob) == 1
+        assert notifications.unread_count(session, people.bob, now=now) == 1
 
 
 def test_an_inbox_cursor_of_ones_own_making_is_refused(database: Database, now: datetime) -> None:
     with database.write() as session:
         ann = open_brokerage(session, now=now).ann
         with pytest.raises(Invalid):
-            notifications.list_notifications(session, ann, cursor="bm9wZQ")
+            notifications.list_notifications(session, ann, cursor="bm9wZQ", now=now)
 
 
 def test_a_filter_is_saved_by_name_replaced_and_deleted(database: Database, now: datetime) -> None:
