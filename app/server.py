@@ -45,6 +45,7 @@ from app.api import (
     routing_preflight,
     routing_rules,
     routing_simulate,
+    sendgrid_events,
     thresholds,
     twilio_callbacks,
 )
@@ -85,6 +86,7 @@ class Web:
                 Mount(application.PREFIX, application.build(runtime, limits, routers())),
                 Mount("/socket.io", self.gateway.asgi()),
                 *twilio_callbacks.routes(runtime),
+                *sendgrid_events.routes(runtime),
             ]
         if role in ("all", "ui"):
             routes += [*sign_in.routes(runtime, limits), *push_in_browser.routes(runtime), self.dashboard.route()]

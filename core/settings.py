@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     demo_password: SecretStr = Field(default=SecretStr(""), description="default: made and printed")
     demo_seed: int = 7
     smtp_url: SecretStr = Field(
-        default=SecretStr(""), description="smtp://user:password@host:587; smtps:// for TLS from the start"
+        default=SecretStr(""),
+        description="smtp://user:password@host:587; smtps:// for TLS from the start; several with spaces, tried in order",
     )
     mail_from: str = "Doorbell <doorbell@localhost>"
     email_per_second: float = Field(
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     )
     vapid_private_key: SecretStr = Field(
         default=SecretStr(""), description="default: made once and kept in the data directory"
+    )
+    sendgrid_webhook_key: str = Field(
+        default="", description="the verification key of SendGrid's signed event webhook, as its page shows it"
     )
     twilio_account_sid: str = Field(default="", description="AC and 32 hexadecimal digits; texts and calls need it")
     twilio_auth_token: SecretStr = SecretStr("")
@@ -77,9 +81,9 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _known_mail(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        if text and (urlsplit(text).scheme not in _SMTP_SCHEMES or not urlsplit(text).hostname):
-            raise ValueError("use smtp://user:password@host:587, smtp+starttls:// or smtps://")
+        for text in value.get_secret_value().split():
+            if urlsplit(text).scheme not in _SMTP_SCHEMES or not urlsplit(text).hostname:
+                raise ValueError("use smtp://user:password@host:587, smtp+starttls:// or smtps://; several with spaces")
         return value
 
     @field_validator("timezone")
@@ -89,6 +93,18 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ValueError, OSError, ZoneInfoNotFoundError) as error:
             raise ValueError("use an IANA time zone, for example America/Chicago") from error
+        return value
+
+    @field_validator("sendgrid_webhook_key")
+    @classmethod
+    def _verification_key(cls, value: str) -> str:
+        if value:
+            from core import ecdsa  # noqa: PLC0415  a library that only this setting needs
+
+            try:
+                ecdsa.public_key(value)
+            except ValueError as error:
+                raise ValueError("use the verification key that SendGrid shows for its signed event webhook") from error
         return value
 
     @field_validator("twilio_account_sid")

@@ -1,15 +1,18 @@
 """E-mail against a real SMTP server: what arrives, and what becomes of every way it can go wrong."""
 
+import json
+from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
+from pydantic import ValidationError
 
 from core.delivery import DeliveryFailed
 from core.delivery.channels import email
-from core.delivery.channels.email import Mailer, Server
+from core.delivery.channels.email import Chain, Mailer, Server
 from core.settings import Settings
 from tests.delivery.making import message, story
-from tests.mail import MailServer, free_port
+from tests.mail import MailServer, free_port, serving
 
 FROM = "Doorbell <bell@doorbell.test>"
 
@@ -187,3 +190,113 @@ def fails(sender: Mailer) -> DeliveryFailed:
         sender.send(message())
     sender.close()
     return caught.value
+
+
+class Clock:
+    """Seconds, moved by hand."""
+
+    at = 0.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def second() -> Iterator[MailServer]:
+    with serving() as server:
+        yield server
+
+
+def chain(*servers: MailServer, clock: Clock, timeout: float = 5.0) -> Chain:
+    return Chain([mailer(server, timeout=timeout) for server in servers], clock=clock)
+
+
+@pytest.mark.parametrize("how", ["dead", "421 rcpt", "554 data", "451 data"])
+def test_the_next_server_takes_what_the_first_surely_did_not(
+    mail_server: MailServer, second: MailServer, how: str
+) -> None:
+    match how:
+        case "dead":
+            mail_server.port = free_port()
+        case "421 rcpt":
+            mail_server.rcpt = "421 Not now"
+        case _:
+            mail_server.answer = f"{how.split()[0]} No"
+    sender = chain(mail_server, second, clock=Clock())
+    accepted = sender.send(message())
+    sender.close()
+    assert (len(mail_server.mails), len(second.mails)) == (0, 1)
+    assert accepted.provider == "127.0.0.1"
+    assert second.mails[0]["Message-ID"] == accepted.provider_id
+
+
+@pytest.mark.parametrize("step", ["reset", "hang"])
+def test_what_the_first_may_have_taken_is_not_given_to_the_next(
+    mail_server: MailServer, second: MailServer, step: str
+) -> None:
+    setattr(mail_server, step, "data")
+    sender = chain(mail_server, second, clock=Clock(), timeout=0.3)
+    with pytest.raises(DeliveryFailed) as caught:
+        sender.send(message())
+    assert caught.value.retryable
+    assert second.mails == []
+    sender.send(message())
+    sender.close()
+    assert len(second.mails) == 1, "the retry goes to the one that works"
+
+
+def test_a_failing_server_is_tried_last_for_a_minute(mail_server: MailServer, second: MailServer) -> None:
+    clock = Clock()
+    mail_server.rcpt = "421 Not now"
+    sender = chain(mail_server, second, clock=clock)
+    sender.send(message(key="k1"))
+    connections = mail_server.connections
+    mail_server.rcpt = "250 OK"
+    clock.at = 59.0
+    sender.send(message(key="k2"))
+    assert (mail_server.connections, len(second.mails)) == (connections, 2)
+    clock.at = 61.0
+    sender.send(message(key="k3"))
+    sender.close()
+    assert (len(mail_server.mails), len(second.mails)) == (1, 2)
+
+
+def test_where_all_refuse_it_is_tried_again_if_one_of_them_may_change_its_mind(
+    mail_server: MailServer, second: MailServer
+) -> None:
+    mail_server.rcpt, second.rcpt = "550 No such user", "451 Try later"
+    sender = chain(mail_server, second, clock=Clock())
+    with pytest.raises(DeliveryFailed, match="451") as caught:
+        sender.send(message())
+    assert caught.value.retryable
+    second.rcpt = "550 No such user"
+    with pytest.raises(DeliveryFailed, match="550") as final:
+        sender.send(message())
+    sender.close()
+    assert not final.value.retryable
+
+
+def test_several_servers_are_set_with_spaces(mail_server: MailServer, second: MailServer) -> None:
+    settings = Settings(smtp_url=f"{mail_server.url}  {second.url}", mail_from=FROM)  # type: ignore[arg-type]
+    mail_server.rcpt = "421 Not now"
+    sender = email.CHANNEL.open(settings) if email.CHANNEL.open else None
+    assert sender is not None
+    sender.send(message())
+    sender.close()
+    assert len(second.mails) == 1
+    with pytest.raises(ValidationError, match="several with spaces"):
+        Settings(smtp_url=f"{mail_server.url},{second.url} nowhere")  # type: ignore[arg-type]
+
+
+def test_mails_by_sendgrid_carry_what_its_events_name_them_by(mail_server: MailServer) -> None:
+    server = Server(scheme="smtp", host="127.0.0.1", port=mail_server.port, user="", password="")
+    sender = Mailer(server, mail_from=FROM, sendgrid=True)
+    accepted = sender.send(message(key="k" * 128))
+    plain = mailer(mail_server)
+    plain.send(message())
+    sender.close()
+    plain.close()
+    arguments = json.loads(str(mail_server.mails[0]["X-SMTPAPI"]))
+    assert arguments == {"unique_args": {"doorbell_id": accepted.provider_id}}
+    assert mail_server.mails[0]["Subject"] == mail_server.mails[1]["Subject"]
+    assert mail_server.mails[1]["X-SMTPAPI"] is None

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import itertools
 import json
 import re
 import threading
@@ -36,6 +37,7 @@ class TwilioServer:
     error: tuple[int, int, str] | None = None
     retry_after: str = ""
     misbehave: str = ""
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     release: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -64,7 +66,7 @@ class TwilioServer:
             return status, {"code": code, "message": message, "more_info": more, "status": status}
         flat = {name: values[0] if len(values) == 1 else values for name, values in form.items()}
         taken = self.sent if kind == "Messages" else self.calls
-        sid = f"{'SM' if kind == 'Messages' else 'CA'}{len(self.sent) + len(self.calls) + 1:032x}"
+        sid = f"{'SM' if kind == 'Messages' else 'CA'}{next(self.numbers):032x}"
         taken.append({**flat, "sid": sid})
         return 201, _resource(kind, sid, flat)
 

@@ -5,11 +5,14 @@ connection had died: from DATA on, a lost connection is a failed try and goes th
 """
 
 import hashlib
+import json
 import re
 import smtplib
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.policy import compat32
 from email.utils import parseaddr
@@ -25,6 +28,11 @@ from core.delivery.retry import smtp_status_is_retryable
 from core.settings import Settings
 from core.words import Priority
 
+SENDGRID = "smtp.sendgrid.net"
+UNIQUE_ARG = "doorbell_id"
+"""Under this name SendGrid's events carry our Message-ID: not all of them carry its own field for it."""
+FAILING = 60.0
+"""Seconds for which a server that failed is tried last."""
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _ADDRESS = re.compile(r"[^\s<>\",;:@()\[\]\\]{1,64}@[^\s<>\",;:@()\[\]\\]{1,253}")
 KEY_HEADER = "X-Doorbell-Idempotency-Key"
@@ -56,11 +64,19 @@ class Server:
         )
 
 
-class Mailer:
-    """Sends messages over pooled connections; `keep` is how many idle ones are held."""
+class MaybeTaken(DeliveryFailed):
+    """The connection was lost while the mail was handed over: the server may have it."""
 
-    def __init__(self, server: Server, *, mail_from: str, per_second: float = 0.0, keep: int = 4) -> None:
+
+class Mailer:
+    """Sends messages by one server over pooled connections; `keep` is how many idle ones are held."""
+
+    def __init__(
+        self, server: Server, *, mail_from: str, per_second: float = 0.0, keep: int = 4, sendgrid: bool = False
+    ) -> None:
+        """`sendgrid` adds what its event webhook names a mail by."""
         self._server = server
+        self._sendgrid = sendgrid or server.host == SENDGRID
         self._pace = Pace(per_second=per_second, burst=max(1, round(per_second))) if per_second else None
         self._from = parseaddr(mail_from)
         self._keep = keep
@@ -75,12 +91,19 @@ class Mailer:
         if not is_address(message.to):
             raise DeliveryFailed("the address is not an e-mail address", retryable=False)
         mail = compose(message, mail_from=self._from)
-        self._hand_over(mail.as_bytes(), to=message.to)
-        return Accepted(provider_id=message_id(message.key, domain=_domain(self._from)))
+        named = message_id(message.key, domain=_domain(self._from))
+        content = mail.as_bytes()
+        if self._sendgrid:
+            arguments = json.dumps({"unique_args": {UNIQUE_ARG: named}})
+            content = f"X-SMTPAPI: {arguments}\r\n".encode() + content
+        self._hand_over(content, to=message.to)
+        return Accepted(provider_id=named, provider=self._server.host)
 
     def _hand_over(self, mail: bytes, *, to: str) -> None:
+        failed: type[DeliveryFailed] = DeliveryFailed
         try:
             connection = self._connection()
+            failed = MaybeTaken
             try:
                 connection.sendmail(self._from[1], [to], mail)
             except BaseException:
@@ -99,13 +122,11 @@ class Mailer:
         except smtplib.SMTPNotSupportedError as refusal:
             raise DeliveryFailed(one_line(str(refusal)), retryable=False) from refusal
         except ssl.SSLError as error:
-            raise DeliveryFailed(
-                f"no secure connection: {one_line(error.reason or str(error))}", retryable=True
-            ) from error
+            raise failed(f"no secure connection: {one_line(error.reason or str(error))}", retryable=True) from error
         except (OSError, smtplib.SMTPException) as error:
             if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
-                raise DeliveryFailed("the mail server did not answer in time", retryable=True) from error
-            raise DeliveryFailed(f"no connection to the mail server: {one_line(str(error))}", retryable=True) from error
+                raise failed("the mail server did not answer in time", retryable=True) from error
+            raise failed(f"no connection to the mail server: {one_line(str(error))}", retryable=True) from error
         with self._lock:
             if len(self._idle) < self._keep:
                 self._idle.append(connection)
@@ -130,6 +151,44 @@ class Mailer:
             except (OSError, smtplib.SMTPException):
                 pass
             connection.close()
+
+
+class Chain:
+    """Several servers, tried in order: the next one only where the one before surely did not take the mail.
+
+    One that fails is tried last for a minute, so that a dead server does not cost every mail its timeout.
+    """
+
+    def __init__(self, mailers: Sequence[Mailer], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._mailers = mailers
+        self._clock = clock
+        self._failing: dict[int, float] = {}
+        """Place in the order to when it counts as well again."""
+
+    @property
+    def pace(self) -> Pace | None:
+        return self._mailers[0].pace
+
+    def send(self, message: Message) -> Accepted:
+        now = self._clock()
+        failures: list[DeliveryFailed] = []
+        for place in sorted(range(len(self._mailers)), key=lambda one: self._failing.get(one, 0.0) > now):
+            try:
+                accepted = self._mailers[place].send(message)
+            except DeliveryFailed as failure:
+                if failure.provider_at_fault:
+                    self._failing[place] = self._clock() + FAILING
+                if isinstance(failure, MaybeTaken):
+                    raise
+                failures.append(failure)
+            else:
+                self._failing.pop(place, None)
+                return accepted
+        raise next((one for one in failures if one.retryable), failures[0])
+
+    def close(self) -> None:
+        for mailer in self._mailers:
+            mailer.close()
 
 
 def is_address(text: str) -> bool:
@@ -217,11 +276,21 @@ def _connect(server: Server) -> smtplib.SMTP:
     return connection
 
 
-def _open(settings: Settings) -> Mailer | None:
-    url = settings.smtp_url.get_secret_value()
-    if not url:
+def _open(settings: Settings) -> Chain | None:
+    urls = settings.smtp_url.get_secret_value().split()
+    if not urls:
         return None
-    return Mailer(Server.parse(url), mail_from=settings.mail_from, per_second=settings.email_per_second)
+    return Chain(
+        [
+            Mailer(
+                Server.parse(url),
+                mail_from=settings.mail_from,
+                per_second=settings.email_per_second,
+                sendgrid=bool(settings.sendgrid_webhook_key),
+            )
+            for url in urls
+        ]
+    )
 
 
 CHANNEL = Channel(
