@@ -183,6 +183,7 @@ def _send(session: Session, address: Address, *, settings: Settings, now: dateti
             idempotency_key=f"{_prefix(address)}{delivery_id}:{SMS}",
             payload={"text": addresses.close(text, settings), "owner": False, "until": until.isoformat()},
             due_at=now,
+            wanted_at=now,
             attempts=0,
             created_at=now,
         )

@@ -14,7 +14,7 @@ from core.db.tables.acting import Delivery
 from core.db.tables.deciding import Alert
 from core.db.tables.people import User
 from core.db.tables.reaching import Address
-from core.delivery import consent, content, once, preferences
+from core.delivery import consent, content, once, phrases, preferences
 from core.delivery.channels.sms import gsm7, who
 from core.viewer import Viewer, alert_scope
 from core.words import Status
@@ -132,14 +132,14 @@ def _do(session: Session, wish: _Wish, phones: Sequence[Address], *, sid: str, l
         named = numbered[wish.number - 1] if 0 < wish.number <= len(numbered) else None
         person = waiting.get(named or "")
         if named is None or person is None:
-            listing = _listing(session, numbered, waiting)
+            listing = _listing(session, numbered, waiting, language)
             return _say(language, "number" if listing else "none", number=wish.number, list=listing)
         return _take(session, wish, named, person, sid=sid, language=language, now=now)
     if not waiting:
         return _say(language, "none")
     if len(waiting) > 1:
         _ask(phones, list(waiting)[:_MOST], now=now)
-        listing = _listing(session, list(waiting)[:_MOST], waiting)
+        listing = _listing(session, list(waiting)[:_MOST], waiting, language)
         return _say(language, "several", count=len(waiting), list=listing, how=wish.do)
     alert_id, person = next(iter(waiting.items()))
     return _take(session, wish, alert_id, person, sid=sid, language=language, now=now)
@@ -148,7 +148,7 @@ def _do(session: Session, wish: _Wish, phones: Sequence[Address], *, sid: str, l
 def _take(
     session: Session, wish: _Wish, alert_id: str, person: Viewer, *, sid: str, language: str, now: datetime
 ) -> str:
-    what = _what(session, [alert_id])[alert_id]
+    what = _what(session, [alert_id], language)[alert_id]
     if wish.do == "ACK":
         alerts.acknowledge(session, alert_id, viewer=person, now=now)
         said = _say(language, "taken", what=what)
@@ -206,15 +206,17 @@ def _ask(phones: Sequence[Address], alert_ids: Sequence[str], *, now: datetime) 
         phone.detail = {**phone.detail, "asked": {"at": now.isoformat(), "alerts": list(alert_ids)}}
 
 
-def _listing(session: Session, alert_ids: Sequence[str], waiting: dict[str, Viewer]) -> str:
-    what = _what(session, [one for one in alert_ids if one in waiting])
+def _listing(session: Session, alert_ids: Sequence[str], waiting: dict[str, Viewer], language: str) -> str:
+    what = _what(session, [one for one in alert_ids if one in waiting], language)
     return " ".join(f"{n}: {what[one]}." for n, one in enumerate(alert_ids, 1) if one in what)
 
 
-def _what(session: Session, alert_ids: Sequence[str]) -> dict[str, str]:
+def _what(session: Session, alert_ids: Sequence[str], language: str) -> dict[str, str]:
     """As in "Rosa D. is likely to sell"."""
     return {
-        alert_id: content.headline("", row.alert_type, who(row.contact_name or row.contact_id), type_name=row.type_name)
+        alert_id: phrases.what(
+            row.alert_type, who(row.contact_name or row.contact_id), type_name=row.type_name, language=language
+        )
         for alert_id, row in content.brief(session, alert_ids).items()
     }
 

@@ -15,6 +15,7 @@ from tests.delivery.making import message, story
 from tests.providers import twilio
 
 TO = "+13125550142"
+STORY = story(alert_type="LIKELY_TO_SELL")
 LINK = "https://bell.example.com/feed?alert=0123456789abcdef0123456789abcdef"
 
 
@@ -28,7 +29,7 @@ def send(server: twilio.TwilioServer, channel: str = "sms", **values: Any) -> An
     settings = Settings(**server.settings(public_url="https://bell.example.com"))
     sender = open_channels(settings)[channel]
     try:
-        return sender.send(message(to=TO, link=LINK, priority="CRITICAL", **values))
+        return sender.send(message(**{"to": TO, "link": LINK, "priority": "CRITICAL", "story": STORY, **values}))
     finally:
         sender.close()
 
@@ -40,6 +41,13 @@ def test_a_text_says_who_what_where_and_how_to_answer(server: twilio.TwilioServe
     assert sent["Body"] == (f"CRITICAL: Rosa D. is likely to sell. {LINK} Reply ACK to take it, STOP to end texts.")
     assert (sent["To"], sent["From"]) == (TO, twilio.NUMBER)
     assert sent["StatusCallback"] == "https://bell.example.com/providers/twilio/message"
+
+
+def test_a_text_speaks_its_readers_language(server: twilio.TwilioServer) -> None:
+    send(server, language="es", kind="alert_assigned")
+    assert server.sent[0]["Body"] == (
+        f"CRITICA: Ahora es suya: Rosa D. probablemente venda. {LINK} Responda ACK para tomarla, STOP para no recibir mas."
+    )
 
 
 def test_a_messaging_service_sends_instead_of_a_number(server: twilio.TwilioServer) -> None:
@@ -66,7 +74,9 @@ def test_a_messaging_service_sends_instead_of_a_number(server: twilio.TwilioServ
 )
 @pytest.mark.parametrize("language", ["en", "es", "fr"])
 def test_a_text_fits_two_parts_and_keeps_its_link(name: str, language: str) -> None:
-    said = sms.text(message(story=story(contact=name, what="– " + "€uro " * 60), link=LINK, language=language))
+    said = sms.text(
+        message(story=story(contact=name, alert_type="OWN", type_name="€uro " * 60), link=LINK, language=language)
+    )
     assert sms.septets(said) <= 306
     assert LINK in said
     assert all(one in sms._BASIC | sms._DOUBLE for one in said)
@@ -127,7 +137,7 @@ def test_a_wrong_token_is_the_providers_matter(server: twilio.TwilioServer) -> N
 
 
 def test_a_call_reads_the_alert_and_asks_for_a_one(server: twilio.TwilioServer) -> None:
-    send(server, "voice", story=story(contact="Rosa <Diaz>", what='is "likely" & sells'))
+    send(server, "voice", story=story(contact="Ro<sa Diaz", alert_type="OWN", type_name='"Likely" & sells'))
     (call,) = server.calls
     tree = ElementTree.fromstring(call["Twiml"])
     gather = tree.find("Gather")
@@ -135,7 +145,7 @@ def test_a_call_reads_the_alert_and_asks_for_a_one(server: twilio.TwilioServer) 
     assert gather.attrib["action"] == "https://bell.example.com/providers/twilio/gather"
     assert gather.attrib["numDigits"] == "1"
     said = gather.findtext("Say")
-    assert said == ('This is Doorbell. critical alert: Rosa is "likely" & sells. Press 1 to say that you have it.')
+    assert said == ('This is Doorbell. Critical: Ro<sa – "Likely" & sells. Press 1 to say that you have it.')
     assert call["StatusCallbackEvent"] == ["answered", "completed"]
 
 

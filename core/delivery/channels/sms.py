@@ -3,9 +3,9 @@
 import unicodedata
 from typing import TYPE_CHECKING
 
+from core.delivery import phrases
 from core.delivery.channel import Accepted, Channel, DeliveryFailed
-from core.delivery.content import Message, one_line
-from core.delivery.notices import Kind
+from core.delivery.content import Message, Story, one_line
 from core.delivery.providers import Pace
 from core.settings import Settings
 from core.words import Priority
@@ -26,16 +26,10 @@ _WORDS = {
     "en": {
         "how": "Reply ACK to take it, STOP to end texts.",
         "several": "{count} alerts wait for you, the most urgent is {priority}.",
-        Kind.ALERT_ESCALATED: "Nobody has answered yet: ",
-        Kind.ALERT_ASSIGNED: "Now yours: ",
-        Kind.ALERT_RAISED: "More urgent now: ",
     },
     "es": {
         "how": "Responda ACK para tomarla, STOP para no recibir más.",
         "several": "{count} alertas le esperan, la más urgente es {priority}.",
-        Kind.ALERT_ESCALATED: "Nadie ha respondido: ",
-        Kind.ALERT_ASSIGNED: "Ahora es suya: ",
-        Kind.ALERT_RAISED: "Más urgente ahora: ",
     },
 }
 
@@ -63,14 +57,24 @@ class Texter:
 def text(message: Message) -> str:
     """At most LONGEST septets: who by first name and initial, what, the link, and how to answer."""
     words = _WORDS.get(message.language, _WORDS["en"])
-    if message.items:
-        said = words["several"].format(count=len(message.items), priority=message.priority)
-        return _joined(said, message.link, words["how"])
-    if message.story is None:
+    if message.story is None and not message.items:
         return gsm7(message.text or message.title, LONGEST)
-    prefix = words.get(message.kind, "")
-    return _joined(
-        f"{message.priority}: {prefix}{who(message.story.contact)} {message.story.what}.", message.link, words["how"]
+    urgent = phrases.priority(message.priority, language=message.language).upper()
+    if message.story is None:
+        said = words["several"].format(count=len(message.items), priority=urgent)
+    else:
+        said = f"{urgent}: {_news(message, message.story)}."
+    return _joined(said, message.link, words["how"])
+
+
+def _news(message: Message, story: Story) -> str:
+    """As in "Now yours: Rosa D. is likely to sell"."""
+    return phrases.headline(
+        message.kind,
+        story.alert_type,
+        who(story.contact),
+        type_name=story.type_name,
+        language=message.language,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from core.delivery import phrases
 from core.delivery.channel import Accepted, Channel, DeliveryFailed
 from core.delivery.content import Message, one_line
 from core.delivery.providers import Pace
@@ -53,10 +54,13 @@ def twiml(message: Message, *, answer_url: str) -> str:
 
 
 def _news(message: Message) -> str:
-    if message.story is None:
+    story = message.story
+    if story is None:
         return message.title if message.items else message.text or message.title
-    name = message.story.contact.split()
-    return f"{message.priority.lower()} alert: {name[0] if name else 'a contact'} {message.story.what}"
+    urgent = phrases.priority(message.priority, language=message.language)
+    name = phrases.first_name(story.contact)
+    said = phrases.what(story.alert_type, name, type_name=story.type_name, language=message.language)
+    return f"{urgent}: {said}"
 
 
 def _open(settings: Settings) -> Caller | None:
