@@ -267,7 +267,7 @@ def _phones(session: Session, sender: str) -> list[Address]:
             .join(User, User.id == Address.user_id)
             .where(Address.channel == "phone", Address.value == sender, Address.verified_at.is_not(None), User.active)
             .order_by(Address.created_at, Address.id)
-            .with_for_update()
+            .with_for_update(of=Address)
         )
     )
 

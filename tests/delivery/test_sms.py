@@ -7,10 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from core.delivery import DeliveryFailed, Refused, open_channels
+from core.delivery import DeliveryFailed, Refused, open_channels, outgoing, phoning
 from core.delivery.channels import sms, voice
 from core.delivery.content import Item
 from core.settings import Settings
+from tests import hostile
 from tests.delivery.making import message, story
 from tests.providers import twilio
 
@@ -126,6 +127,27 @@ def test_a_strange_answer_is_tried_again(server: twilio.TwilioServer, how: str) 
     with pytest.raises(DeliveryFailed) as caught:
         send(server)
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "does", [hostile.hang, hostile.reset, hostile.close, hostile.garbage, hostile.slow_headers, hostile.redirect("/x")]
+)
+def test_whatever_the_other_side_does_ends_in_time_as_a_failure(
+    hostile_server: hostile.HostileServer, monkeypatch: pytest.MonkeyPatch, does: hostile.Behaviour
+) -> None:
+    monkeypatch.setattr(phoning, "_LIMITS", outgoing.Limits(private=True, connect=0.5, total=0.5))
+    hostile_server.will(does)
+    with pytest.raises(DeliveryFailed):
+        send(twilio.TwilioServer(port=hostile_server.port))
+
+
+@pytest.mark.parametrize("does", [hostile.half_body, hostile.slow_body, hostile.huge_body])
+def test_a_yes_that_breaks_off_counts(
+    hostile_server: hostile.HostileServer, monkeypatch: pytest.MonkeyPatch, does: hostile.Behaviour
+) -> None:
+    monkeypatch.setattr(phoning, "_LIMITS", outgoing.Limits(private=True, connect=0.5, total=0.5))
+    hostile_server.will(does)
+    assert send(twilio.TwilioServer(port=hostile_server.port)).provider_id == "", "sent again it would arrive twice"
 
 
 def test_a_wrong_token_is_the_providers_matter(server: twilio.TwilioServer) -> None:

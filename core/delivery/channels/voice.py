@@ -33,7 +33,7 @@ class Caller:
         return Accepted(provider_id=sid, provider=self._twilio.host)
 
     def close(self) -> None:
-        self._twilio.close()
+        """Each call has a connection of its own."""
 
 
 def twiml(message: Message, *, answer_url: str) -> str:
