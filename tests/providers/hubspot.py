@@ -8,13 +8,14 @@ word.
 
 import itertools
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.hostile import Behaviour, HostileServer, Request, answer
+from tests.hostile import Behaviour, HostileServer, Request, answer, hang
 
 TOKEN = "pat-na1-0123abcd-doorbell-test"
 PROPERTIES = {
@@ -55,6 +56,9 @@ class Account:
     """Kind to record id to properties."""
     associations: set[tuple[str, str, str, str, int]] = field(default_factory=set)
     faults: list[tuple[str, Behaviour]] = field(default_factory=list)
+    silent_once: str = ""
+    """The next request whose path holds this is done and never answered; `fell_silent` says when."""
+    fell_silent: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(101))
 
     @property
@@ -83,6 +87,14 @@ class Account:
             if word in request.path:
                 del self.faults[number]
                 return fault
+        done = self._done(request)
+        if self.silent_once and self.silent_once in request.path:
+            self.silent_once = ""
+            self.fell_silent.set()
+            return hang
+        return done
+
+    def _done(self, request: Request) -> Behaviour:
         if request.headers["Authorization"] != f"Bearer {TOKEN}":
             return refuse(
                 401, "INVALID_AUTHENTICATION", "Authentication credentials not found. This API supports OAuth 2.0"

@@ -9,13 +9,14 @@ import base64
 import itertools
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.hostile import Behaviour, HostileServer, Request, answer
+from tests.hostile import Behaviour, HostileServer, Request, answer, hang
 
 CLIENT_ID = "3MVG9doorbell.test.consumer.key"
 SECRET = "F00DSECRET0123456789"
@@ -67,6 +68,9 @@ class Org:
     silent_updates: bool = False
     """Update answers 204 without a body, as before version 46."""
     faults: list[tuple[str, Behaviour]] = field(default_factory=list)
+    silent_once: str = ""
+    """The next request whose path holds this is done and never answered; `fell_silent` says when."""
+    fell_silent: threading.Event = field(default_factory=threading.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -90,6 +94,14 @@ class Org:
             if word in request.path:
                 del self.faults[number]
                 return fault
+        done = self._done(request)
+        if self.silent_once and self.silent_once in request.path:
+            self.silent_once = ""
+            self.fell_silent.set()
+            return hang
+        return done
+
+    def _done(self, request: Request) -> Behaviour:
         if request.path == "/services/oauth2/token":
             return self._token(request)
         found = re.fullmatch(r"/services/data/v(\d+)\.0/(.+)", request.path)
