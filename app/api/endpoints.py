@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from app.api.alert_shapes import NO_NUL
 from app.api.deps import Camel, Db, Manager, Now, RuntimeOf
 from app.api.routing import Version
 from core.db.tables.reaching import Endpoint
-from core.delivery import endpoint_book, endpoint_testing, providers
+from core.delivery import endpoint_book, endpoint_preview, endpoint_testing, providers
 from core.delivery.providers import FINE, Health
+from core.views import detail
 
 router = APIRouter(prefix="/webhook-endpoints", tags=["delivery"])
 
@@ -46,6 +47,12 @@ class EndpointPatch(Camel):
     event_types: list[str] = Field(default_factory=list, max_length=100)
     enabled: bool = True
     secret: str | None = None
+
+
+class PreviewIn(Camel):
+    channel: str
+    config: dict[str, Any] = Field(default_factory=dict)
+    alert_id: Annotated[str, StringConstraints(min_length=1, max_length=32, pattern=NO_NUL)]
 
 
 class SecretOut(Camel):
@@ -117,6 +124,14 @@ def add(body: EndpointIn, viewer: Manager, runtime: RuntimeOf, db: Db, now: Now,
     with db.write() as session:
         made = endpoint_book.add(session, wanted, viewer=viewer, settings=runtime.settings, now=now)
         return EndpointMade.model_validate({**_plain(made.endpoint, FINE, now), "secret": made.secret})
+
+
+@router.post("/preview", summary="What a CRM would be told of an alert with this config; nothing is sent or stored")
+def preview(body: PreviewIn, viewer: Manager, runtime: RuntimeOf, db: Db, now: Now) -> dict[str, dict[str, Any]]:
+    with db.read() as session:
+        detail.get_card(session, viewer, body.alert_id, now=now)
+        shown = endpoint_preview.preview(session, body.channel, body.config, body.alert_id, settings=runtime.settings)
+        return {name: dict(fields) for name, fields in shown.items()}
 
 
 @router.get("/{endpoint_id}", summary="One of them")

@@ -58,6 +58,8 @@ class Accepted:
     """Which of a channel's providers, where it has several."""
     delivered: bool = False
     """Taken is arrived: nothing more will be heard."""
+    said: str = ""
+    """What it answered, in words, where that is more than yes: for whoever asked for a test."""
 
 
 class Sender(Protocol):

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from core.delivery import outgoing
 from core.delivery.channel import DeliveryFailed
 from core.delivery.content import one_line
+from core.delivery.endpoints import Endpoint
 from core.delivery.outgoing import Answer, Limits
 
 if TYPE_CHECKING:
@@ -76,6 +77,18 @@ class Plain:
     def __init__(self, answer: Answer) -> None:
         self.status = answer.status
         self.data = answer.body
+
+
+def secret(endpoint: Endpoint, *, called: str) -> str:
+    """The newest secret, as it can go into a header. A line break that was pasted with it is not part of it.
+
+    Raises:
+        DeliveryFailed: there is none, or it cannot be one.
+    """
+    value = endpoint.secrets[0].value.strip() if endpoint.secrets else ""
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise DeliveryFailed(f"enter the {called} again: what is kept is none", retryable=False, provider_at_fault=True)
+    return value
 
 
 def read(body: bytes | str | None) -> Any:

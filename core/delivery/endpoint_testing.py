@@ -103,7 +103,7 @@ def standing(session: Session, viewer: Viewer, endpoint_id: str, delivery_id: st
 def _said(found: Delivery) -> str:
     match found.state:
         case DeliveryState.SENT | DeliveryState.DELIVERED:
-            return "It was taken."
+            return f"It was taken: {found.reason}." if found.reason else "It was taken."
         case DeliveryState.DEAD | DeliveryState.SUPPRESSED | DeliveryState.BOUNCED:
             return f"It was not taken: {found.reason}."
         case _ if found.reason:

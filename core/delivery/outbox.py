@@ -65,6 +65,7 @@ class Sent:
     provider_id: str
     provider: str = ""
     delivered: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,14 +201,14 @@ def finish(
     values: dict[str, Any]
     match result:
         case Sent():
-            outcome, detail = "sent", result.provider_id
+            outcome, detail = "sent", result.said or result.provider_id
             values = {
                 "state": DeliveryState.DELIVERED if result.delivered else DeliveryState.SENT,
                 "provider": result.provider or None,
                 "provider_id": result.provider_id[:200],
                 "sent_at": now,
                 "delivered_at": now if result.delivered else None,
-                "reason": None,
+                "reason": result.said[:300] or None,
             }
             providers.worked(session, claimed.provider, now=now)
         case Suppressed():

@@ -122,7 +122,12 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
             provider_at_fault=failure.provider_at_fault,
             address=failure.address,
         )
-    return Sent(provider_id=accepted.provider_id, provider=accepted.provider, delivered=accepted.delivered)
+    return Sent(
+        provider_id=accepted.provider_id,
+        provider=accepted.provider,
+        delivered=accepted.delivered,
+        said=accepted.said,
+    )
 
 
 def _still_to_tell(

@@ -234,9 +234,16 @@ def test_a_key_that_is_refused_waits_for_people_and_is_not_told(account: Account
     assert "refused our key" in fails(sender, to_hubspot(account, token="pat-wrong")).reason
 
 
+@pytest.mark.parametrize("kept", ["pat na1", "pat\nx: y", "päßt"])
+def test_what_cannot_be_a_key_is_final_and_told_nowhere(account: Account, sender: HubSpot, kept: str) -> None:
+    failure = fails(sender, to_hubspot(account, token=kept))
+    assert not failure.retryable
+    assert kept not in failure.reason
+
+
 def test_a_test_asks_for_the_account_and_the_properties_and_changes_nothing(account: Account, sender: HubSpot) -> None:
     said = sender.send(told(to_hubspot(account), "endpoint:test"))
-    assert said.provider_id == "signed in to account 123456 (STANDARD)"
+    assert said.said == "signed in to account 123456 (STANDARD)"
     assert {request.method for request in account.server.requests} == {"GET"}
     account.unique["tasks"].clear()
     with pytest.raises(DeliveryFailed, match=f"tasks have no property {TASK_ID} that requires unique values"):

@@ -229,17 +229,25 @@ def test_a_sign_in_that_answers_nonsense_is_tried_again(org: Org, sender: Salesf
 def test_a_field_we_need_is_asked_for_in_a_test_and_what_is_left_is_said(org: Org, sender: Salesforce) -> None:
     endpoint = to_salesforce(org)
     said = sender.send(told(endpoint, "endpoint:test"))
-    assert said.provider_id == "signed in; 14989 of 15000 calls are left today"
+    assert said.said == "signed in; 14989 of 15000 calls are left today"
     assert not org.writes, "a test changes nothing"
     del org.external["Task"]
     with pytest.raises(DeliveryFailed, match=f"Task has no field {TASK_ID}"):
         sender.send(told(endpoint, "endpoint:test"))
 
 
-def test_an_endpoint_without_its_secret_is_final(org: Org, sender: Salesforce) -> None:
-    with pytest.raises(DeliveryFailed, match="secret of Salesforce is missing") as caught:
-        sender.send(told(replace(to_salesforce(org), secrets=())))
-    assert not caught.value.retryable
+@pytest.mark.parametrize("kept", ["", "a b", "line\nbreak", "sécret"])
+def test_what_cannot_be_a_secret_is_final_and_told_nowhere(org: Org, sender: Salesforce, kept: str) -> None:
+    failure = fails(sender, org, secret=kept)
+    assert (failure.reason, failure.retryable) == (
+        "enter the consumer secret of Salesforce again: what is kept is none",
+        False,
+    )
+
+
+def test_a_line_break_that_was_pasted_with_the_secret_does_no_harm(org: Org, sender: Salesforce) -> None:
+    sender.send(told(to_salesforce(org, secret=f"{salesforce.SECRET}\r\n")))
+    assert len(org.tasks) == 1
 
 
 def test_the_task_of_an_alert_that_went_to_another_team_is_closed_and_none_is_made(
@@ -291,6 +299,7 @@ def test_an_organization_s_own_address_is_fine(url: str) -> None:
     ("config", "field"),
     [
         ({"clientId": ""}, "config.clientId"),
+        ({"clientID": "x"}, "config.clientID"),
         ({"mapping": {"contact": {}}}, "config.mapping"),
         ({"mapping": {"lead": {"Phone": "contact.shoe"}}}, "config.mapping.lead.Phone"),
         ({"mapping": {"lead": {"LastName": None}}}, "config.mapping.lead.LastName"),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from core.delivery import crm_mapping, outgoing
 from core.delivery.channel import ENDPOINT, Accepted, Channel, DeliveryFailed, EndpointKind
 from core.delivery.content import Message
-from core.delivery.crm_client import Pool, Wire, mapping, read, said
+from core.delivery.crm_client import Pool, Wire, mapping, read, said, secret
 from core.delivery.endpoints import TEST, Endpoint
 from core.delivery.outgoing import Answer, Limits
 from core.delivery.providers import Pace
@@ -49,6 +49,7 @@ NOTED = {ChangeKind.ALERT_NEW: "New alert", ChangeKind.ALERT_CONVERTED: "Convert
 TASK_TO_CONTACT, NOTE_TO_CONTACT = 204, 202
 """HubSpot's own association types."""
 _PRIORITY = {Priority.CRITICAL: "HIGH", Priority.HIGH: "HIGH", Priority.MEDIUM: "MEDIUM", Priority.LOW: "LOW"}
+_CONFIG = frozenset({"mapping", "notes", "owners", "perSecond"})
 _FULL_DAY = 3600.0
 """Seconds to wait where the day's calls are used up."""
 
@@ -82,7 +83,7 @@ class HubSpot:
             raise DeliveryFailed("there is no HubSpot to tell", retryable=False)
         event = str(message.event.get("type"))
         if event == TEST:
-            return Accepted(provider_id=self.check(endpoint), delivered=True)
+            return Accepted(provider_id=message.key, said=self.check(endpoint), delivered=True)
         if not message.about:
             raise DeliveryFailed("HubSpot is told of alerts, and this one is gone", retryable=False)
         if crm_mapping.is_lost(message.about):
@@ -104,14 +105,12 @@ class HubSpot:
         """Nothing is kept open."""
 
     def _ask(self, endpoint: Endpoint, ask: Callable[["_Api"], str]) -> str:
-        if not endpoint.secrets:
-            raise DeliveryFailed("the key of HubSpot is missing", retryable=False, provider_at_fault=True)
-        token = endpoint.secrets[0].value
+        token = secret(endpoint, called="service key of HubSpot")
         wire = Wire(base=home(endpoint, private=self._limits.private), limits=self._limits)
         try:
             return ask(_Api(token, wire))
         except Refused as refused:
-            raise failed(refused, token=token) from refused
+            raise failed(refused, without=token) from refused
 
 
 class _Api:
@@ -303,6 +302,7 @@ def check_config(url: str, config: Mapping[str, Any], settings: Settings) -> dic
     found: dict[str, str] = {}
     if url and url.rstrip("/") != HOME and not settings.allow_private_urls:
         found["url"] = f"leave it empty: HubSpot's address is always {HOME}"
+    found |= {f"config.{name}": "there is no such setting of HubSpot" for name in config if name not in _CONFIG}
     if not isinstance(config.get("notes", True), bool):
         found["config.notes"] = "use true or false"
     own = config.get("mapping", {})
@@ -322,9 +322,9 @@ def home(endpoint: Endpoint, *, private: bool) -> str:
     return f"{parts.scheme}://{parts.netloc}" if private and endpoint.url else HOME
 
 
-def failed(refused: Refused, *, token: str = "") -> DeliveryFailed:
+def failed(refused: Refused, *, without: str) -> DeliveryFailed:
     """What HubSpot's refusal means, in words."""
-    words = refused.words.replace(token, "...") if token else refused.words
+    words = refused.words.replace(without, "...")
     reason = f"HubSpot said {refused.category or refused.status}: {words or 'nothing more'}"
     if refused.status == 401:
         # The key may be put right while the message waits.

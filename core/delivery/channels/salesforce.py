@@ -19,7 +19,7 @@ from core import log
 from core.delivery import crm_mapping, outgoing
 from core.delivery.channel import ENDPOINT, Accepted, Channel, DeliveryFailed, EndpointKind
 from core.delivery.content import Message
-from core.delivery.crm_client import Wire, mapping, read, said
+from core.delivery.crm_client import Wire, mapping, read, said, secret
 from core.delivery.endpoints import TEST, Endpoint
 from core.delivery.outgoing import Limits
 from core.delivery.providers import Pace
@@ -56,6 +56,7 @@ RESERVED = {
 }
 REQUIRED = {"lead": frozenset({"LastName", "Company"}), "task": frozenset({"Subject"})}
 _PRIORITY = {Priority.CRITICAL: "High", Priority.HIGH: "High", Priority.MEDIUM: "Normal", Priority.LOW: "Low"}
+_CONFIG = frozenset({"clientId", "mapping", "owners", "perSecond"})
 _HOMES = (".my.salesforce.com", ".my.salesforce.mil", ".my.sfcrmproducts.cn")
 _NEARLY = 0.9
 """Share of the day's calls from which it is logged."""
@@ -121,7 +122,7 @@ class Salesforce:
             raise DeliveryFailed("there is no Salesforce to tell", retryable=False)
         event = message.event.get("type")
         if event == TEST:
-            return Accepted(provider_id=self.check(endpoint), delivered=True)
+            return Accepted(provider_id=message.key, said=self.check(endpoint), delivered=True)
         if not message.about:
             raise DeliveryFailed("Salesforce is told of alerts, and this one is gone", retryable=False)
         if crm_mapping.is_lost(message.about):
@@ -147,9 +148,9 @@ class Salesforce:
     def _signed_in(self, endpoint: Endpoint, ask: Callable[["_Api"], str]) -> str:
         """Ask with the kept sign-in; once more with a new one where Salesforce has forgotten it."""
         wire = Wire(base=home(endpoint, private=self._limits.private), limits=self._limits)
-        secret = _secret(endpoint)
+        key_of_ours = secret(endpoint, called="consumer secret of Salesforce")
         key = hashlib.sha256(
-            f"{endpoint.id}\n{wire.base}\n{endpoint.config.get('clientId')}\n{secret}".encode()
+            f"{endpoint.id}\n{wire.base}\n{endpoint.config.get('clientId')}\n{key_of_ours}".encode()
         ).hexdigest()
         with self._lock:
             session = self._sessions.get(key)
@@ -157,7 +158,7 @@ class Salesforce:
         try:
             while True:
                 if session is None:
-                    session = sign_in(wire, str(endpoint.config.get("clientId", "")), secret)
+                    session = sign_in(wire, str(endpoint.config.get("clientId", "")), key_of_ours)
                     with self._lock:
                         self._sessions[key] = session
                 try:
@@ -167,7 +168,7 @@ class Salesforce:
                         raise
                     session, fresh = None, True
         except Refused as refused:
-            raise failed(refused, secret=secret) from refused
+            raise failed(refused, without=key_of_ours) from refused
 
 
 class _Api:
@@ -316,6 +317,7 @@ def check_config(url: str, config: Mapping[str, Any], settings: Settings) -> dic
     client_id = config.get("clientId")
     if not isinstance(client_id, str) or not 10 <= len(client_id) <= 255 or not client_id.isprintable():
         found["config.clientId"] = "enter the consumer key of the external client app"
+    found |= {f"config.{name}": "there is no such setting of Salesforce" for name in config if name not in _CONFIG}
     own = config.get("mapping", {})
     if not isinstance(own, Mapping) or set(own) - {"lead", "task"}:
         found["config.mapping"] = 'use {"lead": {...}, "task": {...}}'
@@ -337,14 +339,14 @@ def home(endpoint: Endpoint, *, private: bool) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def sign_in(wire: Wire, client_id: str, secret: str) -> Session:
+def sign_in(wire: Wire, client_id: str, client_secret: str) -> Session:
     """A token by the client credentials flow (RFC 6749, 4.4).
 
     Raises:
         Refused: with the error Salesforce gave.
         DeliveryFailed: nobody answered, or not as Salesforce does.
     """
-    basic = base64.b64encode(f"{quote(client_id, safe='')}:{quote(secret, safe='')}".encode()).decode()
+    basic = base64.b64encode(f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}".encode()).decode()
     answer = wire.call(
         "POST",
         "/services/oauth2/token",
@@ -366,9 +368,9 @@ def sign_in(wire: Wire, client_id: str, secret: str) -> Session:
     return Session(token=token, instance=instance.rstrip("/"))
 
 
-def failed(refused: Refused, *, secret: str = "") -> DeliveryFailed:
+def failed(refused: Refused, *, without: str) -> DeliveryFailed:
     """What Salesforce's refusal means, in words."""
-    code, words = refused.code, refused.words.replace(secret, "...") if secret else refused.words
+    code, words = refused.code, refused.words.replace(without, "...")
     named = f" ({refused.fields})" if refused.fields and refused.fields not in words else ""
     reason = f"Salesforce said {code or refused.status}: {words or 'nothing more'}{named}"
     if code in ("invalid_client", "invalid_client_id", "invalid_grant", "unauthorized_client", "invalid_app_access"):
@@ -410,12 +412,6 @@ def _not_a_home(url: str, *, private: bool) -> str:
     if not host.endswith(_HOMES) or parts.username or parts.port not in (None, 443) or parts.path not in ("", "/"):
         return "use your organization's own address (My Domain), as in https://yourcompany.my.salesforce.com"
     return ""
-
-
-def _secret(endpoint: Endpoint) -> str:
-    if not endpoint.secrets:
-        raise DeliveryFailed("the consumer secret of Salesforce is missing", retryable=False, provider_at_fault=True)
-    return endpoint.secrets[0].value
 
 
 def _key(field: str, key: str) -> str:
