@@ -209,9 +209,8 @@ def _plain(endpoint: Endpoint, health: Health, now: datetime) -> dict[str, Any]:
         "id": endpoint.id,
         "version": endpoint.version,
         "secrets": [
-            SecretOut(hint=secret["hint"], since=secret["from"], until=secret.get("until"))
-            for secret in endpoint.secrets
-            if not secret.get("until") or datetime.fromisoformat(secret["until"]) > now
+            SecretOut(hint=one.hint, since=one.since, until=one.until)
+            for one in endpoint_book.secrets_now(endpoint, now=now)
         ],
         "health": HealthOut(
             failures=health.failures,

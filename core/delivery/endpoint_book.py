@@ -61,6 +61,29 @@ class Made:
     secret: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """What may be shown of a secret."""
+
+    hint: str
+    since: datetime
+    until: datetime | None
+    """Until then it counts beside the newest; None: without end."""
+
+
+def secrets_now(endpoint: Endpoint, *, now: datetime) -> list[Hint]:
+    """Those that count, the newest first."""
+    found = [
+        Hint(
+            hint=secret["hint"],
+            since=datetime.fromisoformat(secret["from"]),
+            until=datetime.fromisoformat(secret["until"]) if secret.get("until") else None,
+        )
+        for secret in endpoint.secrets
+    ]
+    return [one for one in found if one.until is None or one.until > now]
+
+
 def read(raw: Mapping[str, Any], settings: Settings) -> Wanted:
     """Check an endpoint as people write it. May look up a name: call it outside any transaction.
 
