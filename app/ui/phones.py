@@ -1,0 +1,114 @@
+"""A person's phones: add one, type the code that was texted to it, ask for another code, remove it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from app import runtime
+from app.ui import commands, queries, words
+from app.ui.commands import Done
+from core import clock, delivery
+from core.db.tables.reaching import Address
+from core.delivery import addresses, confirming
+from core.delivery.confirming import Answer
+from core.errors import DoorbellError
+from core.viewer import Viewer
+
+_ANSWERS = {
+    Answer.CONFIRMED: Done(ok=True, text="Confirmed: texts come to this phone from now on."),
+    Answer.WRONG: Done(ok=False, text="This is not the code. Use the six digits of the newest text."),
+    Answer.EXPIRED: Done(ok=False, text="The code is too old. Ask for a new one."),
+    Answer.SPENT: Done(ok=False, text="Too many wrong codes. Ask for a new one."),
+}
+
+
+def section(viewer: Viewer, *, key: str = "phones") -> None:
+    """Show them, with what can be done to each."""
+    _said(key)
+    current = runtime.current()
+    with current.database.read() as session:
+        phones = [one for one in addresses.listed(session, viewer.user_id) if one.channel == confirming.PHONE]
+    for phone in phones:
+        _phone(viewer, phone, key=key)
+    if confirming.SMS not in delivery.set_up(current.settings):
+        st.caption(f"Texts are not set up. An administrator can: {delivery.CHANNELS[confirming.SMS].setup}")
+        return
+    if not phones:
+        st.caption("Critical alerts can come as a text to your phone. Confirm it once with a code.")
+    with st.form(f"{key}_add", clear_on_submit=True, border=False):
+        number = st.text_input("Phone number", placeholder="(512) 555-0100", max_chars=40, key=f"{key}_number")
+        if st.form_submit_button("Text me a code") and number.strip():
+            _do(key, lambda session, now: _add(session, viewer, number, now=now))
+
+
+def _phone(viewer: Viewer, phone: Address, *, key: str) -> None:
+    waits = phone.verified_at is None and phone.disabled_at is None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{words.plain(phone.label)}** · {words.plain(_standing(viewer, phone))}", width="content")
+        if waits and st.button("Text me a new code", key=f"{key}_resend_{phone.id}"):
+            _do(key, lambda session, now: _resend(session, viewer, phone.id, now=now))
+        with st.popover("Remove", width="content"):
+            st.write("No text and no call goes there any more.")
+            if st.button("Remove it", key=f"{key}_remove_{phone.id}"):
+                _do(key, lambda session, now: _remove(session, viewer, phone.id, now=now))
+    if waits:
+        with st.form(f"{key}_confirm_{phone.id}", clear_on_submit=True, border=False):
+            code = st.text_input(f"Code texted to {phone.label}", max_chars=20, key=f"{key}_code_{phone.id}")
+            if st.form_submit_button("Confirm", type="primary") and code.strip():
+                _do(key, lambda session, now: _confirm(session, viewer, phone.id, code, now=now))
+
+
+def _standing(viewer: Viewer, phone: Address) -> str:
+    if phone.disabled_at is not None:
+        return f"switched off: {phone.disabled_reason}. Add it again if it works by now."
+    if phone.verified_at is not None:
+        return "confirmed"
+    waiting = phone.detail.get("code")
+    until = datetime.fromisoformat(waiting["until"]) if waiting else None
+    if until is None or until < queries.now():
+        return "not confirmed; its code is too old"
+    local = until.astimezone(clock.zone(viewer.timezone))
+    return f"not confirmed; the code works until {local.hour % 12 or 12}:{local:%M %p}"
+
+
+def _do(key: str, act: Callable[[Session, datetime], Done]) -> None:
+    """One unit of work, and what became of it at the top of the section after the page has run again."""
+    current = runtime.current()
+    try:
+        with current.database.write() as session:
+            done = act(session, current.clock.now())
+    except DoorbellError as error:
+        done = Done(ok=False, text=commands.say(error))
+    st.session_state[f"{key}_done"] = done
+    st.rerun()
+
+
+def _said(key: str) -> None:
+    done: Done | None = st.session_state.pop(f"{key}_done", None)
+    if done is not None:
+        (st.success if done.ok else st.error)(words.plain(done.text))
+
+
+def _add(session: Session, viewer: Viewer, number: str, *, now: datetime) -> Done:
+    settings = runtime.current().settings
+    made = confirming.add(session, viewer.user_id, number, actor_id=viewer.user_id, settings=settings, now=now)
+    if made.verified_at is not None:
+        return Done(ok=True, text=f"{made.label} is confirmed already.")
+    return Done(ok=True, text=f"A code is on its way to {made.label}.")
+
+
+def _resend(session: Session, viewer: Viewer, address_id: str, *, now: datetime) -> Done:
+    made = confirming.resend(session, viewer.user_id, address_id, settings=runtime.current().settings, now=now)
+    return Done(ok=True, text=f"A new code is on its way to {made.label}.")
+
+
+def _confirm(session: Session, viewer: Viewer, address_id: str, code: str, *, now: datetime) -> Done:
+    settings = runtime.current().settings
+    return _ANSWERS[confirming.confirm(session, viewer.user_id, address_id, code, settings=settings, now=now)]
+
+
+def _remove(session: Session, viewer: Viewer, address_id: str, *, now: datetime) -> Done:
+    addresses.remove(session, viewer.user_id, address_id, actor_id=viewer.user_id, now=now)
+    return Done(ok=True, text="Removed.")
