@@ -80,7 +80,7 @@ def list_time_off(
     now: Now,
     past: Annotated[bool, Query(description="with what is over")] = False,
 ) -> TimeOffList:
-    """Oldest first; an agent sees their own, a manager their teams'. Of others there is none to see."""
+    """Oldest first; an agent sees their own, a manager their teams'."""
     with db.read() as session:
         found = time_off.list_time_off(session, viewer, agent_id=agent_id, since=None if past else now)
     return TimeOffList(items=[_shown(one) for one in found])

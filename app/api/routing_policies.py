@@ -94,9 +94,11 @@ class SeenOut(Camel):
 
 
 @router.get("/routing/policies", summary="All policies, the newest change first")
-def list_policies(_viewer: Manager, db: Db) -> PolicyList:
+def list_policies(viewer: Manager, db: Db) -> PolicyList:
+    """Managers see of teams and agents only their own; rules and the house's strategies are everybody's."""
     with db.read() as session:
-        return PolicyList(items=[PolicyOut(**asdict(one)) for one in policies.list_policies(session)])
+        found = policies.seen_by(session, policies.list_policies(session), viewer)
+    return PolicyList(items=[PolicyOut(**asdict(one)) for one in found])
 
 
 @router.post("/routing/policies", status_code=201, summary="Keep a draft to be tried")
@@ -106,9 +108,10 @@ def add_policy(body: PolicyIn, viewer: Admin, db: Db, now: Now) -> PolicyOut:
 
 
 @router.get("/routing/policies/{policy_id}", summary="One policy, and what it would change")
-def get_policy(policy_id: PathId, _viewer: Manager, db: Db) -> PolicyOut:
+def get_policy(policy_id: PathId, viewer: Manager, db: Db) -> PolicyOut:
     with db.read() as session:
-        return _with_changes(session, policies.get(session, policy_id))
+        (found,) = policies.seen_by(session, [policies.get(session, policy_id)], viewer)
+        return _with_changes(session, found)
 
 
 @router.put("/routing/policies/{policy_id}", summary="Change a draft")

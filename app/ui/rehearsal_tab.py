@@ -26,7 +26,7 @@ class Shown:
 def render(viewer: Viewer) -> None:
     """The tab: managers compare and read, admins change."""
     commands.tell()
-    shown = _read()
+    shown = _read(viewer)
     st.markdown(
         "Change how alerts are handed out on paper, replay the alerts of the last weeks, and see who would get how many. "
         "Nobody's alert moves until you switch."
@@ -47,9 +47,9 @@ def render(viewer: Viewer) -> None:
     _use(viewer, chosen, shown.changes)
 
 
-def _read() -> Shown:
+def _read(viewer: Viewer) -> Shown:
     with queries.reading() as session:
-        found = policies.list_policies(session)
+        found = policies.seen_by(session, policies.list_policies(session), viewer)
         wanted = st.session_state.pop(commands.MADE, None) or st.session_state.get(commands.CHOSEN)
         chosen = next((one for one in found if one.id == wanted), found[0] if found else None)
         changes = policy_content.differences(session, chosen.content) if chosen else []

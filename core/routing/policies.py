@@ -1,7 +1,7 @@
 """The policies that are kept: drafts to be tried, the one in shadow, the one that is live; changed by admins, each audited."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import audit, versions
 from core.db.base import table_of
-from core.db.tables import Policy, User
+from core.db.tables import Agent, Policy, User
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.ids import new_id
 from core.routing import policy_content
@@ -56,6 +56,24 @@ def get(session: Session, policy_id: str) -> StoredPolicy:
     if row is None:
         raise NotFound("There is no such policy.")
     return _stored(row)
+
+
+def seen_by(session: Session, found: Sequence[StoredPolicy], viewer: Viewer) -> list[StoredPolicy]:
+    """The same as this viewer may read them: of teams and agents only their own; rules and the house's ways are everybody's."""
+    if viewer.role is Role.ADMIN:
+        return list(found)
+    theirs = set(session.scalars(select(Agent.id).where(Agent.team_id.in_(viewer.team_ids))))
+    return [
+        replace(
+            one,
+            content=one.content
+            | {
+                "teams": [team for team in one.content["teams"] if team["teamId"] in viewer.team_ids],
+                "agents": [agent for agent in one.content["agents"] if agent["agentId"] in theirs],
+            },
+        )
+        for one in found
+    ]
 
 
 def add(session: Session, raw: Mapping[str, Any], *, viewer: Viewer, now: datetime) -> StoredPolicy:

@@ -75,7 +75,15 @@ class Saved:
 def list_time_off(
     session: Session, viewer: Viewer, *, agent_id: str | None = None, since: datetime | None = None
 ) -> list[Off]:
-    """Times off the viewer may see (an agent's own, a manager's teams', an admin's all) that end after `since`, in order."""
+    """Times off the viewer may see (an agent's own, a manager's teams', an admin's all) that end after `since`, in order.
+
+    Raises:
+        NotFound: `agent_id` is nobody this viewer may see the times off of.
+    """
+    if agent_id is not None:
+        team = session.execute(select(Agent.team_id).where(Agent.id == agent_id)).one_or_none()
+        if team is None or not _may(viewer, agent_id, team.team_id):
+            raise NotFound("There is no such agent among yours.")
     statement = _select().order_by(TimeOff.starts_at, TimeOff.id)
     if viewer.role is Role.AGENT:
         statement = statement.where(TimeOff.agent_id == viewer.user_id)
