@@ -18,8 +18,8 @@ from core import escalation, routing
 from core.db import Database
 from core.db.tables import Agent
 from core.errors import NotFound
-from core.routing import house_settings, ledger, moves, profiles, reading
-from core.routing.dispatch import Routed, route_each
+from core.routing import bulk, house_settings, ledger, moves, profiles, reading
+from core.routing.dispatch import Routed
 from core.routing.strategies import STRATEGIES
 from core.viewer import Viewer
 from core.views.page import checked_limit, cursor_of, key_of
@@ -310,9 +310,8 @@ def route(body: RouteIn, viewer: Manager, db: Db, state: RoutingState, now: Now)
     exclude = frozenset(body.exclude_agent_ids)
     with db.write() as session:
         visible = reading.visible(session, viewer, body.alert_ids)
-        wanted = dict.fromkeys(visible, exclude)
-        routed = route_each(
-            session, wanted, state=state, trigger="manual", seed=body.seed, by=viewer.user_id or None, now=now
+        routed = bulk.route_now(
+            session, dict.fromkeys(visible, exclude), seed=body.seed, viewer=viewer, state=state, now=now
         )
         escalation.ring(session, routed, now=now)
     return RoutedList(items=[routed_out(one) for one in routed])

@@ -66,7 +66,9 @@ def _held(viewer: Viewer, lanes: Sequence[Lane]) -> None:
         st.success("You have no open alert." if is_agent else "Nobody has an open alert.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        which = st.segmented_control("Show", ["All", "Overdue"], default="All", required=True, key="show")
+        which = st.segmented_control(
+            "Show", ["All", "Overdue"], default="All", required=True, key="show", bind="query-params"
+        )
         wanted = None if is_agent else _people(lanes)
     shown = [lane for lane in lanes if wanted is None or lane.agent_id in wanted]
     late = which == "Overdue"
@@ -85,9 +87,19 @@ def _people(lanes: Sequence[Lane]) -> list[str] | None:
     names = {lane.agent_id: lane.agent_name for lane in lanes}
     teams = sorted({lane.team_name for lane in lanes if lane.team_name})
     who = st.multiselect(
-        "Agents", list(names), format_func=names.__getitem__, key="who", placeholder="Everybody", width=260
+        "Agents",
+        list(names),
+        format_func=names.__getitem__,
+        key="who",
+        placeholder="Everybody",
+        width=260,
+        bind="query-params",
     )
-    team = st.multiselect("Teams", teams, key="team", placeholder="Every team", width=220) if len(teams) > 1 else []
+    team = (
+        st.multiselect("Teams", teams, key="team", placeholder="Every team", width=220, bind="query-params")
+        if len(teams) > 1
+        else []
+    )
     if not who and not team:
         return None
     return [

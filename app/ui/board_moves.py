@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.ui import commands, handover, identity, layout, queries, words
 from app.ui.commands import MovedHere
-from core.routing import bulk
+from core.routing import bulk, refusals
 from core.routing.bulk import To
 from core.viewer import Viewer
 from core.views.agents import AgentRow
@@ -47,6 +47,14 @@ def dialog(ticked: Ticked) -> None:
         if agent.capacity - agent.load < number:
             past = st.checkbox("Give them past the capacity")
     reason = st.text_input("Why (the agent reads it)", max_chars=200) if to is To.AGENT else ""
+    if agent is not None:
+        with queries.reading() as session:
+            said_no = refusals.declined_by(session, list(ticked), agent.id)
+        if said_no:
+            name, which = layout.plain(agent.name), "it" if number == 1 else f"{said_no:,} of them"
+            st.warning(
+                f"{name} has declined {which} before. Say why it is theirs all the same, or choose somebody else."
+            )
     st.info(_consequence(ticked, to, agent, past=past))
     if st.button(f"Move {words.plural(number, 'alert')}", type="primary"):
         done = commands.move(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.ui import commands, identity, layout, queries, words
+from core.routing import refusals
 from core.views.agents import AgentRow
 
 
@@ -18,6 +19,11 @@ def dialog(alert_ids: Sequence[str]) -> None:
         st.info("There is no agent in your teams yet.")
         return
     chosen = st.selectbox("Agent", agents, format_func=label)
+    with queries.reading() as session:
+        said_no = refusals.declined_by(session, alert_ids, chosen.id)
+    if said_no:
+        which = "it" if len(alert_ids) == 1 else f"{said_no:,} of them"
+        st.warning(f"{layout.plain(chosen.name)} has declined {which} before.")
     reason = st.text_input("Why (the agent reads it)", max_chars=200, placeholder="e.g. knows the family")
     room = chosen.capacity - chosen.load
     past = False

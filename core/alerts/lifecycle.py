@@ -25,12 +25,15 @@ _UNDOABLE = (
     "acknowledged_at",
     "contacted_at",
     "snoozed_until",
-    "escalate_at",
-    "claimed_until",
     "closed_at",
     "close_reason",
+    "notified_at",
+    "escalate_at",
+    "claimed_until",
 )
-_TIMES = {"acknowledged_at", "contacted_at", "snoozed_until", "escalate_at", "claimed_until", "closed_at"}
+_CLOCKS = {"notified_at", "escalate_at", "claimed_until"}
+"""Of one ownership: they come back only while that one goes on."""
+_TIMES = {"acknowledged_at", "contacted_at", "snoozed_until", "closed_at"} | _CLOCKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +178,11 @@ def undo(session: Session, alert_id: str, *, viewer: Viewer, now: datetime) -> A
         raise Conflict("Another alert of this type has opened for this contact since; this one stays closed.")
     before = _state(alert)
     owner = alert.assigned_agent_id
+    left = memory.get("notified_at")
+    same = "notified_at" not in memory or alert.notified_at == (datetime.fromisoformat(left) if left else None)
     for name, value in memory["before"].items():
+        if name in _CLOCKS and not same:
+            continue
         setattr(alert, name, datetime.fromisoformat(value) if name in _TIMES and value else value)
     alert.undo = None
     if reopening:
@@ -381,18 +388,22 @@ def _moved(alert: Alert, to: Status, *, viewer: Viewer, reason: str | None, now:
     """The new values of one alert's row."""
     reached = to in (Status.CONTACTED, Status.CONVERTED)
     # Only the assignee's own action stops the escalation clock; a closed alert has none.
-    stops = not to.is_open or viewer.user_id == alert.assigned_agent_id
+    own = viewer.user_id == alert.assigned_agent_id
+    stops = not to.is_open or own
+    # Who acts on an alert of theirs has been reached, however it came to them.
+    notified_at = alert.notified_at or (now if own and viewer.user_id else None)
     return {
         "key": alert.id,
         "status": to,
         "acknowledged_at": alert.acknowledged_at or (now if to is not Status.EXPIRED and viewer.user_id else None),
         "contacted_at": alert.contacted_at or (now if reached else None),
         "snoozed_until": None,
+        "notified_at": notified_at,
         "escalate_at": None if stops else alert.escalate_at,
         "claimed_until": None,
         "closed_at": None if to.is_open else now,
         "close_reason": reason,
-        "undo": None if to is Status.EXPIRED else _memory(alert, viewer=viewer, now=now),
+        "undo": None if to is Status.EXPIRED else _memory(alert, notified_at, viewer=viewer, now=now),
         "updated_at": now,
     }
 
@@ -412,8 +423,10 @@ def _write(session: Session, rows: Sequence[dict[str, Any]]) -> None:
             session.expire(known)
 
 
-def _memory(alert: Alert, *, viewer: Viewer, now: datetime) -> dict[str, Any]:
+def _memory(alert: Alert, notified_at: datetime | None, *, viewer: Viewer, now: datetime) -> dict[str, Any]:
+    """What undoing needs; `notified_at` as the step leaves it tells later whether it is the same ownership still."""
     return {
+        "notified_at": notified_at.isoformat() if notified_at else None,
         "until": (now + timedelta(minutes=UNDO_MINUTES)).isoformat(),
         "by": viewer.user_id,
         "before": {

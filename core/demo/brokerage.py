@@ -50,7 +50,7 @@ RULES: tuple[dict[str, Any], ...] = (
         "name": "Own clients stay with their agent",
         "description": "A homeowner who has an agent of ours hears from that agent.",
         "priority": 90,
-        "conditions": [{"field": "contact.ownerAgentId", "operator": "regex", "value": ".+"}],
+        "conditions": [{"field": "contact.ownerAgentId", "operator": "exists", "value": True}],
         "actions": [{"type": "assign_to_agent", "params": {"agentId": "${contact.ownerAgentId}"}}],
     },
     {

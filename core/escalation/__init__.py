@@ -7,6 +7,7 @@ The clock starts when the owner was first reached while on duty, stops only by t
 from core.escalation.policy import DEFAULTS, Policy
 from core.escalation.ringing import ring, ring_together
 from core.escalation.running import (
+    declined,
     due,
     escalate,
     in_pool,
@@ -24,6 +25,7 @@ __all__ = [
     "DEFAULTS",
     "Policy",
     "Standing",
+    "declined",
     "due",
     "escalate",
     "in_pool",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from core import audit
+from core import audit, log
 from core.db.base import table_of
 from core.db.tables import Agent, Endpoint, EscalationPolicy, Team, User
 from core.delivery import endpoint_book
@@ -19,6 +19,7 @@ from core.viewer import Viewer
 from core.words import Role
 
 MOST = 200
+_log = log.get(__name__)
 _COLUMNS = {
     "name": "name",
     "description": "description",
@@ -34,7 +35,7 @@ _COLUMNS = {
 
 
 def load(session: Session) -> list[Policy]:
-    """The house's own, the most specific first."""
+    """The house's own, the most specific first. One that no longer reads counts as switched off and has no steps."""
     rows = session.execute(select(table_of(EscalationPolicy)))
     return sorted((_read(row) for row in rows), key=Policy.rank)
 
@@ -139,6 +140,8 @@ def remove(session: Session, policy_id: str, *, version: int | None, viewer: Vie
 
 def doubts(session: Session, one: Policy) -> list[str]:
     """What is odd about a valid policy, in words."""
+    if not one.steps:
+        return ["It no longer reads, so it is left out: write its steps anew, or delete it."]
     found = []
     if any(step.deed == policy.MANAGER for step in one.steps) and one.team_id is not None:
         manager = session.scalar(
@@ -212,7 +215,12 @@ def _may(one: Policy, viewer: Viewer) -> None:
 
 def _read(row: Any) -> Policy:
     raw = {name: getattr(row, column) for name, column in _COLUMNS.items()}
-    return policy.read(row.id, raw, version=row.version)
+    try:
+        return policy.read(row.id, raw, version=row.version)
+    except Invalid as error:
+        # Written by another version, or by hand: escalation of everybody else's alerts goes on.
+        _log.error("escalation_policy_unreadable", policy_id=row.id, fields=error.fields)
+        return Policy(id=row.id, name=str(row.name), team_id=row.team_id, steps=(), enabled=False, version=row.version)
 
 
 def _values(made: Policy) -> dict[str, Any]:

@@ -29,6 +29,9 @@ OVERDUE = timedelta(seconds=60)
 """A step this late means that whoever should do it does not."""
 ON_CALL = "on-call"
 _REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED)
+_REACHED_OWNER = exists().where(
+    Delivery.alert_id == Alert.id, Delivery.user_id == Alert.assigned_agent_id, Delivery.state.in_(_REACHED)
+)
 _SAID = {
     policy.REMIND: "You have not answered it yet",
     policy.OTHER_CHANNEL: "You have not answered it yet",
@@ -65,19 +68,23 @@ def start(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list[
 
 
 def waiting_to_start(session: Session, *, now: datetime, limit: int = 1000) -> list[str]:
-    """Alerts told while their owner was off, whose owner is on duty by now; oldest first."""
-    waiting = session.scalars(
-        select(Alert.id)
-        .where(
-            Alert.closed_at.is_(None),
-            Alert.status == Status.NEW,
-            Alert.assigned_agent_id.is_not(None),
-            Alert.notified_at.is_(None),
+    """Alerts told while their owner was off, whose owner is on duty by now; oldest first.
+
+    Only those count against the limit: what waits for owners who are away or never reached takes nobody's place.
+    """
+    waiting = (Alert.closed_at.is_(None), Alert.status == Status.NEW, Alert.notified_at.is_(None))
+    owners = session.scalars(select(Alert.assigned_agent_id).where(*waiting).distinct())
+    here = _here(session, {one for one in owners if one is not None}, now=now)
+    if not here:
+        return []
+    return list(
+        session.scalars(
+            select(Alert.id)
+            .where(*waiting, Alert.assigned_agent_id.in_(here), Alert.claimed_until.is_(None), _REACHED_OWNER)
+            .order_by(Alert.opened_at, Alert.id)
+            .limit(limit)
         )
-        .order_by(Alert.opened_at)
-        .limit(limit)
-    ).all()
-    return [row.id for row in _ready(session, waiting, now=now)]
+    )
 
 
 def rearm(session: Session, *, now: datetime, limit: int = 1000) -> int:
@@ -191,7 +198,7 @@ def on_call(session: Session, alert_ids: Sequence[str], *, state: routing.State,
     if not policies or not alert_ids:
         return []
     rows = session.execute(
-        select(Alert.id, Alert.priority, Alert.alert_type, Alert.territory).where(
+        select(Alert.id, Alert.priority, Alert.alert_type, Alert.territory, Alert.unassigned_reason).where(
             Alert.id.in_(alert_ids),
             Alert.closed_at.is_(None),
             Alert.assigned_agent_id.is_(None),
@@ -206,10 +213,29 @@ def on_call(session: Session, alert_ids: Sequence[str], *, state: routing.State,
             policies, team_id=team.id if team else None, priority=row.priority, alert_type=row.alert_type
         )
         notices += [
-            _notice(row.id, user_id, row.priority, ON_CALL, "Nobody is on duty for it, and you are on call")
+            _notice(
+                row.id, user_id, row.priority, ON_CALL, f"{_why_nobody(row.unassigned_reason)}, and you are on call"
+            )
             for user_id in fitting.on_call
         ]
     return notices
+
+
+def _why_nobody(reason: str) -> str:
+    if reason == PoolReason.DECLINED:
+        return "It was declined and nobody else is free"
+    return "Nobody is on duty for it" if reason == PoolReason.NOBODY_ON_DUTY else "Nobody has it"
+
+
+def declined(session: Session, alert_id: str, agent_id: str, *, now: datetime) -> list[Notice]:
+    """What the manager is told of an alert that its owner declined and that nobody else took: it waits in the pool."""
+    owner = _owner(session, agent_id)
+    alert = session.execute(select(Alert.priority, Alert.assigned_agent_id).where(Alert.id == alert_id)).one()
+    if owner is None or alert.assigned_agent_id is not None:
+        return []
+    text = f"{owner.name} declined it and nobody else is free: it waits in the pool"
+    occasion = f"declined-{agent_id}"
+    return [_notice(alert_id, one, alert.priority, occasion, text) for one in _managers(session, owner.team_id)]
 
 
 def escalate(session: Session, alert_id: str, *, state: routing.State, now: datetime) -> list[Notice]:
@@ -437,28 +463,31 @@ def _ready(session: Session, alert_ids: Sequence[str], *, now: datetime) -> list
     """Those of the open alerts whose owner has been reached, is on duty, and whose clock has not been started."""
     if not alert_ids:
         return []
-    reached = exists().where(
-        Delivery.alert_id == Alert.id, Delivery.user_id == Alert.assigned_agent_id, Delivery.state.in_(_REACHED)
-    )
     rows = session.execute(
         _owned().where(
             Alert.id.in_(alert_ids),
             Alert.closed_at.is_(None),
             Alert.notified_at.is_(None),
             Alert.claimed_until.is_(None),  # a claim has a clock of its own
-            User.active,
-            reached,
+            _REACHED_OWNER,
         )
     ).all()
-    duty = {row.agent_id: row for row in rows}
-    off = _time_off(session, set(duty), now=now)
-    days = days_off.covering(session, duty)
-    on = {
-        agent_id
-        for agent_id, row in duty.items()
-        if row.available and agent_id not in off and _hours(row, days).at_work(now)
-    }
-    return [row for row in rows if row.agent_id in on]
+    here = _here(session, {row.agent_id for row in rows}, now=now)
+    return [row for row in rows if row.agent_id in here]
+
+
+def _here(session: Session, agent_ids: set[str], *, now: datetime) -> set[str]:
+    """Those who are on duty."""
+    if not agent_ids:
+        return set()
+    rows = session.execute(
+        select(Agent.id.label("agent_id"), Agent.schedule, User.timezone)
+        .join(User, User.id == Agent.id)
+        .where(Agent.id.in_(agent_ids), Agent.available, User.active)
+    ).all()
+    off = _time_off(session, agent_ids, now=now)
+    days = days_off.covering(session, agent_ids)
+    return {row.agent_id for row in rows if row.agent_id not in off and _hours(row, days).at_work(now)}
 
 
 def _hours(row: Any, holidays: Mapping[str, frozenset[Any]]) -> Hours:

@@ -14,7 +14,8 @@ _LINK = tab("rules", "When nobody answers", "When nobody answers")
 
 def check(scope: Scope) -> Iterator[Finding]:
     enabled = [one for one in scope.facts.policies if one.enabled]
-    for one in enabled:
+    broken = [one for one in scope.facts.policies if not one.enabled and not one.steps]
+    for one in (*enabled, *broken):
         if scope.is_whole or one.team_id is None or scope.sees_team(one.team_id):
             yield from _of_policy(scope, one)
     if scope.is_whole:
@@ -38,6 +39,10 @@ def _of_policy(scope: Scope, one: Policy) -> Iterator[Finding]:
             weight=float(len(one.steps)),
         )
 
+    if not one.steps and not one.enabled:
+        text = "it no longer reads, so it is left out and its alerts go by another policy."
+        yield finding("policy_unreadable", Severity.SERIOUS, text, "Write its steps anew, or delete it.")
+        return
     if not one.steps:
         yield finding(
             "policy_empty",

@@ -3,7 +3,7 @@
 A move is one row of the audit with what it changed, which is also what undoing reads; each alert has its own row as always.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -103,6 +103,29 @@ def move(
     if moved:
         _note(session, _MOVED, bulk_id, {"to": to, "moves": [_memory(one, before) for one in moved]}, viewer, now=now)
     return Bulk(id=bulk_id, results=tuple(results))
+
+
+def route_now(
+    session: Session,
+    exclude: Mapping[str, frozenset[str]],
+    *,
+    seed: int | None = None,
+    viewer: Viewer,
+    state: State,
+    now: datetime,
+) -> list[Routed]:
+    """Route these alerts again because somebody asked; each leaves a row in the audit.
+
+    Args:
+        exclude: alert id -> agents who do not get it.
+    """
+    before = _standing(session, list(exclude), viewer=viewer)
+    by = viewer.user_id or None
+    routed = route_each(session, exclude, state=state, trigger="manual", seed=seed, by=by, now=now)
+    for one in routed:
+        was = before[one.alert_id].assigned_agent_id
+        _audit(session, one.alert_id, was, one.agent_id, one.reason, viewer=viewer, action="alert.route", now=now)
+    return routed
 
 
 def last(session: Session, viewer: Viewer, *, now: datetime) -> Last | None:
@@ -317,11 +340,12 @@ def _audit(
     reason: str,
     *,
     viewer: Viewer,
+    action: str = "alert.assign",
     now: datetime,
 ) -> None:
     audit.record(
         session,
-        "alert.assign",
+        action,
         subject_type="alert",
         subject_id=alert_id,
         actor_id=viewer.user_id or None,

@@ -6,7 +6,7 @@ Declining is for good, a claim that ran out for a while. A person may still give
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, literal_column, or_, select
+from sqlalchemy import and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from core.db.tables import Assignment
@@ -18,6 +18,15 @@ DECLINED = PoolReason.DECLINED
 """How such an assignment ended, why the alert is in the pool where nobody else was found, and what its decision came from."""
 WAS_DECLINED = Assignment.ended_reason == literal_column("'declined'")
 """The condition on `assignments`, in the words of its index."""
+
+
+def declined_by(session: Session, alert_ids: Sequence[str], agent_id: str) -> int:
+    """How many of these alerts this agent has declined before."""
+    said = select(func.count(Assignment.alert_id.distinct()))
+    return (
+        session.scalar(said.where(Assignment.alert_id.in_(alert_ids), Assignment.agent_id == agent_id, WAS_DECLINED))
+        or 0
+    )
 
 
 def of(session: Session, alert_ids: Sequence[str], *, now: datetime) -> dict[str, frozenset[str]]:

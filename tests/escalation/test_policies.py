@@ -2,15 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from core import alerts, delivery, escalation, routing
+from core import alerts, delivery, escalation, preflight, routing
 from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import Alert, Assignment, AuditRow, Delivery, TimeOff
+from core.db.tables import Alert, Assignment, AuditRow, Delivery, EscalationPolicy, TimeOff
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.escalation import book, clocks, policy
 from core.escalation.policy import DEFAULTS, Wait
@@ -391,3 +392,106 @@ def test_what_is_odd_about_a_policy_is_said(database: Database, now: datetime) -
         assert "nobody, who is to stand in, is no active agent" in said
         lonely = stored(session, REMIND, now=now)
         assert "Only the owner is ever told" in " ".join(book.doubts(session, lonely))
+
+
+def test_a_policy_that_no_longer_reads_is_left_out_and_told_and_stops_nobody(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    with database.write() as session:
+        for name in ("ann", "bob"):
+            make.agent(session, name, now=now)
+        make.admin(session, now=now)
+        good = stored(session, NEXT, priorities=["HIGH"], now=now)
+        broken = stored(session, NEXT, now=now, name="Ours once")
+        shout = [{"after": {"minutes": 1}, "do": "shout"}]
+        session.execute(update(EscalationPolicy).where(EscalationPolicy.id == broken.id).values(steps=shout))
+        alert_id = told(session, "ann", priority=Priority.HIGH, now=now)
+    clock.set(now + 11 * MINUTE)
+    assert escalate(database, clock) == 1
+    with database.write() as session:
+        assert owners(session, alert_id) == ["ann", "bob"]
+        left = book.get(session, SYSTEM, broken.id)
+        assert (left.enabled, left.name) == (False, "Ours once")
+        assert "no longer reads" in " ".join(book.doubts(session, left))
+        facts = preflight.read(session, state=routing.State.load(session), channels=["email"], now=clock.now())
+        found = preflight.check(facts, zone=ZoneInfo("UTC"), now=clock.now())
+        assert [one.text for one in found.findings if one.kind == "policy_unreadable"] == [
+            "“Ours once”: it no longer reads, so it is left out and its alerts go by another policy."
+        ]
+        assert book.replace(session, broken.id, written(NEXT), version=1, viewer=SYSTEM, now=now).enabled
+        assert {one.id for one in book.load(session) if one.enabled} == {good.id, broken.id}
+
+
+def test_those_never_reached_or_away_do_not_hold_up_the_clocks_of_others(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    with database.write() as session:
+        make.agent(session, "ann", schedule={"mon": [["11:00", "17:00"]]}, now=now)
+        make.agent(session, "bob", schedule={"mon": [["10:00", "17:00"]]}, now=now)
+        never = make.alert(session, agent_id="bob", opened_at=now - timedelta(days=3), now=now)
+        away = told(session, "ann", priority=Priority.HIGH, now=now)
+        ready = told(session, "bob", priority=Priority.HIGH, now=now)
+        assert [alert_of(session, one).notified_at for one in (never, away, ready)] == [None] * 3
+    clock.set(now + timedelta(hours=1))
+    with database.read() as session:
+        assert escalation.waiting_to_start(session, now=clock.now(), limit=1) == [ready]
+
+
+def test_an_alert_of_the_pool_that_was_acted_on_and_forgotten_goes_on(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    with database.write() as session:
+        for name in ("ann", "bob"):
+            make.agent(session, name, now=now)
+        stored(session, NEXT, ackTimeout={"hours": 2}, now=now)
+        alert_id = make.alert(session, now=now)
+        alerts.acknowledge(session, alert_id, viewer=make.viewer(session, "ann"), now=now)
+    assert work.start_clocks_once(database, clock) == 1
+    with database.read() as session:
+        assert alert_of(session, alert_id).escalate_at == now + timedelta(hours=2)
+
+
+def test_undoing_a_step_brings_a_clock_back_only_to_the_same_owner(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        for name in ("ann", "bob"):
+            make.agent(session, name, now=now)
+        make.admin(session, now=now)
+        mine, moved = (told(session, "ann", priority=Priority.HIGH, now=now) for _ in range(2))
+        ann, ada = make.viewer(session, "ann"), make.viewer(session, "admin")
+        for alert_id in (mine, moved):
+            alerts.acknowledge(session, alert_id, viewer=ann, now=now)
+        routing.reassign(session, moved, "bob", viewer=ada, now=now)
+        for alert_id in (mine, moved):
+            alerts.undo(session, alert_id, viewer=ada, now=now + MINUTE)
+        assert alert_of(session, mine).escalate_at == now + timedelta(minutes=30)
+        assert (alert_of(session, moved).escalate_at, alert_of(session, moved).notified_at) == (None, None)
+
+
+def test_acting_before_being_told_and_undoing_it_leaves_the_clock_to_start(
+    database: Database, clock: FakeClock, now: datetime
+) -> None:
+    with database.write() as session:
+        make.agent(session, "ann", schedule={"mon": [["11:00", "17:00"]]}, now=now)
+        alert_id = told(session, "ann", priority=Priority.HIGH, now=now)
+        ann = make.viewer(session, "ann")
+        alerts.acknowledge(session, alert_id, viewer=ann, now=now)
+        alerts.undo(session, alert_id, viewer=ann, now=now + MINUTE)
+    clock.set(now + timedelta(hours=2))
+    assert work.start_clocks_once(database, clock) == 1
+    with database.read() as session:
+        assert alert_of(session, alert_id).escalate_at == clock.now() + timedelta(minutes=30)
+
+
+def test_who_is_on_call_reads_why_nobody_has_it(database: Database, clock: FakeClock, now: datetime) -> None:
+    with database.write() as session:
+        make.admin(session, now=now)
+        make.agent(session, "ann", schedule={"sun": [["03:00", "04:00"]]}, now=now)
+        stored(session, NEXT, onCall=["admin"], now=now)
+        for reason in ("nobody_on_duty", "declined", "nobody_else"):
+            make.alert(session, unassigned_reason=reason, now=now)
+        notices = escalation.on_call(session, escalation.in_pool(session), state=routing.State.load(session), now=now)
+    assert {one.text.partition(",")[0] for one in notices} == {
+        "Nobody is on duty for it",
+        "It was declined and nobody else is free",
+        "Nobody has it",
+    }

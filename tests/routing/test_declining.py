@@ -67,6 +67,19 @@ def test_it_goes_round_those_who_never_had_it_and_then_waits_in_the_pool(house: 
         assert session.scalar(select(func.count()).select_from(AlertOutcome)) == 0
 
 
+def test_the_manager_hears_once_of_what_nobody_else_takes(house: Database, now: datetime) -> None:
+    alert_id = an_alert(house, now)
+    told = []
+    for _ in range(3):
+        with house.read() as session:
+            has = str(session.get_one(Alert, alert_id).assigned_agent_id)
+        decline(house, alert_id, has, now)
+        with house.read() as session:
+            told.append([(one.user_id, one.text) for one in escalation.declined(session, alert_id, has, now=now)])
+    name = has.title()
+    assert told == [[], [], [("mia", f"{name} declined it and nobody else is free: it waits in the pool")]]
+
+
 def test_no_router_ever_gives_it_back_but_a_person_may(house: Database, now: datetime) -> None:
     alert_id = an_alert(house, now)
     for who in ("ann", "bob", "cal"):

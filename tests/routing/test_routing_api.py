@@ -5,9 +5,11 @@ from datetime import datetime
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
 from core.clock import FakeClock
 from core.db import Database
+from core.db.tables import AuditRow
 from tests import factories as make
 from tests import webs
 from tests.webs import Running, people, serving_web
@@ -60,6 +62,11 @@ def test_route_explains_itself_and_the_decision_can_be_read(running: Running, no
     assert decision["trace"]["candidates"][0]["agentId"] == routed["agentId"]
     history = Client(running, "ada")("GET", f"/{alert_id}/assignments").json()["items"]
     assert [one["agentId"] for one in history] == [routed["agentId"]]
+    with running.runtime.database.read() as session:
+        written = select(AuditRow.actor_id, AuditRow.before, AuditRow.after).where(AuditRow.action == "alert.route")
+        assert session.execute(written).all() == [
+            ("mia", {"agentId": None}, {"agentId": routed["agentId"], "reason": routed["reason"]})
+        ]
 
 
 def test_agents_read_but_do_not_route(running: Running, now: datetime) -> None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from app import runtime
 from app.runtime import Runtime
 from app.ui import board_moves, identity
+from core import routing
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Alert
@@ -96,6 +97,18 @@ def test_ticked_alerts_are_moved_after_saying_what_happens_and_come_back(
     shown.session_state["board-move"] = {first: ("Ada One", "Ann"), second: ("Ben Two", "Ann")}
     shown.run()
     assert (owner(database, first), owner(database, second)) == ("bob", "bob")
+
+
+def test_whoever_declined_one_of_them_is_named_before_the_move(page: Open, database: Database, now: datetime) -> None:
+    first, second = (ring(database, now, name, agent_id="bob") for name in ("Ada One", "Ben Two"))
+    with database.write() as session:
+        bob = factories.viewer(session, "bob")
+        state = routing.State.load(session)
+        for alert_id in (first, second):
+            routing.decline(session, alert_id, reason="too_busy", viewer=bob, state=state, now=now)
+    shown = page("mia")
+    shown.session_state["board-move"] = {first: ("Ada One", "Ann"), second: ("Ben Two", "Ann")}
+    assert "**Bob** <b> has declined 2 of them before." in told(shown.run())
 
 
 def test_a_move_says_what_became_of_each_and_is_undone(page: Open, database: Database, now: datetime) -> None:
