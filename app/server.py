@@ -46,6 +46,7 @@ from app.api import (
     routing_rules,
     routing_simulate,
     sendgrid_events,
+    templates,
     thresholds,
     twilio_callbacks,
 )
@@ -172,6 +173,7 @@ def routers() -> Sequence[APIRouter]:
         places.router,
         thresholds.router,
         fair_housing.router,
+        templates.router,
         auth.router,
     )
 

@@ -15,7 +15,7 @@ from core.db.tables.deciding import Alert
 from core.db.tables.learning import AlertType
 from core.db.tables.people import Contact
 from core.db.tables.reaching import UsedLink
-from core.delivery import links, phrases, preferences
+from core.delivery import links, once, phrases, preferences
 from core.delivery.links import Action, Link
 from core.routing.declining import DECLINABLE
 from core.viewer import Viewer, load
@@ -172,7 +172,7 @@ def _headline(session: Session, alert: Alert, language: str) -> str:
 
 def _used(session: Session, link: Link, standing: Standing, *, now: datetime) -> None:
     """It was used, and the message with it. Two at the same instant wait for each other at the alert, and find this."""
-    session.add(UsedLink(id=link.id, used_at=now, expires_at=link.expires_at))
+    once.take(session, link.id, until=link.expires_at, now=now)
     delivery = session.get_one(Delivery, link.delivery_id)
     session.execute(
         update(Delivery)

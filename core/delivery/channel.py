@@ -136,3 +136,5 @@ class Channel:
     """For a channel outside: its sender, or None where it is not set up."""
     endpoint: EndpointKind | None = None
     """For a channel that tells other systems."""
+    preview: Callable[[Message], Mapping[str, str]] | None = None
+    """What it makes of a message, in parts: subject, title, text, html, as far as it has them."""

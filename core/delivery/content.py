@@ -158,7 +158,9 @@ def brief_line(message: Message, language: str) -> str:
     say = Voice(language)
     urgency = phrases.priority(message.priority, language=language)
     if message.items:
-        said = _with_more(message.items[0].brief or message.items[0].title, len(message.items) - 1, say)
+        first, count = message.items[0].brief, len(message.items)
+        several = say.many("{number} thing to look at", "{number} things to look at", count)
+        said = with_more(first, count - 1, say) if first else several
     elif message.story is None:
         said = message.title
     else:
@@ -167,7 +169,7 @@ def brief_line(message: Message, language: str) -> str:
 
 
 def _brief(kind: str, story: Story, language: str) -> str:
-    first = phrases.first_name(story.contact)
+    first = phrases.first_name(story.contact, language=language)
     if not story.alert_type:
         return f"{first} {story.what}"
     said = phrases.what(story.alert_type, first, type_name=story.type_name, language=language)
@@ -202,7 +204,7 @@ def compose(
     if len(told) > 1:
         items = _items(session, told, user, settings, say, now=now)
         priority, link = items[0].priority, f"{settings.origin}/feed"
-        title, text = _with_more(items[0].title, len(items) - 1, say), ""
+        title, text = with_more(items[0].title, len(items) - 1, say), ""
     elif alert is None:
         title, link = text[:200], settings.origin
     else:
@@ -240,11 +242,12 @@ def _items(
     for one in told:
         alert = one.alert
         if alert is None:
-            title, brief, link, why = one_line(one.text), "", settings.origin, ""
+            title = brief = one_line(one.text)
+            link, why = settings.origin, ""
         else:
             contact, own = session.get_one(Contact, alert.contact_id), _own_type(session, alert)
             title = _headline(one, contact, own, say)
-            first_name = phrases.first_name(contact.name or contact.id)
+            first_name = phrases.first_name(contact.name or contact.id, language=say.language)
             brief = phrases.what(
                 alert.alert_type, first_name, type_name=own.name if own else None, language=say.language
             )
@@ -265,7 +268,7 @@ def _items(
     return tuple(sorted(found, key=lambda item: item.rank))
 
 
-def _with_more(title: str, others: int, say: Voice) -> str:
+def with_more(title: str, others: int, say: Voice) -> str:
     """As in "Ana Lopez is likely to sell, and 4 more"."""
     if not others:
         return title

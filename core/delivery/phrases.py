@@ -93,9 +93,14 @@ def own_words(alert_type: str, type_name: str | None) -> str:
     return type_name or alert_type.replace("_", " ").capitalize()
 
 
-def first_name(contact: str) -> str:
-    """The first word of a name: enough to know whom it is about, and little to read over a shoulder."""
-    return one_line(contact).split(" ", 1)[0][:40]
+def first_name(contact: str, *, language: str = "en") -> str:
+    """The first word of a name: enough to know whom it is about, and little to read over a shoulder.
+
+    A contact without a name is called by its id, which may be a number or an e-mail address: that is nobody's first name.
+    """
+    first = one_line(contact).split(" ", 1)[0][:40]
+    plain = first.replace("-", "").replace("'", "").replace("’", "").replace(".", "")
+    return first if plain.isalpha() else Voice(language)(mark("Somebody"))
 
 
 def factors(top: Sequence[Any], *, language: str = "en") -> tuple[str, ...]:

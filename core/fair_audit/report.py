@@ -7,7 +7,7 @@ from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
-from core import fairness
+from core import fairness, spreadsheets
 from core.fair_audit.audit import FEWEST_ALERTS, FEWEST_CONTACTS, WORTH_NAMING, Area, Audit
 from core.fair_audit.measures import Mean, Ratio
 from core.fair_audit.proxies import WARNING
@@ -96,17 +96,8 @@ def to_csv(audit: Audit) -> str:
             audit.since.isoformat(),
             audit.until.isoformat(),
         )
-        rows.writerow([_cell(value) for value in values])
+        rows.writerow([spreadsheets.cell(value) for value in values])
     return out.getvalue()
-
-
-def _cell(value: object) -> object:
-    """A cell that no spreadsheet runs as a formula: names of areas are other people's words (OWASP, CSV injection)."""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r", "|", "%"):
-        return "'" + value
-    return "" if value is None else value
 
 
 def _three(one: Ratio | Mean | None) -> tuple[float | None, float | None, float | None]:

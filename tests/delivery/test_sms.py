@@ -167,7 +167,7 @@ def test_a_call_reads_the_alert_and_asks_for_a_one(server: twilio.TwilioServer) 
     assert gather.attrib["action"] == "https://bell.example.com/providers/twilio/gather"
     assert gather.attrib["numDigits"] == "1"
     said = gather.findtext("Say")
-    assert said == ('This is Doorbell. Critical: Ro<sa – "Likely" & sells. Press 1 to say that you have it.')
+    assert said == ('This is Doorbell. Critical: Somebody – "Likely" & sells. Press 1 to say that you have it.')
     assert call["StatusCallbackEvent"] == ["answered", "completed"]
 
 

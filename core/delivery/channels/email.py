@@ -207,17 +207,27 @@ def compose(message: Message, *, mail_from: tuple[str, str]) -> Mail:
         headers["List-Unsubscribe"] = f"<{message.unsubscribe}>"
         if message.unsubscribe.startswith("https:"):  # RFC 8058, section 3.1: one click is for https only
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    said = parts(message)
     mail = Mail(
-        subject=subject(message),
+        subject=said["subject"],
         mail_from=mail_from,
         mail_to=(message.recipient_name, message.to),
         message_id=message_id(message.key, domain=domain),
         headers=headers,
-        html=render(f"{_form(message)}.html.j2", message),
-        text=render(f"{_form(message)}.txt.j2", message),
+        html=said["html"],
+        text=said["text"],
     )
     setattr(mail, "policy", _UNFOLDED)  # noqa: B010  the library declares it None
     return mail
+
+
+def parts(message: Message) -> dict[str, str]:
+    form = _form(message)
+    return {
+        "subject": subject(message),
+        "html": render(f"{form}.html.j2", message),
+        "text": render(f"{form}.txt.j2", message),
+    }
 
 
 def subject(message: Message) -> str:
@@ -300,4 +310,5 @@ CHANNEL = Channel(
     priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
     address=ACCOUNT_EMAIL,
     open=_open,
+    preview=parts,
 )

@@ -47,4 +47,14 @@ def write(session: Session, items: Sequence[Inbox], now: datetime) -> None:
         )
 
 
-CHANNEL = Channel(name="in_app", label="the inbox", setup="", priorities=frozenset(Priority), write=write)
+CHANNEL = Channel(
+    name="in_app",
+    label="the inbox",
+    setup="",
+    priorities=frozenset(Priority),
+    write=write,
+    preview=lambda message: {
+        "title": message.title,
+        "text": "; ".join(message.story.factors) if message.story else message.text,
+    },
+)

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from core.delivery import outgoing, vapid
 from core.delivery.channel import Accepted, Channel, DeliveryFailed, Refused
-from core.delivery.content import Message, one_line
+from core.delivery.content import Message, brief_line
 from core.delivery.providers import Pace
+from core.delivery.speaking import Voice
 from core.settings import Settings
 from core.words import Priority
 
@@ -84,21 +85,14 @@ def topic(message: Message) -> str:
 
 
 def _words(message: Message) -> tuple[str, str]:
-    urgency, story = message.priority.capitalize(), message.story
+    say, title = Voice(message.language), brief_line(message, message.language)
     if message.items:
-        return f"{urgency}: {len(message.items)} news", "Open Doorbell to see them."
-    if story is None:
-        return one_line(message.title, 120), ""
-    title = f"Somebody {story.what}"
-    if story.contact in message.title:
-        title = message.title.replace(story.contact, _first_name(story.contact))
-    return one_line(f"{urgency}: {title}", 120), f"{story.confidence} sure. Open Doorbell to see why, and to answer."
-
-
-def _first_name(contact: str) -> str:
-    """A contact without a name is called by its id, which may be a number or an e-mail address."""
-    first = contact.split()[0] if contact else ""
-    return first if first.replace("-", "").replace("'", "").isalpha() else "Somebody"
+        return title, say("Open Doorbell to see them.")
+    if message.story is None:
+        return title, ""
+    return title, say(
+        "{confidence} sure. Open Doorbell to see why, and to answer.", confidence=message.story.confidence
+    )
 
 
 def _sealed(text: bytes, message: Message) -> bytes:
@@ -139,4 +133,5 @@ CHANNEL = Channel(
     priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
     address="push",
     open=_open,
+    preview=lambda message: dict(zip(("title", "text"), _words(message), strict=True)),
 )

@@ -132,4 +132,5 @@ CHANNEL = Channel(
     priorities=frozenset({Priority.CRITICAL}),
     address="phone",
     open=_open,
+    preview=lambda message: {"text": text(message)},
 )

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from core.delivery import phrases
 from core.delivery.channel import Accepted, Channel, DeliveryFailed
-from core.delivery.content import Message, one_line
+from core.delivery.content import Message, brief_line, one_line
 from core.delivery.providers import Pace
 from core.settings import Settings
 
@@ -38,8 +37,8 @@ class Caller:
 
 def twiml(message: Message, *, answer_url: str) -> str:
     """What is said, twice, and where the digit goes."""
-    voice, hello, press, goodbye = _WORDS.get(message.language, _WORDS["en"])
-    said = escape(f"{hello} {one_line(_news(message), 400)}.")
+    voice, _, _, goodbye = _WORDS.get(message.language, _WORDS["en"])
+    said = escape(" ".join(_spoken(message)))
 
     def say(words: str) -> str:
         return f"<Say language={quoteattr(voice)}>{words}</Say>"
@@ -48,19 +47,20 @@ def twiml(message: Message, *, answer_url: str) -> str:
         return f"<Response>{say(said)}{say(said)}</Response>"
     gather = (
         f'<Gather numDigits="1" timeout="8" method="POST" action={quoteattr(answer_url)}>'
-        f"{say(f'{said} {press}')}{say(f'{said} {press}')}</Gather>"
+        f"{say(said)}{say(said)}</Gather>"
     )
     return f"<Response>{gather}{say(goodbye)}</Response>"
 
 
+def _spoken(message: Message) -> list[str]:
+    _, hello, press, _ = _WORDS.get(message.language, _WORDS["en"])
+    return [hello, f"{_news(message)}.", *([press] if message.story else [])]
+
+
 def _news(message: Message) -> str:
-    story = message.story
-    if story is None:
-        return message.title if message.items else message.text or message.title
-    urgent = phrases.priority(message.priority, language=message.language)
-    name = phrases.first_name(story.contact)
-    said = phrases.what(story.alert_type, name, type_name=story.type_name, language=message.language)
-    return f"{urgent}: {said}"
+    if message.story is None and not message.items:
+        return one_line(message.text or message.title, 400).rstrip(".")
+    return brief_line(message, message.language)
 
 
 def _open(settings: Settings) -> Caller | None:
@@ -80,4 +80,5 @@ CHANNEL = Channel(
     priorities=frozenset(),
     address="phone",
     open=_open,
+    preview=lambda message: {"text": " ".join(_spoken(message))},
 )
