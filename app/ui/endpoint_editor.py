@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import endpoint_commands, layout, queries, words
+from app.ui import endpoint_commands, endpoint_crm, layout, queries, words
 from core.db.tables.reaching import Endpoint
 from core.delivery import CHANNELS, endpoint_book
 from core.delivery.endpoints import ESCALATED, EVENT_TYPES
@@ -76,21 +76,31 @@ def dialog(viewer: Viewer) -> None:
         kinds = endpoint_book.kinds()
         channel = st.selectbox("Kind", kinds, kinds.index(channel), format_func=kind_words, key=f"{key}-kind")
     made_here = CHANNELS[channel].endpoint is not None and CHANNELS[channel].endpoint.new_secret is not None  # type: ignore[union-attr]
+    crm = endpoint_crm.FORMS.get(channel)
     name = st.text_input("Name", raw.get("name", ""), max_chars=120, key=f"{key}-name")
-    url = st.text_input(
-        "Address",
-        raw.get("url", ""),
-        max_chars=2000,
-        placeholder="https://hooks.example.com/doorbell",
-        key=f"{key}-url",
-    )
+    url = raw.get("url", "")
+    if crm is None or crm.address:
+        url = st.text_input(
+            crm.address if crm else "Address",
+            url,
+            max_chars=2000,
+            placeholder=crm.placeholder if crm else "https://hooks.example.com/doorbell",
+            key=f"{key}-url",
+        )
     config = dict(raw["config"])
     pace = config.pop("perSecond", ENDPOINT_PACE)
-    secret, settings = None, json.dumps(config, indent=2) if config else ""
+    secret, settings, unread = None, json.dumps(config, indent=2) if config else "", ""
     if not made_here:
-        settings = st.text_area("Settings (JSON)", settings, key=f"{key}-config", height=180)
+        if crm is not None:
+            try:
+                config = endpoint_crm.fields(channel, config, key=f"{key}-{channel}")
+                settings = json.dumps(config)
+            except ValueError as error:
+                unread = str(error)
+        else:
+            settings = st.text_area("Settings (JSON)", settings, key=f"{key}-config", height=180)
         secret = st.text_input(
-            "Secret",
+            crm.key if crm else "Secret",
             type="password",
             key=f"{key}-secret",
             autocomplete="off",
@@ -109,11 +119,20 @@ def dialog(viewer: Viewer) -> None:
     per_second = right.number_input(
         "Messages a second at most", 0.1, endpoint_book.FASTEST, float(pace), format="%g", key=f"{key}-pace"
     )
-    if st.button("Save", type="primary", key=f"{key}-save"):
+    if crm is not None and not unread:
+        endpoint_crm.preview(viewer, channel, config, key=key)
+    if unread:
+        st.error(layout.plain(unread))
+    elif st.button("Save", type="primary", key=f"{key}-save"):
         written = {"channel": channel, "name": name, "url": url, "teamId": team, "eventTypes": list(types)}
         _save(viewer, draft, {**written, "enabled": raw.get("enabled", True), "secret": secret or None}, settings, per_second)  # fmt: skip
     for place, why in draft["wrong"].items():
-        st.error(f"{_PART.get(place.split('.')[0], place)}: {layout.plain(why)}")
+        named = (
+            endpoint_crm.place_words(place)
+            if crm and place.startswith("config.")
+            else _PART.get(place.split(".")[0], place)
+        )
+        st.error(f"{named}: {layout.plain(why)}")
 
 
 def _team(viewer: Viewer, raw: dict[str, Any], column: Any, key: str) -> str | None:

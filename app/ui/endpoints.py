@@ -150,6 +150,6 @@ def _waiting(viewer: Viewer, endpoint_id: str, test_id: str) -> None:
         st.info(layout.plain(stands.said))
         return
     st.session_state[_TESTS].pop(endpoint_id, None)
-    said = "It answered: the test was taken." if stands.ok else stands.said
+    said = stands.said if not stands.ok or stands.said != "It was taken." else "It answered: the test was taken."
     st.session_state.setdefault(_ANSWERS, {})[endpoint_id] = (stands.ok, said)
     st.rerun()
