@@ -35,8 +35,7 @@ def look(session: Session, token: str, *, key: str, now: datetime) -> Wish | Non
     user = session.get(User, delivery.user_id) if delivery and delivery.user_id else None
     if delivery is None or user is None:
         return None
-    refused = consent.withdrawn(session, [consent.key("email", user.email, "")])
-    scopes = refused.get(consent.key("email", user.email, ""), frozenset())
+    scopes = consent.withdrawn(session, [user.email]).get(user.email, frozenset())
     return Wish(
         user_id=user.id,
         email=user.email,
@@ -60,7 +59,7 @@ def settle(session: Session, wish: Wish, *, wanted: bool, one_click: bool, agent
     consent.record(
         session,
         channel=wish.channel,
-        address=consent.key("email", wish.email, ""),
+        address=wish.email,
         given=wanted,
         source=Source.ONE_CLICK if one_click else Source.PERSON,
         scope=Scope.DIGESTS,

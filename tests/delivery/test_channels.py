@@ -13,10 +13,11 @@ from core.db.tables import Delivery
 from core.delivery import CHANNELS, Channel, DeliveryFailed, open_channels
 from core.delivery import channels as folder
 from core.delivery.channel import Inbox
+from core.delivery.content import one_line
 from core.settings import Settings
 from core.words import Priority
 from tests import factories
-from tests.delivery.making import message
+from tests.delivery.making import message, story
 from tests.delivery.stages import NOT_SET_UP, STAGES
 
 every_channel = pytest.mark.parametrize("channel", CHANNELS.values(), ids=CHANNELS)
@@ -63,6 +64,21 @@ def test_a_channel_delivers(channel: Channel, tmp_path: Path, database: Database
             body="=1+1",
         )
         channel.write(session, [item], now)
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "{{ 7 * 7 }} {0} %s", "R\u202eosa \U0001f3e0"]
+)
+@every_channel
+def test_a_hostile_name_hinders_no_channel(channel: Channel, name: str, tmp_path: Path) -> None:
+    if channel.open is None:
+        pytest.skip("tests/delivery/test_previews.py looks at what it says")
+    with STAGES[channel.name](tmp_path) as stage:
+        sender = open_channels(stage.settings)[channel.name]
+        said = one_line(name)
+        told = {"title": said, "recipient_name": said, "story": story(contact=said, factors=(said,), home=said)}
+        assert sender.send(message(**{**stage.message, **told})).provider_id
+        sender.close()
 
 
 @every_channel
