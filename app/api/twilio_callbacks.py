@@ -44,7 +44,8 @@ def _route(runtime: Runtime, name: str, take: Take) -> Route:
         if not _signed(runtime, request, form, token):
             _log.warning("twilio_signature_wrong", path=path)
             return errors.problem(403, "Not allowed", "the signature is not Twilio's for this address and form")
-        return await run_in_threadpool(take, runtime, {name: str(value) for name, value in form.items()})
+        fields = {**request.query_params, **{name: str(value) for name, value in form.items()}}
+        return await run_in_threadpool(take, runtime, fields)
 
     return Route(path, endpoint, methods=["POST"])
 
@@ -62,7 +63,9 @@ def _message(runtime: Runtime, form: dict[str, str]) -> Response:
     now = runtime.clock.now()
     sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
     with runtime.database.write() as session:
-        known = phone_words.take(session, sid, status, form.get("ErrorCode", ""), now=now)
+        known = phone_words.take(
+            session, sid, status, form.get("ErrorCode", ""), delivery_id=form.get("delivery", ""), now=now
+        )
     _log.info("twilio_message", sid=sid, status=status, known=known)
     return Response(status_code=200)
 
@@ -71,7 +74,9 @@ def _call(runtime: Runtime, form: dict[str, str]) -> Response:
     now = runtime.clock.now()
     sid, status = form.get("CallSid", ""), form.get("CallStatus", "")
     with runtime.database.write() as session:
-        known = phone_words.take(session, sid, status, form.get("ErrorCode", ""), call=True, now=now)
+        known = phone_words.take(
+            session, sid, status, form.get("ErrorCode", ""), call=True, delivery_id=form.get("delivery", ""), now=now
+        )
     _log.info("twilio_call", sid=sid, status=status, known=known)
     return Response(status_code=200)
 

@@ -114,6 +114,8 @@ class Message:
     """The reader's."""
     links: Mapping[str, str] = field(default_factory=dict)
     """links.Action to where it is done without signing in; only what the reader may do now. Short enough for an SMS."""
+    delivery_id: str = ""
+    """The delivery it is sent for, for a provider that is to name it later."""
     unsubscribe: str = ""
     """For a digest: where its reader says that they want no more of them."""
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from core.db import dialect
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
-from core.delivery import addresses, bundling, endpoint_book, ledger, pacing, providers, retry
+from core.delivery import addresses, bundling, endpoint_book, ledger, pacing, phone_words, providers, retry
 from core.delivery.channel import Refused
 from core.delivery.providers import Pace
 from core.delivery.registry import CHANNELS
@@ -251,6 +251,8 @@ def finish(
         .where(Attempt.delivery_id == claimed.id, Attempt.number == claimed.attempt)
         .values(finished_at=now, outcome=outcome, detail=detail)
     )
+    if held and isinstance(result, Sent) and claimed.channel in phone_words.CHANNELS:
+        phone_words.catch_up(session, claimed.id, now=now)
     if not (held and isinstance(result, Sent) and claimed.alert_id and claimed.payload.get("owner")):
         return []
     first = session.scalar(select(Alert.id).where(Alert.id == claimed.alert_id, Alert.notified_at.is_(None)))

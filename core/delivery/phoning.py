@@ -41,19 +41,19 @@ class Twilio:
             self._client.api.base_url = settings.twilio_url.rstrip("/")
         self.host = urlsplit(settings.twilio_url or "https://api.twilio.com").hostname or ""
 
-    def text(self, to: str, body: str) -> str:
-        """Send a text; its SID.
+    def text(self, to: str, body: str, *, delivery_id: str = "") -> str:
+        """Send a text; its SID, or "" where it was taken without one.
 
         Raises:
             DeliveryFailed: as a channel does.
         """
         sender = self._settings.twilio_from
         by = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
-        callback = f"{self._settings.origin}/providers/twilio/message"
+        callback = self._callback("message", delivery_id)
         return _sid(lambda: self._client.messages.create(to=to, body=body, status_callback=callback, **by))
 
-    def call(self, to: str, twiml: str) -> str:
-        """Call and say what the TwiML says; the call's SID.
+    def call(self, to: str, twiml: str, *, delivery_id: str = "") -> str:
+        """Call and say what the TwiML says; the call's SID, or "" where it was taken without one.
 
         Raises:
             DeliveryFailed: as a channel does.
@@ -64,10 +64,14 @@ class Twilio:
                 from_=self._settings.twilio_from,
                 twiml=twiml,
                 timeout=25,  # before most voicemails take it
-                status_callback=f"{self._settings.origin}/providers/twilio/call",
+                status_callback=self._callback("call", delivery_id),
                 status_callback_event=["answered", "completed"],
             )
         )
+
+    def _callback(self, name: str, delivery_id: str) -> str:
+        query = f"?delivery={delivery_id}" if delivery_id else ""
+        return f"{self._settings.origin}/providers/twilio/{name}{query}"
 
 
 class _Taken(Exception):

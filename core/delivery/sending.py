@@ -1,7 +1,7 @@
 """The moment of sending: check again that it should be sent and now, then send it, outside any transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -90,7 +90,7 @@ def prepare(
     told = _still_to_tell(session, claimed, settings=settings, now=now)
     if isinstance(told, Suppressed):
         return told
-    return content.compose(
+    message = content.compose(
         session,
         key=claimed.key,
         kind=claimed.kind,
@@ -104,6 +104,7 @@ def prepare(
         digest=claimed.id if claimed.is_digest else "",
         now=now,
     )
+    return replace(message, delivery_id=claimed.id)
 
 
 def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> Result:

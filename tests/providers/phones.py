@@ -91,8 +91,10 @@ class Phones:
         assert answer.status_code == 200, answer.text
         return self.said(answer, "Message")
 
-    def post(self, what: str, form: dict[str, str], *, headers: dict[str, str] | None = None) -> httpx2.Response:
-        path = f"/providers/twilio/{what}"
+    def post(
+        self, what: str, form: dict[str, str], *, headers: dict[str, str] | None = None, query: str = ""
+    ) -> httpx2.Response:
+        path = f"/providers/twilio/{what}{query}"
         headers = twilio.signed(PUBLIC + path, form) if headers is None else headers
         return request("POST", self.web.url + path, data=form, headers=headers)
 

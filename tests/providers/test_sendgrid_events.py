@@ -128,7 +128,7 @@ def test_events_sent_again_change_nothing_and_are_kept_as_ignored(office: Office
     assert office.consents() == [("complaint", "all", False)]
     with office.web.runtime.database.read() as session:
         what = session.scalars(select(DeliveryEvent.what).order_by(DeliveryEvent.id)).all()
-    assert "ignored" in what
+    assert what.count("ignored") >= 1, "the second delivered"
 
 
 def test_our_argument_finds_the_mail_where_its_id_is_missing(office: Office) -> None:

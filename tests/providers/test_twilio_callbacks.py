@@ -54,6 +54,35 @@ def test_statuses_count_in_twilios_order_whatever_order_they_come_in(office: Pho
     assert [what for what, _ in ledger(office)] == ["provider", "provider", "ignored", "ignored", "ignored"]
 
 
+def test_a_status_that_comes_before_the_sid_is_written_down_counts(office: Phones) -> None:
+    address_id = office.confirmed("ann", ANN)
+
+    def early(request: dict[str, object], sid: str) -> None:
+        callback = str(request["StatusCallback"])
+        form = {"MessageSid": sid, "MessageStatus": "undelivered", "ErrorCode": "30005"}
+        for status in ("sent", "undelivered"):
+            answer = office.post("message", {**form, "MessageStatus": status}, query=callback[callback.index("?") :])
+            assert answer.status_code == 200
+
+    office.server.before_answering = early
+    office.alert("ann")
+    sid = office.server.sent[-1]["sid"]
+    assert state(office, sid) == ("bounced", "undelivered, Twilio 30005, there is no such phone")
+    with office.database.read() as session:
+        assert session.get_one(Address, address_id).disabled_at is not None
+        assert "early" not in session.scalars(select(Delivery).where(Delivery.provider_id == sid)).one().payload
+
+
+def test_a_status_for_a_delivery_that_is_not_under_way_is_not_kept(office: Phones) -> None:
+    _, sid = texted(office)
+    with office.database.read() as session:
+        row = session.scalars(select(Delivery).where(Delivery.provider_id == sid)).one()
+    form = {"MessageSid": "SM" + "e" * 32, "MessageStatus": "delivered"}
+    assert office.post("message", form, query=f"?delivery={row.id}").status_code == 200
+    assert office.post("message", form, query="?delivery=none").status_code == 200
+    assert state(office, sid) == ("sent", None)
+
+
 def test_a_text_that_did_not_arrive_says_why(office: Phones) -> None:
     address_id, sid = texted(office)
     said(office, sid, "sent", "undelivered", error="30003")

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -37,6 +37,8 @@ class TwilioServer:
     error: tuple[int, int, str] | None = None
     retry_after: str = ""
     misbehave: str = ""
+    before_answering: Callable[[dict[str, Any], str], None] = lambda form, sid: None
+    """Called with the form and the new SID: a status may be told before the answer is."""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     release: threading.Event = field(default_factory=threading.Event)
 
@@ -68,6 +70,7 @@ class TwilioServer:
         taken = self.sent if kind == "Messages" else self.calls
         sid = f"{'SM' if kind == 'Messages' else 'CA'}{next(self.numbers):032x}"
         taken.append({**flat, "sid": sid})
+        self.before_answering(flat, sid)
         return 201, _resource(kind, sid, flat)
 
     def _check(self, kind: str, form: dict[str, list[str]], authorization: str) -> None:

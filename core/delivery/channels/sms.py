@@ -48,7 +48,8 @@ class Texter:
     def send(self, message: Message) -> Accepted:
         if not message.to.startswith("+"):
             raise DeliveryFailed("the address is not a phone number", retryable=False)
-        return Accepted(provider_id=self._twilio.text(message.to, text(message)), provider=self._twilio.host)
+        sid = self._twilio.text(message.to, text(message), delivery_id=message.delivery_id)
+        return Accepted(provider_id=sid, provider=self._twilio.host)
 
     def close(self) -> None:
         """Each call has a connection of its own."""

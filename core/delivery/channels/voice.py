@@ -28,7 +28,8 @@ class Caller:
     def send(self, message: Message) -> Accepted:
         if not message.to.startswith("+"):
             raise DeliveryFailed("the address is not a phone number", retryable=False)
-        sid = self._twilio.call(message.to, twiml(message, answer_url=self._answer_url))
+        said = twiml(message, answer_url=self._answer_url)
+        sid = self._twilio.call(message.to, said, delivery_id=message.delivery_id)
         return Accepted(provider_id=sid, provider=self._twilio.host)
 
     def close(self) -> None:
