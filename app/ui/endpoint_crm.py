@@ -56,19 +56,25 @@ FORMS = {
 }
 
 
+def sign_in(channel: str, stored: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+    """What is needed there, and the inputs that stand before the secret; the config with what was entered."""
+    config = dict(stored)
+    st.markdown(f"Needed there: {FORMS[channel].help}")
+    if channel == "salesforce":
+        config["clientId"] = st.text_input(
+            "Consumer key", str(stored.get("clientId", "")), max_chars=255, key=f"{key}-client", autocomplete="off"
+        ).strip()
+    return config
+
+
 def fields(channel: str, stored: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    """The inputs of a CRM's own settings; what was entered, as its config.
+    """The inputs of what is written there, and whose tasks they are; the config with what was entered.
 
     Raises:
         ValueError: a line cannot be read, in words.
     """
     form, config = FORMS[channel], dict(stored)
-    st.markdown(f"Needed there: {form.help}")
-    if channel == "salesforce":
-        config["clientId"] = st.text_input(
-            "Consumer key", str(stored.get("clientId", "")), max_chars=255, key=f"{key}-client", autocomplete="off"
-        ).strip()
-    else:
+    if channel == "hubspot":
         config["notes"] = st.checkbox(
             "A note on the timeline for each new alert and each win",
             bool(stored.get("notes", True)),
@@ -126,11 +132,11 @@ def preview(viewer: Viewer, channel: str, config: Mapping[str, Any], *, key: str
             st.error(f"{place_words(place)}: {words.plain(why)}" if place else words.plain(why))
         return
     rows = [
-        {"Record": record, "Field": field, "Value": words.plain(str(value))}
+        {"Field": words.plain(f"{record} · {field}"), "Value": words.plain(str(value))}
         for record, values in shown.items()
         for field, value in values.items()
     ]
-    st.table(pd.DataFrame(rows).set_index("Record"))
+    st.table(pd.DataFrame(rows).set_index("Field"))
 
 
 def place_words(place: str) -> str:
@@ -147,11 +153,11 @@ def place_words(place: str) -> str:
 
 def _defaults(form: Form) -> pd.DataFrame:
     rows = [
-        {"Record": called, "Field": field, "Takes": source}
+        {"Field": words.plain(f"{called} · {field}"), "Takes": source}
         for called, defaults in form.parts.values()
         for field, source in defaults.items()
     ]
-    return pd.DataFrame(rows).set_index("Record")
+    return pd.DataFrame(rows).set_index("Field")
 
 
 def _lines(own: Mapping[str, str | None]) -> str:

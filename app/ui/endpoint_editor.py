@@ -92,11 +92,7 @@ def dialog(viewer: Viewer) -> None:
     secret, settings, unread = None, json.dumps(config, indent=2) if config else "", ""
     if not made_here:
         if crm is not None:
-            try:
-                config = endpoint_crm.fields(channel, config, key=f"{key}-{channel}")
-                settings = json.dumps(config)
-            except ValueError as error:
-                unread = str(error)
+            config = endpoint_crm.sign_in(channel, config, key=f"{key}-{channel}")
         else:
             settings = st.text_area("Settings (JSON)", settings, key=f"{key}-config", height=180)
         secret = st.text_input(
@@ -106,6 +102,12 @@ def dialog(viewer: Viewer) -> None:
             autocomplete="off",
             help="Kept sealed and never shown again." + ("" if draft["id"] is None else " Empty: it stays as it is."),
         )
+    if crm is not None:
+        try:
+            config = endpoint_crm.fields(channel, config, key=f"{key}-{channel}")
+            settings = json.dumps(config)
+        except ValueError as error:
+            unread = str(error)
     types = st.multiselect(
         "Hears of",
         EVENT_TYPES,
