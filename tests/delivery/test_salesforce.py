@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from core.delivery import DeliveryFailed
 from core.delivery.channels import salesforce as channel
@@ -218,6 +219,14 @@ def test_what_each_refusal_means(
 def test_a_day_whose_calls_are_used_up_waits_an_hour(org: Org, sender: Salesforce) -> None:
     org.faults = [("sobjects", refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."))]
     assert fails(sender, org).retry_after == 3600
+
+
+@pytest.mark.parametrize(("used", "warned"), [(13_000, False), (14_000, True)])
+def test_a_day_whose_calls_are_nearly_used_up_is_logged(org: Org, sender: Salesforce, used: int, warned: bool) -> None:
+    org.used = used
+    with capture_logs() as logs:
+        sender.send(told(to_salesforce(org)))
+    assert ("salesforce_calls_nearly_used_up" in {entry["event"] for entry in logs}) is warned
 
 
 @pytest.mark.parametrize("body", ["", "[]", '{"access_token": 5}', '{"access_token": "a\\nb", "instance_url": "x"}'])
