@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from app.ui import words
 from core.views.analytics import ALL, ComparedAgent, ConversionRow, FunnelStep, ResponseRow, VolumeRow
+from core.views.delivery_slo import TARGET, DayLevel
 from core.words import Priority
 
 CONFIG = {"displayModeBar": False, "responsive": True}
@@ -167,6 +168,34 @@ def agents(rows: Sequence[ComparedAgent]) -> go.Figure:
     """Agents' conversion rates with their intervals: where they overlap, nothing is proven."""
     shown = sorted((row for row in rows if row.rate.rate is not None), key=lambda row: row.rate.rate or 0)
     return _shares([row.name for row in shown], [row.rate for row in shown], "Converted of closed alerts (%)")
+
+
+def service_level(days: Sequence[DayLevel]) -> go.Figure:
+    """The share accepted in time by day with its 95% interval, and the promise as a line."""
+    shown = [one for one in days if one.level.rate is not None]
+    figure = go.Figure(
+        go.Scatter(
+            x=[one.day for one in shown],
+            y=[(one.level.rate or 0) * 100 for one in shown],
+            mode="markers",
+            marker={"size": 9, "color": _FOR},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [(one.level.high - (one.level.rate or 0)) * 100 for one in shown],
+                "arrayminus": [((one.level.rate or 0) - one.level.low) * 100 for one in shown],
+                "thickness": 2,
+                "width": 4,
+            },
+            customdata=[[one.level.hits, one.level.total] for one in shown],
+            hovertemplate="%{x|%a %d %b}: %{y:.1f}%<br>%{customdata[0]} of %{customdata[1]}<extra></extra>",
+        )
+    )
+    figure.add_hline(y=TARGET * 100, line={"color": _AGAINST, "dash": "dash", "width": 2})
+    lowest = min((one.level.low for one in shown), default=0) * 100
+    figure.update_yaxes(title="Accepted within a minute (%)", range=[max(min(lowest, 90) - 5, -3), 103])
+    figure.update_xaxes(title="Day (your time zone); the dashed line is the promise, 95%")
+    return _laid_out(figure, height=320)
 
 
 def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figure:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.ui import cards, considered, escalation_standing, identity, layout, queries, why, words
+from app.ui import cards, considered, deliveries_story, escalation_standing, identity, layout, queries, why, words
 from core.errors import NotFound
 from core.viewer import Viewer
 from core.views.detail import AlertDetail, DecisionRow
@@ -30,7 +30,9 @@ def dialog(alert_id: str) -> None:
         return
     cards.show(viewer, [found.card], key="detail-card", now=queries.now(), single=True, page=alert_id, other=_other)
     _people(found)
-    reasons, signals, story, owner = st.tabs(["Why", "What was seen", "What happened", "Who has it"])
+    reasons, signals, story, owner, told = st.tabs(
+        ["Why", "What was seen", "What happened", "Who has it", "Who was told"]
+    )
     with reasons:
         why.render(found)
     with signals:
@@ -39,6 +41,8 @@ def dialog(alert_id: str) -> None:
         _story(viewer, found)
     with owner:
         _owner(viewer, found)
+    with told:
+        deliveries_story.of_alert(viewer, alert_id)
 
 
 def _other(name: str, action: Mapping[str, Any]) -> None:
