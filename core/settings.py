@@ -20,6 +20,7 @@ from core.errors import BadSetting
 
 _SMTP_SCHEMES = {"smtp", "smtps", "smtp+starttls"}
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_CHATS = ("slack", "teams", "discord", "telegram", "googlechat", "mattermost", "rocketchat", "ntfy")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     )
     allow_private_urls: bool = Field(
         default=False, description="whether webhooks and other URLs that people enter may lead into private networks"
+    )
+    chat_services: str = Field(
+        default=" ".join(_CHATS), description="the chats people may be told in, separated by spaces; empty: none"
     )
     vapid_private_key: SecretStr = Field(
         default=SecretStr(""), description="default: made once and kept in the data directory"
@@ -157,6 +161,13 @@ class Settings(BaseSettings):
             raise ValueError("use at least 32 characters, for example from: openssl rand -hex 32")
         return value
 
+    @field_validator("chat_services")
+    @classmethod
+    def _known_chats(cls, value: str) -> str:
+        if not set(value.split()) <= set(_CHATS):
+            raise ValueError(f"use some of: {' '.join(_CHATS)}")
+        return value
+
     @field_validator("vapid_private_key")
     @classmethod
     def _a_number_on_the_curve(cls, value: SecretStr) -> SecretStr:
@@ -192,6 +203,10 @@ class Settings(BaseSettings):
         """DOORBELL_VAPID_PRIVATE_KEY, or the one kept beside the secret key. Browsers subscribe under it: lost, all have to ask anew."""
         given = self.vapid_private_key.get_secret_value()
         return given or _kept_secret(self.data_dir / "vapid_key", _vapid_key)
+
+    @property
+    def chats(self) -> frozenset[str]:
+        return frozenset(self.chat_services.split())
 
     @property
     def browsers_trust_us(self) -> bool:

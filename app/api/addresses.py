@@ -8,25 +8,31 @@ from pydantic import StringConstraints
 
 from app.api.alert_shapes import NO_NUL
 from app.api.deps import Caller, Camel, Db, Now, RuntimeOf
+from app.runtime import Runtime
 from core import delivery
 from core.db.tables.reaching import Address
 from core.delivery import addresses, confirming
 from core.delivery.confirming import Answer
 from core.errors import Conflict, Invalid, TooMany
+from core.viewer import Viewer
 
 router = APIRouter(prefix="/me/addresses", tags=["delivery"])
 
 AddressId = Annotated[str, Path(min_length=1, max_length=32, pattern=NO_NUL)]
 
 
-class PhoneIn(Camel):
-    phone: Annotated[str, StringConstraints(min_length=3, max_length=40, pattern=NO_NUL)]
+class AddressIn(Camel):
+    """A phone or a chat."""
+
+    phone: Annotated[str, StringConstraints(min_length=3, max_length=40, pattern=NO_NUL)] | None = None
     """As people write it; without a country code it is one of DOORBELL_PHONE_REGION."""
+    chat: Annotated[str, StringConstraints(min_length=3, max_length=2000, pattern=NO_NUL)] | None = None
+    """A webhook's address as Slack, Teams, Discord or Google Chat give it out, or as Apprise writes it (tgram://...)."""
 
 
 class CodeIn(Camel):
     code: Annotated[str, StringConstraints(min_length=1, max_length=20, pattern=NO_NUL)]
-    """The six digits of the text."""
+    """The six digits."""
 
 
 class AddressOut(Camel):
@@ -55,8 +61,12 @@ def list_addresses(viewer: Caller, db: Db) -> AddressList:
         return AddressList(items=[_out(one) for one in addresses.listed(session, viewer.user_id)])
 
 
-@router.post("", status_code=201, summary="Add a phone: a code is sent to it by text")
-def add(body: PhoneIn, viewer: Caller, runtime: RuntimeOf, now: Now) -> AddressOut:
+@router.post("", status_code=201, summary="Add a phone or a chat: a code is sent there")
+def add(body: AddressIn, viewer: Caller, runtime: RuntimeOf, now: Now) -> AddressOut:
+    if body.chat is not None and body.phone is None:
+        return _add_chat(body.chat, viewer, runtime, now)
+    if body.phone is None or body.chat is not None:
+        raise Invalid("Give a phone or a chat.", fields={"phone": "one of the two", "chat": "one of the two"})
     if confirming.SMS not in delivery.set_up(runtime.settings):
         raise Conflict(f"Texts are not set up. {delivery.CHANNELS[confirming.SMS].setup}")
     with runtime.database.write() as session:
@@ -66,14 +76,14 @@ def add(body: PhoneIn, viewer: Caller, runtime: RuntimeOf, now: Now) -> AddressO
         return _out(made)
 
 
-@router.post("/{address_id}/confirm", summary="Confirm a phone with the code that was sent to it")
+@router.post("/{address_id}/confirm", summary="Confirm an address with the code that was sent to it")
 def confirm(address_id: AddressId, body: CodeIn, viewer: Caller, runtime: RuntimeOf, now: Now) -> AddressOut:
     with runtime.database.write() as session:
         answer = confirming.confirm(session, viewer.user_id, address_id, body.code, settings=runtime.settings, now=now)
         made = _out(addresses.own(session, viewer.user_id, address_id))
     match answer:
         case Answer.WRONG:
-            raise Invalid("This is not the code.", fields={"code": "the six digits of the newest text"})
+            raise Invalid("This is not the code.", fields={"code": "the six digits of the newest message"})
         case Answer.EXPIRED:
             raise Invalid("The code is too old; ask for a new one.", fields={"code": "works for 10 minutes"})
         case Answer.SPENT:
@@ -94,8 +104,18 @@ def remove(address_id: AddressId, viewer: Caller, db: Db, now: Now) -> Response:
     return Response(status_code=204)
 
 
+def _add_chat(url: str, viewer: Viewer, runtime: Runtime, now: datetime) -> AddressOut:
+    if confirming.CHAT not in delivery.set_up(runtime.settings):
+        raise Conflict(f"Chats are not set up. {delivery.CHANNELS[confirming.CHAT].setup}")
+    with runtime.database.write() as session:
+        made = confirming.add_chat(
+            session, viewer.user_id, url, actor_id=viewer.user_id, settings=runtime.settings, now=now
+        )
+        return _out(made)
+
+
 def _out(one: Address) -> AddressOut:
-    code = one.detail.get("code") if one.channel == confirming.PHONE else None
+    code = one.detail.get("code") if one.channel in confirming.CODED else None
     return AddressOut(
         id=one.id,
         kind=one.channel,

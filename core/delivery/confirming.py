@@ -1,4 +1,4 @@
-"""Phones: a number is taken in, and counts once its owner has typed the code that was sent to it.
+"""Phones and chats: an address is taken in, and counts once its owner has typed the code that was sent to it.
 
 Only a keyed hash of the code is kept; the message that carries it is sealed in the outbox and of no use after TTL.
 """
@@ -18,7 +18,7 @@ from core import audit, ids
 from core.db import dialect
 from core.db.tables.acting import Delivery
 from core.db.tables.reaching import Address
-from core.delivery import addresses, consent
+from core.delivery import addresses, chatting, consent
 from core.delivery.notices import Kind
 from core.errors import Conflict, Invalid, TooMany
 from core.settings import Settings
@@ -28,6 +28,9 @@ TTL = timedelta(minutes=10)
 TRIES = 5
 PHONE = "phone"
 SMS = "sms"
+CHAT = "chat"
+CODED = {PHONE: SMS, CHAT: CHAT}
+"""Kind of address to the channel that carries its code."""
 _PAUSE = timedelta(minutes=1)
 _AN_HOUR, _A_DAY = 5, 10
 """Codes to a person, and to a number whoever asks: nobody is to be pestered from here, and every code costs money."""
@@ -96,6 +99,33 @@ def add(session: Session, user_id: str, text: str, *, actor_id: str, settings: S
     return address
 
 
+def add_chat(session: Session, user_id: str, url: str, *, actor_id: str, settings: Settings, now: datetime) -> Address:
+    """Take in a person's chat and send a code there; one that is confirmed already stays so.
+
+    Raises:
+        Invalid: it is no address of a chat that is known here.
+        Conflict: too many chats.
+        TooMany: too many codes.
+    """
+    url = url.strip()
+    if wrong := chatting.problem(url, settings.chats):
+        raise Invalid("This is not a chat's address.", fields={"chat": wrong})
+    address = addresses.add(
+        session,
+        user_id,
+        kind=CHAT,
+        value=url,
+        label=chatting.label(url, settings.chats),
+        secret=("value",),
+        actor_id=actor_id,
+        settings=settings,
+        now=now,
+    )
+    if address.verified_at is None:
+        _send(session, address, settings=settings, now=now)
+    return address
+
+
 def resend(session: Session, user_id: str, address_id: str, *, settings: Settings, now: datetime) -> Address:
     """Send a new code; the one before no longer counts.
 
@@ -105,7 +135,7 @@ def resend(session: Session, user_id: str, address_id: str, *, settings: Setting
         TooMany: too many codes.
     """
     address = addresses.own(session, user_id, address_id)
-    if address.channel != PHONE or address.verified_at is not None or address.disabled_at is not None:
+    if address.channel not in CODED or address.verified_at is not None or address.disabled_at is not None:
         raise Conflict("This address waits for no code.")
     _send(session, address, settings=settings, now=now)
     return address
@@ -133,13 +163,13 @@ def confirm(session: Session, user_id: str, address_id: str, code: str, *, setti
     address.verified_at = now
     consent.record(
         session,
-        channel=SMS,
-        address=address.value,
+        channel=CODED[address.channel],
+        address=consent.key(address.channel, address.value, address.digest),
         given=True,
         source=consent.Source.PERSON,
         user_id=user_id,
         actor_id=user_id,
-        proof={"by": "typed the code sent to the number", "sentAt": waiting["sentAt"]},
+        proof={"by": "typed the code sent there", "sentAt": waiting["sentAt"]},
         now=now,
     )
     audit.record(
@@ -148,15 +178,18 @@ def confirm(session: Session, user_id: str, address_id: str, code: str, *, setti
         subject_type="user",
         subject_id=user_id,
         actor_id=user_id,
-        after={"address": address.id, "kind": PHONE, "label": address.label},
+        after={"address": address.id, "kind": address.channel, "label": address.label},
         now=now,
     )
     return Answer.CONFIRMED
 
 
 def _send(session: Session, address: Address, *, settings: Settings, now: datetime) -> None:
-    if f"{SMS}:all" in consent.withdrawn(session, [address.value]).get(address.value, frozenset()):
-        raise Conflict("This number asked for no more texts. Text START from it to our number, then try again.")
+    channel, key = CODED[address.channel], consent.key(address.channel, address.value, address.digest)
+    if f"{channel}:all" in consent.withdrawn(session, [key]).get(key, frozenset()):
+        if address.channel == PHONE:
+            raise Conflict("This number asked for no more texts. Text START from it to our number, then try again.")
+        raise Conflict("This chat was told to get nothing more; take that back first.")
     _within_limits(session, address, now=now)
     code = f"{secrets.randbelow(10**6):06}"
     until = now + TTL
@@ -176,11 +209,11 @@ def _send(session: Session, address: Address, *, settings: Settings, now: dateti
             id=delivery_id,
             user_id=address.user_id,
             address_id=address.id,
-            channel=SMS,
+            channel=channel,
             kind=Kind.ADDRESS_CODE,
             priority=Priority.HIGH,
             state=DeliveryState.QUEUED,
-            idempotency_key=f"{_prefix(address)}{delivery_id}:{SMS}",
+            idempotency_key=f"{_prefix(address)}{delivery_id}:{channel}",
             payload={"text": addresses.close(text, settings), "owner": False, "until": until.isoformat()},
             due_at=now,
             wanted_at=now,

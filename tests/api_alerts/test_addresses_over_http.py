@@ -94,3 +94,15 @@ def test_without_texts_set_up_it_says_what_to_set(database: Database, clock: Fak
         answer = call(web, "ann", "POST", body={"phone": "312 555 0142"})
         assert answer.status_code == 409
         assert "DOORBELL_TWILIO_ACCOUNT_SID" in answer.json()["detail"]
+
+
+def test_a_chat_is_added_under_a_label_that_holds_no_secret(web: Running) -> None:
+    hook = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    made = call(web, "ann", "POST", body={"chat": hook})
+    assert made.status_code == 201, made.text
+    assert (made.json()["kind"], made.json()["label"], made.json()["confirmed"]) == ("chat", "Slack ...i7FQ", False)
+    assert made.json()["codeUntil"]
+    for body in ({}, {"chat": hook, "phone": "(312) 555-0142"}, {"chat": "file:///etc/passwd"}):
+        refused = call(web, "ann", "POST", body=body)
+        assert refused.status_code == 422
+        assert "chat" in refused.json()["fields"]

@@ -1,7 +1,6 @@
 """Push in a real browser: the service worker shows what is pushed and leads to it. The push service alone is played here."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -53,8 +52,8 @@ class Pushed:
 
 
 @pytest.fixture
-def pushed(visit: Open, house: House) -> Iterator[Pushed]:
-    yield Pushed(visit("/"), house.url)
+def pushed(visit: Open, house: House) -> Pushed:
+    return Pushed(visit("/"), house.url)
 
 
 def test_what_is_pushed_is_shown_and_a_newer_one_replaces_it(pushed: Pushed) -> None:

@@ -87,7 +87,19 @@ def _hubspot(folder: Path) -> Iterator[Stage]:
         )
 
 
+@contextmanager
+def _chat(folder: Path) -> Iterator[Stage]:
+    with hostile.serving() as server:
+        server.will(hostile.answer(200, body="ok"))
+        yield Stage(
+            settings=Settings(data_dir=folder, allow_private_urls=True),
+            not_now=lambda: server.will(hostile.answer(503)),
+            message={"to": f"mmost://{server.host}:{server.port}/3ccdd113474722377935511fc85d3dd4"},
+        )
+
+
 STAGES: dict[str, Callable[[Path], AbstractContextManager[Stage]]] = {
+    "chat": _chat,
     "email": _email,
     "hubspot": _hubspot,
     "push": _push,
@@ -97,5 +109,5 @@ STAGES: dict[str, Callable[[Path], AbstractContextManager[Stage]]] = {
     "webhook": _webhook,
 }
 
-NOT_SET_UP = {"push": {"public_url": "http://doorbell.example"}}
+NOT_SET_UP = {"chat": {"chat_services": ""}, "push": {"public_url": "http://doorbell.example"}}
 """Settings under which a channel is absent that otherwise needs none."""
