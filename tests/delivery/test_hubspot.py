@@ -106,8 +106,13 @@ def test_a_change_that_comes_before_the_new_alert_writes_all_and_the_order_does_
     assert ("tasks", "102", "contacts", "101", 204) in account.associations
 
 
-def test_a_contact_that_somebody_made_before_becomes_ours(account: Account, sender: HubSpot) -> None:
+@pytest.mark.parametrize("several", [False, True])
+def test_a_contact_that_somebody_made_before_becomes_ours(account: Account, sender: HubSpot, several: bool) -> None:
     theirs = account.add("contacts", email="rosa@example.com", firstname="R.")
+    if several:
+        error = {"status": "error", "category": "CONFLICT", "message": "Contact already exists"}
+        body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}
+        account.faults = [("contacts/batch", hostile.answer(207, body=body))]
     sender.send(told(to_hubspot(account)))
     assert account.rows["contacts"] == {
         theirs: {
@@ -245,6 +250,8 @@ def test_a_test_asks_for_the_account_and_the_properties_and_changes_nothing(acco
     said = sender.send(told(to_hubspot(account), "endpoint:test"))
     assert said.said == "signed in to account 123456 (STANDARD)"
     assert {request.method for request in account.server.requests} == {"GET"}
+    account.unique["notes"].clear()
+    assert sender.send(told(to_hubspot(account, notes=False), "endpoint:test")).said
     account.unique["tasks"].clear()
     with pytest.raises(DeliveryFailed, match=f"tasks have no property {TASK_ID} that requires unique values"):
         sender.send(told(to_hubspot(account), "endpoint:test"))

@@ -268,6 +268,9 @@ def test_the_task_of_an_alert_that_went_to_another_team_is_closed_and_none_is_ma
     sender.send(told(to_salesforce(org)))
     sender.send(lost)
     assert org.tasks[0]["Status"] == "Deferred"
+    org.external["Task"] = "Renamed__c"
+    with pytest.raises(DeliveryFailed, match=TASK_ID):
+        sender.send(lost)
 
 
 def test_an_alert_that_is_gone_is_final(org: Org, sender: Salesforce) -> None:

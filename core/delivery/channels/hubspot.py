@@ -99,7 +99,7 @@ class HubSpot:
         Raises:
             DeliveryFailed: why it does not work.
         """
-        return self._ask(endpoint, lambda api: api.check())
+        return self._ask(endpoint, lambda api: api.check(notes=bool(endpoint.config.get("notes", True))))
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -145,9 +145,10 @@ class _Api:
         """Close the task of an alert that is not this endpoint's any more, where there is one."""
         return self._change_task(alert_id, {"hs_task_status": "COMPLETED"}) or "there is no task"
 
-    def check(self) -> str:
+    def check(self, *, notes: bool) -> str:
         account = mapping(self._get("/account-info/v3/details"))
-        for kind, name in (("contacts", CONTACT_ID), ("tasks", TASK_ID), ("notes", NOTE_ID)):
+        needed = {"contacts": CONTACT_ID, "tasks": TASK_ID} | ({"notes": NOTE_ID} if notes else {})
+        for kind, name in needed.items():
             try:
                 found = mapping(self._get(f"/crm/v3/properties/{kind}/{name}"))
             except Refused as refused:
@@ -217,9 +218,11 @@ class _Api:
         batch = crm.contacts.batch_api if kind == "contacts" else getattr(crm.objects, kind).batch_api
         inputs = {"inputs": [{"id": key, "idProperty": id_property, "properties": {**values, id_property: key}}]}
         answer = mapping(self._do(batch, lambda: batch.upsert(inputs, _preload_content=False)))
-        results = answer.get("results")
-        if answer.get("errors") and not results:
-            raise Refused(400, mapping(answer["errors"][0]) if isinstance(answer["errors"], list) else {}, {})
+        results, errors = answer.get("results"), answer.get("errors")
+        if errors and not results:
+            # 207: the batch was taken and its only record was not.
+            error = mapping(errors[0] if isinstance(errors, list) else None)
+            raise Refused(409 if error.get("category") == "CONFLICT" else 400, error, {})
         return _id_of(results[0] if isinstance(results, list) and results else None, kind)
 
     def _associate(self, kind: str, object_id: str, contact_id: str, type_id: int) -> None:

@@ -206,8 +206,9 @@ class _Api:
         left = mapping(mapping(self._do(lambda: self._client.limits())).get("DailyApiRequests"))
         for name, field in (("Lead", LEAD_ID), ("Task", TASK_ID)):
             described = mapping(self._do(getattr(self._client, name).describe))
-            fields = {mapping(one).get("name"): mapping(one) for one in described.get("fields") or ()}
-            if not mapping(fields.get(field)).get("externalId"):
+            fields = described.get("fields")
+            ours = (mapping(one) for one in (fields if isinstance(fields, list) else ()))
+            if not any(one.get("name") == field and one.get("externalId") for one in ours):
                 raise DeliveryFailed(
                     f"signed in, but {name} has no field {field} that is an external id and visible to us: create it",
                     retryable=False,
@@ -233,7 +234,7 @@ class _Api:
         try:
             answer = self._do(lambda: getattr(self._client, name).upsert(path, dict(values), raw_response=True))
         except Refused as refused:
-            if update_only and refused.status == 404 and refused.code in ("NOT_FOUND", ""):
+            if update_only and refused.status == 404 and field not in refused.words:
                 return None
             raise
         record = mapping(read(answer.content)).get("id") or self._row(name, field, key, fields="Id").get("Id")
@@ -379,7 +380,7 @@ def failed(refused: Refused, *, without: str) -> DeliveryFailed:
     if code == "INVALID_SESSION_ID":
         return DeliveryFailed("Salesforce takes no sign-in of ours: it ends each at once", retryable=True)
     if code == "REQUEST_LIMIT_EXCEEDED":
-        day = "TotalRequests" in words or "24" in words
+        day = "TotalRequests" in words
         return DeliveryFailed(reason, retryable=True, retry_after=_FULL_DAY if day else None)
     if code == "DUPLICATES_DETECTED":
         return DeliveryFailed(
