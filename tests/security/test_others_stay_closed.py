@@ -18,10 +18,11 @@ from app import server
 from app.api import application, deps
 from app.runtime import Runtime
 from app.security.limits import Buckets, Limits
-from core import routing, scoring
+from core import delivery, routing, scoring
 from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import AuditRow
+from core.db.tables import AuditRow, Delivery
+from core.delivery import Kind, Notice, addresses
 from core.settings import Settings
 from core.viewer import Viewer, load
 from core.words import Priority
@@ -40,9 +41,11 @@ Call = tuple[str, str, Mapping[str, Any]]
 class World:
     """The API in process, called as anybody; and the other team's things by the name of their id."""
 
-    def __init__(self, client: TestClient, document: dict[str, Any], database: Database, now: datetime) -> None:
+    def __init__(
+        self, client: TestClient, document: dict[str, Any], settings: Settings, database: Database, now: datetime
+    ) -> None:
         self.client, self.database, self.now = client, database, now
-        self.document = document
+        self.document, self.settings = document, settings
         self.ids: dict[str, str] = {}
 
     def send(self, who: str, method: str, path: str, body: object = None) -> Any:
@@ -106,7 +109,8 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, clock: FakeClock, now: datetime) -> Iterator[World]:
+def world(database: Database, clock: FakeClock, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("DOORBELL_ALLOW_PRIVATE_URLS", "true")
     settings = Settings(secret_key="k" * 40, database_url=database.url)
     runtime = Runtime(settings=settings, database=database, clock=clock)
     plenty = Buckets(per_second=1e6, burst=1_000_000)
@@ -120,7 +124,7 @@ def world(database: Database, clock: FakeClock, now: datetime) -> Iterator[World
 
     app.dependency_overrides[deps.caller] = caller
     with TestClient(app, raise_server_exceptions=False) as client:
-        found = World(client, app.openapi(), database, now)
+        found = World(client, app.openapi(), settings, database, now)
         _near(found)
         _far(found)
         yield found
@@ -167,6 +171,20 @@ def _far(world: World) -> None:
         ids["rule_id"] = make.rule(
             session, rule_id="first", actions=[{"type": "notify", "params": {"roles": ["manager"]}}], now=now
         )
+        told = Notice(alert_id="hid-alert-1", user_id="hid-agent", kind=Kind.ALERT_NEW, priority=Priority.HIGH)
+        delivery.enqueue(session, [told], now=now)
+        phone = addresses.add(
+            session,
+            "hid-agent",
+            kind="phone",
+            value="+15125550977",
+            label="Hidden phone",
+            actor_id="hid-agent",
+            settings=world.settings,
+            now=now,
+        )
+        ids["address_id"] = phone.id
+        ids["delivery_id"] = session.scalars(select(Delivery.id).limit(1)).one()
     ids |= {"team_id": "hid-team", "agent_id": "hid-agent", "contact_id": "hid-contact", "user_id": "hid-contact"}
     ids |= {"alert_id": "hid-alert", "territory_id": "riverside"}
     boss = "hid-boss"
@@ -186,6 +204,9 @@ def _far(world: World) -> None:
     ids["plan_id"] = world.made(boss, "POST", "/alerts/routing/rebalance/plan", {})["id"]
     move = {"alertIds": ["hid-alert-0"], "to": "agent", "agentId": "hid-other"}
     ids["move_id"] = world.made(boss, "POST", "/alerts/routing/bulk-move", move)["id"]
+    hook = {"name": "Hidden hook", "teamId": "hid-team", "url": "http://127.0.0.1:977/"}
+    ids["endpoint_id"] = world.made(boss, "POST", "/webhook-endpoints", hook)["id"]
+    ids["test_id"] = world.made(boss, "POST", f"/webhook-endpoints/{ids['endpoint_id']}/test")["id"]
     version = world.made("ada", "GET", "/models")["items"][0]["id"]
     ids |= {"version_id": version, "other_id": version}
     ids["type_id"] = world.made("ada", "GET", "/alert-types")["items"][0]["id"]
