@@ -14,7 +14,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 AXE = ROOT / "tests/node/node_modules/axe-core/axe.min.js"
 STEERING = {
     "/agents": "Agents",
-    "/agents?view=Territories": "Agents",
+    **{f"/agents?view={view}": "Agents" for view in ("Coverage", "Holidays", "Territories", "Teams")},
+    "/rules": "Rules",
+    **{f"/rules?view={view}": "Rules" for view in ("Strategies", "When+nobody+answers", "Try+before+use")},
+    "/assignments": "Assignments",
     "/models": "Models",
     "/models?view=Thresholds": "Models",
     "/models?view=Drift": "Models",

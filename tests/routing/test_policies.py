@@ -198,6 +198,17 @@ def test_a_shadow_notes_what_it_would_have_done_and_moves_nothing(
         assert session.scalar(select(Decision.shadow).where(Decision.alert_id == after)) is None
 
 
+def test_a_row_with_a_zip_alone_is_placed_as_the_line_places_it(house: None, database: Database, now: datetime) -> None:
+    row = {"openedAt": now.isoformat(), "type": "LIKELY_TO_SELL", "priority": "HIGH", "confidence": 0.7}
+    rows = [row | {"zip": "07030-1234"}, row | {"zip": "07030", "territory": "hilltop"}, row | {"zip": "99999"}, row]
+    with database.write() as session:
+        make.territory(session, "riverside", zips=["0703*"])
+        asked = asking.ask(session, {"alerts": rows}, viewer=SYSTEM, now=now)
+        alerts = asking.prepare(session, asked.id, now=now).alerts
+    assert [one.case.territory for one in alerts] == ["riverside", "hilltop", None, None]
+    assert alerts[0].case.facts["contact"]["territory"] == "riverside"
+
+
 def test_the_last_days_are_replayed_beside_what_really_happened(
     house: None, database: Database, clock: FakeClock, now: datetime
 ) -> None:

@@ -17,7 +17,7 @@ from core import alerts, routing, versions
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, Base, Decision, Setting, Team
 from core.errors import DoorbellError
-from core.routing import claims, handing_on, ledger, moves, rebalancing, time_off
+from core.routing import capacity, claims, handing_on, ledger, moves, rebalancing, time_off
 from core.routing.dispatch import route
 from core.routing.rebalancing import Options
 from core.routing.state import State
@@ -384,6 +384,18 @@ def test_no_order_of_things_breaks_a_promise(database: Database, now: datetime) 
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("limit", ["capacity", "max_units", "max_per_day"])
+def test_the_statement_that_takes_a_place_refuses_one_too_many(database: Database, now: datetime, limit: str) -> None:
+    """Whatever a router read before: only the database's own condition stands between two of them and a limit passed."""
+    today = now.date()
+    with database.write() as session:
+        make.agent(session, "ann", **{"capacity": 9, limit: 2}, now=now)
+        took = [capacity.reserve(session, {"ann": [1.0]}, today=lambda _: today)["ann"] for _ in range(3)]
+        assert took == [[True], [True], [False]]
+        assert capacity.reserve(session, {"ann": [1.0, 1.0]}, today=lambda _: today, overflow=True)["ann"] == [True] * 2
+        assert session.scalar(select(Agent.open_alerts)) == 4
 
 
 def test_three_routers_at_once_are_as_fair_as_one(database: Database, now: datetime) -> None:

@@ -12,6 +12,7 @@ from core.db.base import table_of
 from core.db.tables import Rehearsal
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
+from core.people import placing
 from core.routing import policies, policy_content, state
 from core.routing.rehearsal import files, reading, words
 from core.routing.rehearsal.comparing import MOST_SEEDS, Real, rehearse
@@ -216,7 +217,7 @@ def prepare(session: Session, rehearsal_id: str, *, now: datetime) -> Material:
     after = policy_content.as_house(house, content) if content is not None else house
     people = reading.people(session, house=house, now=now)
     if request.get("alerts") is not None:
-        alerts = files.read(request["alerts"], house=house)
+        alerts = files.read(request["alerts"], house=house, atlas=placing.atlas(session))
         return Material(alerts=alerts, before=house, after=after, people=people, real=None, seeds=request["seeds"])
     found = reading.stream(session, days=request["days"], house=house, also=after, now=now)
     if not any(one.counted for one in found.alerts):

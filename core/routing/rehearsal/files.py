@@ -15,6 +15,7 @@ from core.routing.rehearsal.replaying import Past
 from core.routing.state import House
 from core.routing.strategy import Case
 from core.words import Priority
+from core.zips import Atlas
 
 MOST = 20_000
 MOST_NAMED = 50
@@ -47,8 +48,11 @@ def parse(raw: str | bytes) -> list[Any]:
     return found
 
 
-def read(rows: Sequence[object], *, house: House) -> list[Past]:
+def read(rows: Sequence[object], *, house: House, atlas: Atlas | None = None) -> list[Past]:
     """The alerts, in the order they opened.
+
+    Args:
+        atlas: where a ZIP lies, for rows that name no territory.
 
     Raises:
         Invalid: naming each wrong field of each wrong row, as in alerts.17.priority (the first is 0).
@@ -60,7 +64,7 @@ def read(rows: Sequence[object], *, house: House) -> list[Past]:
     spoiled = 0
     for number, row in enumerate(rows):
         faults: dict[str, str] = {}
-        alert = _alert(number, row, faults, house)
+        alert = _alert(number, row, faults, house, atlas)
         if alert is not None and not faults:
             found.append(alert)
         elif (spoiled := spoiled + 1) <= MOST_NAMED:
@@ -72,7 +76,7 @@ def read(rows: Sequence[object], *, house: House) -> list[Past]:
     return sorted(found, key=lambda one: (one.at, one.case.alert_id))
 
 
-def _alert(number: int, row: object, faults: dict[str, str], house: House) -> Past | None:
+def _alert(number: int, row: object, faults: dict[str, str], house: House, atlas: Atlas | None) -> Past | None:
     if not isinstance(row, Mapping):
         faults[""] = "give an object"
         return None
@@ -86,6 +90,8 @@ def _alert(number: int, row: object, faults: dict[str, str], house: House) -> Pa
         _number(row, "units", faults, load.STEP, load.MOST),
     )
     kind, place, zip_code, contact = (_text(row, name, faults) for name in ("type", "territory", "zip", "contactId"))
+    if place is None and atlas is not None:  # as a contact without a territory is placed
+        place = atlas.at(zip_code)
     priority = row.get("priority")
     if priority is not None and priority not in [one.value for one in Priority]:
         faults["priority"] = f"one of {', '.join(Priority)}"
