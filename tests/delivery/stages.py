@@ -11,6 +11,7 @@ from core.settings import Settings
 from tests import hostile, mail
 from tests.delivery import crm
 from tests.delivery.making import endpoint
+from tests.hostile import Behaviour
 from tests.providers import hubspot, salesforce, twilio
 from tests.push_service import PushService
 
@@ -23,6 +24,8 @@ class Stage:
     not_now: Callable[[], None]
     message: Mapping[str, Any] = field(default_factory=dict)
     """What a message to it needs beside what every message has."""
+    misbehave: Callable[[Behaviour], None] | None = None
+    """Makes it do that to the next request, where it can."""
 
 
 @contextmanager
@@ -49,6 +52,7 @@ def _webhook(folder: Path) -> Iterator[Stage]:
             settings=Settings(data_dir=folder, allow_private_urls=True),
             not_now=lambda: server.will(hostile.answer(503)),
             message={"endpoint": endpoint(server.url), "event": {"type": "alert:new", "data": {}}},
+            misbehave=server.will,
         )
 
 
@@ -62,6 +66,7 @@ def _push(folder: Path) -> Iterator[Stage]:
             settings=settings,
             not_now=lambda: server.will(hostile.answer(503)),
             message={"to": browser.endpoint, "to_detail": browser.keys},
+            misbehave=server.will,
         )
 
 
@@ -73,6 +78,7 @@ def _salesforce(folder: Path) -> Iterator[Stage]:
             settings=Settings(data_dir=folder, allow_private_urls=True),
             not_now=lambda: org.faults.append(("Lead", salesforce.refuse(403, "REQUEST_LIMIT_EXCEEDED", "Not now"))),
             message={"endpoint": told.endpoint, "event": told.event, "about": told.about},
+            misbehave=lambda behaviour: org.faults.append(("", behaviour)),
         )
 
 
@@ -84,6 +90,7 @@ def _hubspot(folder: Path) -> Iterator[Stage]:
             settings=Settings(data_dir=folder, allow_private_urls=True),
             not_now=lambda: account.faults.append(("contacts", hubspot.refuse(429, "RATE_LIMITS", "Not now"))),
             message={"endpoint": told.endpoint, "event": told.event, "about": told.about},
+            misbehave=lambda behaviour: account.faults.append(("", behaviour)),
         )
 
 
@@ -95,6 +102,7 @@ def _chat(folder: Path) -> Iterator[Stage]:
             settings=Settings(data_dir=folder, allow_private_urls=True),
             not_now=lambda: server.will(hostile.answer(503)),
             message={"to": f"mmost://{server.host}:{server.port}/3ccdd113474722377935511fc85d3dd4"},
+            misbehave=server.will,
         )
 
 

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from core import ids
 from core.db import Database
 from core.db.tables import Delivery
-from core.delivery import CHANNELS, Channel, DeliveryFailed, open_channels
+from core.delivery import CHANNELS, Channel, DeliveryFailed, open_channels, outgoing
 from core.delivery import channels as folder
 from core.delivery.channel import Inbox
 from core.delivery.content import one_line
 from core.settings import Settings
 from core.words import Priority
-from tests import factories
+from tests import factories, hostile
 from tests.delivery.making import message, story
 from tests.delivery.stages import NOT_SET_UP, STAGES
 
@@ -94,6 +94,41 @@ def test_a_channel_outside_fails_only_as_it_may(channel: Channel, tmp_path: Path
         sender.close()
     assert caught.value.retryable
     assert caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        hostile.hang,
+        hostile.reset,
+        hostile.close,
+        hostile.garbage,
+        hostile.slow_headers,
+        hostile.answer(500),
+        hostile.answer(502, body="<html>"),
+        hostile.answer(400, body=b"\xff\xfe"),
+        hostile.answer(403, body='[[["'),
+        hostile.redirect("http://169.254.169.254/"),
+    ],
+    ids=["hang", "reset", "close", "garbage", "slow", "500", "502", "400", "403", "redirect"],
+)
+@every_channel
+def test_a_provider_that_misbehaves_ends_in_the_one_failure_there_is(
+    channel: Channel, behaviour: hostile.Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "limits", lambda _: outgoing.Limits(private=True, connect=0.3, total=0.3))
+    if channel.open is None:
+        pytest.skip("nothing outside to misbehave")
+    with STAGES[channel.name](tmp_path) as stage:
+        if stage.misbehave is None:
+            pytest.skip("its protocol has its own test")
+        stage.misbehave(behaviour)
+        sender = open_channels(stage.settings)[channel.name]
+        with pytest.raises(DeliveryFailed) as caught:
+            sender.send(message(**stage.message))
+        sender.close()
+    assert caught.value.reason
+    assert caught.value.reason == one_line(caught.value.reason, 1000), "it fits into one line of a screen"
 
 
 def _delivery(session: Session, user_id: str, alert_id: str, now: datetime) -> str:
