@@ -14,14 +14,12 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import ecdsa
-from core.db.tables.people import User
 from core.delivery import consent
 from core.delivery.callbacks import Said, Word, heard
-from core.delivery.channels.email import UNIQUE_ARG
+from core.delivery.channels.email import UNIQUE_ARG, is_address
 from core.delivery.consent import Scope, Source
 from core.delivery.content import one_line
 
@@ -83,27 +81,24 @@ def take(session: Session, event: Mapping[str, Any], *, now: datetime) -> bool:
 
 
 def _withdraw(session: Session, event: Mapping[str, Any], kind: str, *, user_id: str | None, now: datetime) -> None:
-    """Once an event: SendGrid may send the same one again."""
-    user = session.scalars(select(User).where(User.id == user_id)).first()
-    if user is None:
-        return
+    """Of the address the mail went to, which the person may have changed since; once, for the same event may come again."""
+    address = one_line(str(event.get("email") or "")).lower()
     source, scope = _NO[kind]
-    if f"email:{scope}" in consent.withdrawn(session, [user.email]).get(user.email, frozenset()):
+    if not is_address(address) or f"email:{scope}" in consent.withdrawn(session, [address]).get(address, frozenset()):
         return
-    proof = {
-        "event": kind,
-        "id": str(event.get("sg_event_id", ""))[:100],
-        "reason": one_line(str(event.get("reason", ""))),
-    }
     consent.record(
         session,
         channel="email",
-        address=user.email,
+        address=address,
         given=False,
         source=source,
         scope=scope,
-        user_id=user.id,
-        proof=proof,
+        user_id=user_id,
+        proof={
+            "event": kind,
+            "id": one_line(str(event.get("sg_event_id", "")), 100),
+            "reason": one_line(str(event.get("reason", ""))),
+        },
         now=now,
     )
 
@@ -111,7 +106,7 @@ def _withdraw(session: Session, event: Mapping[str, Any], kind: str, *, user_id:
 def _named(event: Mapping[str, Any]) -> str:
     """Our Message-ID: by the argument we gave it, else by SendGrid's field for it, with the brackets it may lack."""
     given = event.get(UNIQUE_ARG) or event.get("smtp-id") or ""
-    bare = str(given).strip().strip("<>")
+    bare = one_line(str(given)).strip("<>")
     return f"<{bare}>" if bare else ""
 
 

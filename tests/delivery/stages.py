@@ -39,7 +39,7 @@ def _email(folder: Path) -> Iterator[Stage]:
 def _twilio(folder: Path) -> Iterator[Stage]:
     with twilio.serving() as server:
         yield Stage(
-            settings=Settings(data_dir=folder, **server.settings()),
+            settings=Settings(data_dir=folder, **server.settings(public_url="https://bell.example.com")),
             not_now=lambda: setattr(server, "error", (429, 20429, "Too Many Requests")),
             message={"to": "+13125550142"},
         )

@@ -57,6 +57,7 @@ def test_a_messaging_service_sends_instead_of_a_number(server: twilio.TwilioServ
     assert "voice" not in opened, "a service cannot call"
     opened["sms"].send(message(to=TO))
     assert server.sent[0]["MessagingServiceSid"] == "MG" + "a" * 32
+    assert "StatusCallback" not in server.sent[0], "without a public address there is none Twilio would take"
     assert "From" not in server.sent[0]
 
 

@@ -160,6 +160,14 @@ def test_what_is_a_no_to_further_mails_is_taken_as_one(
     assert office.consents() == consents
 
 
+def test_a_no_is_the_addresss_that_the_mail_went_to(office: Office) -> None:
+    office.take(office.event("spamreport", office.send(), email="Ann.Before@doorbell.test"))
+    with office.web.runtime.database.read() as session:
+        assert session.scalars(select(Consent.address)).all() == ["ann.before@doorbell.test"]
+    office.send()
+    assert len(office.mail.mails) == 2
+
+
 def test_only_sendgrids_own_signature_counts_and_not_for_ever(office: Office) -> None:
     events = [office.event("delivered", office.send())]
     for refused in (

@@ -19,7 +19,8 @@ from core.settings import Settings
 ACCOUNT, TOKEN, NUMBER = "AC" + "0a" * 16, "1f" * 16, "+15005550006"
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _STATUS_EVENTS = {"initiated", "ringing", "answered", "completed"}
-_CALLBACK = re.compile(r"https?://[^\s/_]+(/\S*)?")
+_CALLBACK = re.compile(r"https?://(?!localhost|127\.)[^\s/_]+\.[^\s/_]+(/\S*)?")
+"""An address that Twilio can reach: a host name with a dot, and no underscore."""
 
 
 @dataclass

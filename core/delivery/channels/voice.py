@@ -67,8 +67,8 @@ def _news(message: Message) -> str:
 def _open(settings: Settings) -> Caller | None:
     if not (settings.twilio_account_sid and settings.twilio_auth_token.get_secret_value()):
         return None
-    if not settings.twilio_from.startswith("+"):
-        return None  # a messaging service cannot call
+    if not (settings.twilio_from.startswith("+") and settings.public_url):
+        return None  # a messaging service cannot call, and the digit has to come back to us
     from core.delivery.phoning import Twilio  # noqa: PLC0415  0.4 s of a library that most never need
 
     return Caller(Twilio(settings), answer_url=f"{settings.origin}/providers/twilio/gather")
@@ -77,7 +77,8 @@ def _open(settings: Settings) -> Caller | None:
 CHANNEL = Channel(
     name="voice",
     label="calls",
-    setup="Set DOORBELL_TWILIO_ACCOUNT_SID, DOORBELL_TWILIO_AUTH_TOKEN and, as DOORBELL_TWILIO_FROM, a number that can call.",
+    setup="Set DOORBELL_TWILIO_ACCOUNT_SID, DOORBELL_TWILIO_AUTH_TOKEN, DOORBELL_PUBLIC_URL and, as DOORBELL_TWILIO_FROM, "
+    "a number that can call.",
     priorities=frozenset(),
     address="phone",
     open=_open,
