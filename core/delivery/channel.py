@@ -110,6 +110,8 @@ class EndpointKind:
     """What is wrong with its URL and config as entered: field to words. It may look up a name; it sends nothing."""
     new_secret: Callable[[], str] | None = None
     """Makes the secret, where it is ours to choose; None: it is entered, as a token of the other system."""
+    check_secret: Callable[[str, Settings], str] | None = None
+    """What is wrong with a secret as entered, in words without it; empty where nothing is."""
     about: Callable[[Session, str, str | None, Settings], Mapping[str, Any] | None] | None = None
     """What it needs to know of an alert (id) beside the event, as far as the endpoint's team (None: all) may know it; read
     when the message is about to go."""

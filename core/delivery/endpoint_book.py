@@ -118,6 +118,8 @@ def read(raw: Mapping[str, Any], settings: Settings) -> Wanted:
         wrong |= {"secret": "it is made here and shown once"}
     if kind is not None and not wrong:
         wrong |= kind.check(url.strip(), config, settings)
+        if secret is not None and kind.check_secret is not None and (why := kind.check_secret(secret, settings)):
+            wrong["secret"] = why
     if wrong:
         raise Invalid("The endpoint is not valid.", fields=wrong)
     return Wanted(

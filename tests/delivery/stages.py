@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from core.delivery import vapid
+from core.delivery.endpoints import Secret
 from core.settings import Settings
 from tests import hostile, mail
 from tests.delivery import crm
@@ -54,6 +55,13 @@ def _webhook(folder: Path) -> Iterator[Stage]:
             message={"endpoint": endpoint(server.url), "event": {"type": "alert:new", "data": {}}},
             misbehave=server.will,
         )
+
+
+@contextmanager
+def _team_chat(folder: Path) -> Iterator[Stage]:
+    with _chat(folder) as stage:
+        room = endpoint("", Secret(value=stage.message["to"], until=None))
+        yield replace(stage, message={"endpoint": room, "event": {"type": "alert:new", "data": {}}})
 
 
 @contextmanager
@@ -113,6 +121,7 @@ STAGES: dict[str, Callable[[Path], AbstractContextManager[Stage]]] = {
     "push": _push,
     "salesforce": _salesforce,
     "sms": _twilio,
+    "team_chat": _team_chat,
     "voice": _twilio,
     "webhook": _webhook,
 }

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables.reaching import Address
-from core.delivery import DeliveryFailed, Refused, chatting, confirming, open_channels, trying
+from core.delivery import DeliveryFailed, Message, Refused, chatting, confirming, endpoint_book, open_channels, trying
 from core.delivery.content import Item
+from core.delivery.endpoints import Secret
 from core.errors import Conflict, Invalid
 from core.settings import Settings
 from jobs import work
@@ -234,3 +235,36 @@ def test_what_is_no_chat_is_refused_with_the_reason(database: Database, settings
         with pytest.raises(Invalid) as caught:
             confirming.add_chat(session, user_id, "file:///etc/passwd", actor_id=user_id, settings=settings, now=now)
     assert "Slack" in caught.value.fields["chat"]
+
+
+def team_message(kind: str, **data: object) -> Message:
+    room = making.endpoint("", Secret(value=chats.TEAMS, until=None))
+    told = {"id": "a1", "alertType": "LIKELY_TO_SELL", "priority": "CRITICAL", "user": {"name": NASTY}, **data}
+    return making.message(endpoint=room, to="", story=None, link="http://x", event={"type": kind, "data": told})
+
+
+def test_a_team_is_told_in_its_room_by_first_names(rooms: Chats, settings: Settings) -> None:
+    sender = open_channels(settings)["team_chat"]
+    for kind, name in (("alert:new", "Rosa Diaz"), ("alert:escalated", NASTY), ("endpoint:test", "")):
+        assert sender.send(team_message(kind, user={"name": name})).provider == "Microsoft Teams"
+    first, second, test = rooms.said
+    assert first == "New: Critical: Rosa is likely to sell\nhttp://x/feed?alert=a1"
+    assert second.startswith("Nobody has answered yet: Critical: Somebody is likely to sell")
+    assert "test" in test
+
+
+def test_a_team_hears_nothing_of_an_alert_it_lost(rooms: Chats, settings: Settings) -> None:
+    lost = making.message(
+        **{**vars(team_message("alert:assigned")), "event": {"type": "alert:assigned", "data": {"id": "a1"}}}
+    )
+    open_channels(settings)["team_chat"].send(lost)
+    assert rooms.said == ["An alert of this team went to another one."]
+
+
+def test_a_team_chats_address_is_its_secret(settings: Settings) -> None:
+    raw = {"channel": "team_chat", "name": "North's room", "secret": chats.SLACK}
+    assert endpoint_book.read(raw, settings).secret == chats.SLACK
+    for wrong, field in (({"url": chats.SLACK}, "url"), ({"secret": "file:///etc/passwd"}, "secret")):
+        with pytest.raises(Invalid) as caught:
+            endpoint_book.read({**raw, **wrong}, settings)
+        assert list(caught.value.fields) == [field]
