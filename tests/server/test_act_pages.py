@@ -1,10 +1,13 @@
 """Links in messages over HTTP: a page on GET, an act on POST, and nothing about them that leaks or can be framed."""
 
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -19,6 +22,7 @@ from core.settings import Settings
 from core.words import Priority
 from tests import factories, webs
 from tests.delivery.making import by_channel, claim_one, told
+from tests.mail import MailServer, serving
 from tests.webs import KEY, Running
 
 
@@ -26,6 +30,12 @@ from tests.webs import KEY, Running
 def web(database: Database, clock: FakeClock) -> Iterator[Running]:
     with webs.serving_web(database, clock, public_url="https://bell.example.com") as running:
         yield running
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    with serving() as server:
+        yield server
 
 
 def link(session: Session, alert_id: str, action: Action, *, now: datetime) -> str:
@@ -150,6 +160,15 @@ def test_who_tries_too_many_links_waits(database: Database, clock: FakeClock) ->
         assert answers[-1].headers["retry-after"] == "1"
 
 
+def by_mail(settings: Settings, message: Message) -> None:
+    opened = delivery.open_channels(settings)
+    try:
+        opened["email"].send(message)
+    finally:
+        for sender in opened.values():
+            sender.close()
+
+
 def digest(session: Session, settings: Settings, now: datetime) -> tuple[Message, str]:
     """An hour's news of somebody, ready to send, and whose it is."""
     agent_id = factories.agent(session, now=now)
@@ -204,3 +223,49 @@ def test_after_unsubscribing_digests_stop_and_urgent_mail_does_not(
             delivery.enqueue(session, [notice], now=now)
         waiting = session.scalars(select(Delivery.priority).where(Delivery.state == "queued")).all()
     assert waiting == ["HIGH"]
+
+
+def test_of_many_who_press_at_the_same_moment_one_acts(web: Running, database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+        path = link(session, alert_id, Action.SNOOZE, now=now)
+    with ThreadPoolExecutor(6) as people:
+        answers = list(people.map(lambda _: ask(web, "POST", path, data={"until": "hour"}).status_code, range(6)))
+    assert sorted(answers) == [200, 409, 409, 409, 409, 409]
+    with database.read() as session:
+        used = select(func.count()).select_from(AuditRow).where(AuditRow.action == "message_link.used")
+        assert session.scalar(used) == 1
+
+
+def test_what_the_mail_says_is_what_can_be_done(
+    web: Running, database: Database, mail_server: MailServer, now: datetime
+) -> None:
+    """From the outbox through a mail server to the button and back."""
+    settings = web.runtime.settings.model_copy(update={"smtp_url": SecretStr(mail_server.url)})
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+        claimed = claim_one(session, now=now)
+        ready = delivery.prepare(session, claimed, settings=settings, now=now)
+    assert isinstance(ready, Message)
+    by_mail(settings, ready)
+    (mail,) = mail_server.mails
+    assert mail["List-Unsubscribe"] is None, "an alert is no digest"
+    plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+    found = re.findall(r"https://bell\.example\.com(/act/\S+)", plain)
+    assert len(found) == 3
+    assert all(path in html for path in found)
+    assert ask(web, "POST", found[0]).status_code == 200
+    with database.read() as session:
+        assert session.get_one(Alert, alert_id).status == "ACKNOWLEDGED"
+
+
+def test_a_digest_by_mail_carries_the_headers_of_one_click(
+    web: Running, database: Database, mail_server: MailServer, now: datetime
+) -> None:
+    settings = web.runtime.settings.model_copy(update={"smtp_url": SecretStr(mail_server.url)})
+    with database.write() as session:
+        message, _ = digest(session, settings, now)
+    by_mail(settings, message)
+    (mail,) = mail_server.mails
+    assert mail["List-Unsubscribe"] == f"<{message.unsubscribe}>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
