@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from app.ui import deliveries_channels, deliveries_dead, deliveries_level, deliveries_list, identity
+from app.ui import deliveries_channels, deliveries_dead, deliveries_level, deliveries_list, endpoints, identity
 from core.words import Role
 
 VIEWS = {
     "messages": ("Messages", deliveries_list.render),
     "dead": ("Dead letters", deliveries_dead.render),
     "channels": ("Channels", deliveries_channels.render),
+    "endpoints": ("Endpoints", endpoints.section),
     "level": ("Service level", deliveries_level.render),
 }
 _OWN = ("messages", "channels")

@@ -84,7 +84,8 @@ def told(user_id: str, person: Person, priority: str, *, set_up: Collection[str]
     """One sentence: "A critical alert now: in the app and by e-mail at once, by SMS after 2 min unless you read it before."."""
     zone = ZoneInfo(person.hours.timezone)
     by_when: dict[str, dict[str, None]] = {}
-    for message in plan(user_id, person, priority=priority, now=now).messages:
+    found = plan(user_id, person, priority=priority, now=now).messages
+    for message in sorted(found, key=lambda one: (one.channel != ALWAYS_ON, one.due_at)):
         if CHANNELS[message.channel].write is not None or message.channel in set_up:
             by_when.setdefault(_when(message, zone, now=now), {})[by(message.channel)] = None
     parts = [f"{_listed(list(names))} {when}" for when, names in by_when.items()]

@@ -24,9 +24,21 @@ STEERING = {
     "/models?view=Fair+housing": "Models",
     "/experiments": "Experiments",
     "/alert_types": "Alert types",
+    "/deliveries": "Deliveries",
+    "/deliveries?view=Dead+letters": "Deliveries",
+    "/deliveries?view=Channels": "Deliveries",
+    "/deliveries?view=Endpoints": "Deliveries",
+    "/deliveries?view=Service+level": "Deliveries",
 }
 """Pages of those who answer for others."""
-PAGES = {"/": "Hello", "/feed": "Feed", "/assignments": "Assignments", "/analytics": "Analytics"}
+PAGES = {
+    "/": "Hello",
+    "/feed": "Feed",
+    "/inbox": "Inbox",
+    "/assignments": "Assignments",
+    "/analytics": "Analytics",
+    "/preferences": "Preferences",
+}
 """Pages of everybody. These and those are visited one after the other in one tab, 1.5 s faster each than in a new one."""
 
 

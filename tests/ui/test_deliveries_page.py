@@ -74,6 +74,7 @@ def test_it_is_useful_when_empty(page: Open) -> None:
     for view, words in (
         ("messages", "No message"),
         ("dead", "No message was given up"),
+        ("endpoints", "Other systems are told"),
         ("level", "No message went out this way"),
     ):
         assert words in told(page("mia", view))
