@@ -25,6 +25,8 @@ from core.delivery.registry import CHANNELS
 from core.words import DeliveryState
 
 _LIVE = (DeliveryState.QUEUED, DeliveryState.LEASED)
+PATIENCE = timedelta(days=3)
+"""So long a provider may be down without costing a message one of its tries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,9 +231,11 @@ def finish(
             }
             ledger.note(session, [claimed.id], ledger.What.DEFERRED, result.rule, now=now)
         case Failed():
-            outcome, detail, values = _failure(claimed, result, fraction=fraction, now=now)
+            spared = False
             if result.provider_at_fault:
                 providers.failed(session, claimed.provider, error=result.reason, since=claimed.claimed_at, now=now)
+                spared = now - claimed.created_at < PATIENCE and providers.is_down(session, claimed.provider)
+            outcome, detail, values = _failure(claimed, result, spared=spared, fraction=fraction, now=now)
             if result.address is Refused.GONE and claimed.endpoint_id is not None:
                 endpoint_book.switch_off(session, claimed.endpoint_id, result.reason, now=now)
             elif result.address is not None and claimed.address_id is not None:
@@ -260,10 +264,15 @@ def finish(
 
 
 def _failure(
-    claimed: Claimed, failed: Failed, *, fraction: Callable[[], float], now: datetime
+    claimed: Claimed, failed: Failed, *, spared: bool, fraction: Callable[[], float], now: datetime
 ) -> tuple[str, str, dict[str, Any]]:
-    """What is written about a try that failed: its outcome, the words, and the delivery's new values."""
-    counted = int(claimed.payload.get("replayed_after", 0)) + int(claimed.payload.get("deferrals", 0))
+    """What is written about a try that failed: its outcome, the words, and the delivery's new values.
+
+    Args:
+        spared: its provider is down, so the try found out about the provider and does not count as one of the message's.
+    """
+    deferrals = int(claimed.payload.get("deferrals", 0)) + spared
+    counted = int(claimed.payload.get("replayed_after", 0)) + deferrals
     decision = retry.decide(
         attempt=max(claimed.attempt - counted, 1),
         retryable=failed.retryable,
@@ -275,7 +284,12 @@ def _failure(
         return (
             "retry",
             failed.reason,
-            {"state": DeliveryState.QUEUED, "due_at": decision.at, "reason": failed.reason[:300]},
+            {
+                "state": DeliveryState.QUEUED,
+                "due_at": decision.at,
+                "reason": failed.reason[:300],
+                **({"payload": {**claimed.payload, "deferrals": deferrals}} if spared else {}),
+            },
         )
     why = failed.reason if decision.why == "final" else f"{decision.why}: {failed.reason}"
     return "failed", failed.reason, {"state": DeliveryState.DEAD, "reason": why[:300]}

@@ -114,6 +114,11 @@ def free_at(session: Session, name: str, pace: Pace, *, now: datetime) -> dateti
     return now + timedelta(seconds=max(wait, 0.0))
 
 
+def is_down(session: Session, name: str) -> bool:
+    """Whether so many failures in a row speak against it that it is paused or only probed."""
+    return (session.scalar(select(ProviderState.failures).where(ProviderState.name == name)) or 0) >= THRESHOLD
+
+
 def worked(session: Session, name: str, *, now: datetime) -> None:
     """A message went through: whatever was against it is over."""
     session.execute(

@@ -192,3 +192,22 @@ def test_two_workers_on_postgresql_never_hold_the_same_message(database: Databas
         second = delivery.claim(other, worker="w2", limit=4, lease=LEASE, now=now)
     assert (len(first), len(second)) == (4, 2)
     assert not {claimed.id for claimed in first} & {claimed.id for claimed in second}
+
+
+def test_a_provider_that_is_down_for_a_day_costs_a_message_none_of_its_tries(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+    away = Failed(reason="no connection", retryable=True, provider_at_fault=True)
+    at, tries = now, 0
+    while at < now + timedelta(days=5):
+        at += timedelta(hours=2)
+        with database.write() as session:
+            for claimed in delivery.claim(session, worker="w1", limit=10, lease=LEASE, now=at):
+                delivery.finish(session, claimed, away, now=at, fraction=lambda: 0.5)
+                tries = claimed.attempt
+            if at < now + timedelta(days=3):
+                assert by_channel(session, alert_id)["email"].state == "queued"
+    assert tries > 40, "it was looked for again and again"
+    with database.read() as session:
+        left = by_channel(session, alert_id)["email"]
+    assert (left.state, left.reason) == ("dead", "gave up after 10 tries: no connection"), "but not for ever"
