@@ -1,6 +1,7 @@
 """A person's phones: add one, type the code that was texted to it, ask for another code, remove it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
@@ -17,21 +18,33 @@ from core.errors import DoorbellError
 from core.viewer import Viewer
 
 _ANSWERS = {
-    Answer.CONFIRMED: Done(ok=True, text="Confirmed: texts come to this phone from now on."),
-    Answer.WRONG: Done(ok=False, text="This is not the code. Use the six digits of the newest text."),
+    Answer.CONFIRMED: Done(ok=True, text="Confirmed: messages come there from now on."),
+    Answer.WRONG: Done(ok=False, text="This is not the code. Use the six digits of the newest message."),
     Answer.EXPIRED: Done(ok=False, text="The code is too old. Ask for a new one."),
     Answer.SPENT: Done(ok=False, text="Too many wrong codes. Ask for a new one."),
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How a kind of address is spoken of while its code is on the way."""
+
+    again: str
+    code: str
+    removed: str
+
+
+_PHONE = Asked(again="Text me a new code", code="Code texted to", removed="No text and no call goes there any more.")
+
+
 def section(viewer: Viewer, *, key: str = "phones") -> None:
     """Show them, with what can be done to each."""
-    _said(key)
+    said(key)
     current = runtime.current()
     with current.database.read() as session:
         phones = [one for one in addresses.listed(session, viewer.user_id) if one.channel == confirming.PHONE]
     for phone in phones:
-        _phone(viewer, phone, key=key)
+        row(viewer, phone, _PHONE, key=key)
     if confirming.SMS not in delivery.set_up(current.settings):
         st.caption(f"Texts are not set up. An administrator can: {delivery.CHANNELS[confirming.SMS].setup}")
         return
@@ -40,24 +53,25 @@ def section(viewer: Viewer, *, key: str = "phones") -> None:
     with st.form(f"{key}_add", clear_on_submit=True, border=False):
         number = st.text_input("Phone number", placeholder="(512) 555-0100", max_chars=40, key=f"{key}_number")
         if st.form_submit_button("Text me a code") and number.strip():
-            _do(key, lambda session, now: _add(session, viewer, number, now=now))
+            do(key, lambda session, now: _add(session, viewer, number, now=now))
 
 
-def _phone(viewer: Viewer, phone: Address, *, key: str) -> None:
-    waits = phone.verified_at is None and phone.disabled_at is None
+def row(viewer: Viewer, address: Address, asked: Asked, *, key: str) -> None:
+    """One address: how it stands, its code, and how to be rid of it."""
+    waits = address.verified_at is None and address.disabled_at is None
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{words.plain(phone.label)}** · {words.plain(_standing(viewer, phone))}", width="content")
-        if waits and st.button("Text me a new code", key=f"{key}_resend_{phone.id}"):
-            _do(key, lambda session, now: _resend(session, viewer, phone.id, now=now))
+        st.markdown(f"**{words.plain(address.label)}** · {words.plain(_standing(viewer, address))}", width="content")
+        if waits and st.button(asked.again, key=f"{key}_resend_{address.id}"):
+            do(key, lambda session, now: _resend(session, viewer, address.id, now=now))
         with st.popover("Remove", width="content"):
-            st.write("No text and no call goes there any more.")
-            if st.button("Remove it", key=f"{key}_remove_{phone.id}"):
-                _do(key, lambda session, now: _remove(session, viewer, phone.id, now=now))
+            st.write(asked.removed)
+            if st.button("Remove it", key=f"{key}_remove_{address.id}"):
+                do(key, lambda session, now: _remove(session, viewer, address.id, now=now))
     if waits:
-        with st.form(f"{key}_confirm_{phone.id}", clear_on_submit=True, border=False):
-            code = st.text_input(f"Code texted to {phone.label}", max_chars=20, key=f"{key}_code_{phone.id}")
+        with st.form(f"{key}_confirm_{address.id}", clear_on_submit=True, border=False):
+            code = st.text_input(f"{asked.code} {address.label}", max_chars=20, key=f"{key}_code_{address.id}")
             if st.form_submit_button("Confirm", type="primary") and code.strip():
-                _do(key, lambda session, now: _confirm(session, viewer, phone.id, code, now=now))
+                do(key, lambda session, now: _confirm(session, viewer, address.id, code, now=now))
 
 
 def _standing(viewer: Viewer, phone: Address) -> str:
@@ -73,7 +87,7 @@ def _standing(viewer: Viewer, phone: Address) -> str:
     return f"not confirmed; the code works until {local.hour % 12 or 12}:{local:%M %p}"
 
 
-def _do(key: str, act: Callable[[Session, datetime], Done]) -> None:
+def do(key: str, act: Callable[[Session, datetime], Done]) -> None:
     """One unit of work, and what became of it at the top of the section after the page has run again."""
     current = runtime.current()
     try:
@@ -85,7 +99,8 @@ def _do(key: str, act: Callable[[Session, datetime], Done]) -> None:
     st.rerun()
 
 
-def _said(key: str) -> None:
+def said(key: str) -> None:
+    """What became of the last thing that was done in the section."""
     done: Done | None = st.session_state.pop(f"{key}_done", None)
     if done is not None:
         (st.success if done.ok else st.error)(words.plain(done.text))

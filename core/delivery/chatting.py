@@ -186,7 +186,7 @@ def _service(url: str, allowed: frozenset[str]) -> Service:
         ):
             return service
     known = ", ".join(SERVICES[name].label for name in SERVICES if name in allowed)
-    raise _refused(f"it is none of a chat that is known here ({known})")
+    raise _refused(f"it is of no chat that is known here ({known})")
 
 
 def _is_native(service: Service, host: str) -> bool:
