@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -391,7 +392,8 @@ def test_the_statement_that_takes_a_place_refuses_one_too_many(database: Databas
     """Whatever a router read before: only the database's own condition stands between two of them and a limit passed."""
     today = now.date()
     with database.write() as session:
-        make.agent(session, "ann", **{"capacity": 9, limit: 2}, now=now)
+        values: Any = {"capacity": 9, limit: 2}
+        make.agent(session, "ann", **values, now=now)
         took = [capacity.reserve(session, {"ann": [1.0]}, today=lambda _: today)["ann"] for _ in range(3)]
         assert took == [[True], [True], [False]]
         assert capacity.reserve(session, {"ann": [1.0, 1.0]}, today=lambda _: today, overflow=True)["ann"] == [True] * 2
