@@ -5,17 +5,22 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import orjson
-from sqlalchemy import func, select
+from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.api.alert_scoring import served_models
+from app.api.metrics import Numbers, Tries
 from app.runtime import Runtime
 from core import changes, escalation, versions
 from core.db.migrate import is_current
-from core.db.tables import Alert, Delivery, Event, JobRun
+from core.db.tables import JobRun
+from core.delivery import house, watching
+from core.views import delivery_slo
 from core.views.progress import HEARTBEAT, MODELS_SERVED
 
 _SILENT_AFTER = timedelta(seconds=30)
@@ -27,7 +32,7 @@ Gauges = Callable[[], Mapping[str, float]]
 
 def routes(runtime: Runtime, gauges: Gauges) -> list[Route]:
     """`gauges()` gives what only this process knows: sockets, the feed's last id handed out (`feed_last_id`)."""
-    started = time.monotonic()
+    started, tries = time.monotonic(), Tries()
 
     async def health(_request: Request) -> Response:
         return _json({"status": "ok", "uptimeSeconds": round(time.monotonic() - started)})
@@ -39,17 +44,25 @@ def routes(runtime: Runtime, gauges: Gauges) -> list[Route]:
         return _json({"status": status, "checks": checks, "models": models}, 200 if able else 503)
 
     async def metrics(_request: Request) -> Response:
-        numbers = await run_in_threadpool(_numbers, runtime)
-        own = {f"doorbell_{name}": value for name, value in gauges().items()}
-        lines = [f"{name} {value:g}" for name, value in {**numbers, **own}.items()]
-        return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(Numbers(runtime, dict(gauges()), tries))
+        body = await run_in_threadpool(generate_latest, registry)
+        return PlainTextResponse(body, media_type="text/plain; version=0.0.4")
 
     return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]
 
 
 def _checks(runtime: Runtime, last: float | None) -> tuple[dict[str, str], dict[str, int | None]]:
     """Each check with "ok" or what is wrong, and the version of the models that is current and that each process serves."""
-    checks = {"database": "ok", "migrations": "ok", "jobs": "ok", "feed": "ok", "models": "ok", "escalation": "ok"}
+    checks = {
+        "database": "ok",
+        "migrations": "ok",
+        "jobs": "ok",
+        "feed": "ok",
+        "models": "ok",
+        "escalation": "ok",
+        "delivery": "ok",
+    }
     models: dict[str, int | None] = {}
     try:
         if not is_current(runtime.database):
@@ -63,6 +76,7 @@ def _checks(runtime: Runtime, last: float | None) -> tuple[dict[str, str], dict[
             newest = changes.newest_id(session)
             current = versions.number(session, "models")
             late, since = escalation.overdue(session, now=runtime.clock.now())
+            checks["delivery"] = _delivery(session, runtime.clock.now())
     except Exception as error:  # whatever it is, the answer is "not ready" and not a 500
         checks["database"] = type(error).__name__
         return checks, models
@@ -83,29 +97,22 @@ def _checks(runtime: Runtime, last: float | None) -> tuple[dict[str, str], dict[
     return checks, models
 
 
+def _delivery(session: Session, now: datetime) -> str:
+    """Whether messages go out, and mails within the promised minute."""
+    oldest = min(watching.oldest_due(session, now=now).values(), default=now)
+    if now - oldest > timedelta(minutes=house.get(session).oldest_minutes):
+        return f"the oldest message is due since {oldest:%Y-%m-%d %H:%M} UTC"
+    level = delivery_slo.lately(session, now=now)
+    if delivery_slo.is_broken(level):
+        return f"{level.hits} of {level.total} mails of the last hour were accepted within a minute"
+    return "ok"
+
+
 def _heartbeat(seen: datetime | None, now: datetime) -> str:
     if seen is None:
         return "the jobs process has not been seen"
     silent = now - seen
     return "ok" if silent < _SILENT_AFTER else f"silent for {silent.total_seconds():.0f} s"
-
-
-def _numbers(runtime: Runtime) -> dict[str, float]:
-    with runtime.database.read() as session:
-        waiting = session.scalar(select(func.count()).select_from(Event).where(Event.processed_at.is_(None)))
-        alerts = session.execute(
-            select(Alert.status, func.count()).where(Alert.closed_at.is_(None)).group_by(Alert.status)
-        ).all()
-        deliveries = session.execute(
-            select(Delivery.state, func.count())
-            .where(Delivery.state.in_(("queued", "leased", "dead")))
-            .group_by(Delivery.state)
-        ).all()
-        newest = changes.newest_id(session)
-    numbers: dict[str, float] = {"doorbell_events_waiting": waiting or 0, "doorbell_changes_total": newest}
-    numbers.update({f'doorbell_alerts_open{{status="{status}"}}': count for status, count in alerts})
-    numbers.update({f'doorbell_deliveries{{state="{state}"}}': count for state, count in deliveries})
-    return numbers
 
 
 def _json(body: Mapping[str, object], status: int = 200) -> Response:

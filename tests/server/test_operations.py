@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from core import versions
+from core import delivery, versions
 from core.changes import Audience
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import JobRun
 from tests import webs
+from tests.delivery.making import claim_one, told
 from tests.webs import Running
 
 
@@ -56,8 +57,10 @@ def test_metrics_are_prometheus_text(web: Running, database: Database, now: date
     answer = webs.request("GET", f"{web.url}/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     numbers = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
-    assert numbers["doorbell_changes_total"] == "1"
-    assert numbers["doorbell_events_waiting"] == "0"
+    assert float(numbers["doorbell_changes_total"]) == 1
+    assert float(numbers["doorbell_events_waiting"]) == 0
+    assert "# TYPE doorbell_changes_total counter" in answer.text
+    assert "# HELP doorbell_delivery_queue Messages due or in hand" in answer.text
     assert "doorbell_socketio_clients" in numbers
 
 
@@ -68,3 +71,28 @@ def test_the_api_describes_itself_without_loading_anything_from_elsewhere(web: R
     assert "/api/v1/auth/token" in page
     assert "http://" not in page
     assert "https://" not in page
+
+
+def test_metrics_count_every_try_once_and_ready_says_when_nothing_goes_out(
+    web: Running, database: Database, clock: FakeClock, now: datetime
+) -> None:
+    def number(name: str) -> float:
+        text = webs.request("GET", f"{web.url}/metrics").text
+        return next((float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name)), 0.0)
+
+    accepted = 'doorbell_delivery_attempts_total{channel="email",outcome="sent",provider="email"}'
+    in_time = 'doorbell_delivery_accepted_seconds_bucket{channel="email",le="2.5"}'
+    with database.write() as session:
+        told(session, now=now)
+        first = claim_one(session, now=now)
+    clock.set(now + timedelta(seconds=10))
+    assert number(accepted) == 0, "it is under way"
+    with database.write() as session:
+        delivery.finish(session, first, delivery.Sent(provider_id="m"), now=now + timedelta(seconds=2))
+    assert (number(accepted), number(in_time)) == (1, 1)
+    assert number(accepted) == 1, "once, however often it is asked"
+    with database.write() as session:
+        told(session, now=now)
+    clock.set(now + timedelta(minutes=6))
+    assert number('doorbell_delivery_queue_oldest_seconds{channel="email"}') == 360
+    assert "the oldest message is due since" in webs.request("GET", f"{web.url}/ready").json()["checks"]["delivery"]

@@ -1,0 +1,112 @@
+"""What the admins are told of delivery itself, once a stretch: the queue stands, a provider is paused, all is well again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.db.dialect import upsert
+from core.db.tables import Setting, User
+from core.db.tables.acting import Delivery
+from core.db.tables.reaching import Endpoint, ProviderState
+from core.delivery import house, providers
+from core.delivery.enqueueing import enqueue
+from core.delivery.notices import Kind, Notice
+from core.delivery.registry import CHANNELS
+from core.words import DeliveryState, Priority, Role
+
+_MEMORY = "delivery_watch"
+
+
+def oldest_due(session: Session, *, now: datetime) -> Mapping[str, datetime]:
+    """By channel, since when its oldest message is due; one step into an index each."""
+    found = {}
+    for channel in CHANNELS:
+        oldest = session.scalar(
+            select(func.min(Delivery.due_at)).where(
+                Delivery.channel == channel, Delivery.state == DeliveryState.QUEUED, Delivery.due_at <= now
+            )
+        )
+        if oldest is not None:
+            found[channel] = oldest
+    return found
+
+
+def watch(session: Session, *, now: datetime) -> list[str]:
+    """Tell the admins what began and what ended since the last look; the sentences told.
+
+    A stretch is remembered until it is over, so nothing is told twice. Looked at by one process at a time.
+    """
+    session.execute(
+        upsert(session, Setting)
+        .values(key=_MEMORY, value={}, updated_at=now)
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+    memory = session.scalars(select(Setting).where(Setting.key == _MEMORY).with_for_update()).one()
+    before: Mapping[str, Any] = memory.value or {}
+    after = {**_late(session, now=now), **_paused(session)}
+    told = [
+        *(one["text"] for name, one in after.items() if name not in before),
+        *(one["over"] for name, one in before.items() if name not in after),
+    ]
+    if after.keys() != before.keys():
+        memory.value = {name: before.get(name, one) for name, one in after.items()}
+        memory.updated_at = now
+    if told:
+        _tell(session, told, now=now)
+    return told
+
+
+def _late(session: Session, *, now: datetime) -> dict[str, dict[str, str]]:
+    most = timedelta(minutes=house.get(session).oldest_minutes)
+    return {
+        f"late:{channel}": {
+            "text": f"Messages by {CHANNELS[channel].label} are not going out: "
+            f"the oldest is due for {round((now - since).total_seconds() / 60)} min.",
+            "over": f"Messages by {CHANNELS[channel].label} go out again.",
+        }
+        for channel, since in oldest_due(session, now=now).items()
+        if now - since > most
+    }
+
+
+def _paused(session: Session) -> dict[str, dict[str, str]]:
+    rows = session.execute(
+        select(ProviderState.name, ProviderState.last_error).where(ProviderState.paused_until.is_not(None))
+    ).all()
+    ids = [one for row in rows if (one := providers.endpoint_of(row.name))]
+    names = {
+        row.id: row.name for row in session.execute(select(Endpoint.id, Endpoint.name).where(Endpoint.id.in_(ids)))
+    }
+    found = {}
+    for row in rows:
+        who = names.get(providers.endpoint_of(row.name) or "")
+        label = who or (CHANNELS[row.name].label if row.name in CHANNELS else row.name)
+        found[f"paused:{row.name}"] = {
+            "text": f"Sending by {label} is paused because it fails; it is tried again by itself. "
+            f"It said: {row.last_error or 'nothing'}",
+            "over": f"Sending by {label} works again.",
+        }
+    return found
+
+
+def _tell(session: Session, sentences: Sequence[str], *, now: datetime) -> None:
+    admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active)).all()
+    enqueue(
+        session,
+        [
+            Notice(
+                alert_id=None,
+                user_id=user_id,
+                kind=Kind.ADMIN_NOTICE,
+                priority=Priority.MEDIUM,
+                occasion=f"delivery-{now:%Y%m%d%H%M%S}-{place}",
+                text=sentence,
+            )
+            for user_id in admins
+            for place, sentence in enumerate(sentences)
+        ],
+        now=now,
+    )
