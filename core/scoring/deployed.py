@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import errors, log, versions
-from core.db.base import table_of
+from core.db.dialect import upsert
 from core.db.tables.deciding import ModelVersion
 from core.scoring import features, generic, prior
 from core.scoring.model import Compiled, Model, digest, parse
@@ -197,7 +197,8 @@ def install(session: Session, *, now: datetime) -> None:
             }
         )
     if rows:
-        session.execute(insert(table_of(ModelVersion)), rows)
+        # Two processes may begin together on an empty database: the second finds what the first put there.
+        session.execute(upsert(session, ModelVersion).on_conflict_do_nothing(), rows)
         versions.bump(session, VERSIONS)
 
 

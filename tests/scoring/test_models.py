@@ -1,6 +1,7 @@
 """Models: exact sums, monotone, the same alone and in batches, verified when loaded, and right about the stories."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import nan
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from core import errors, history, scoring, signals
 from core.db import Database
@@ -20,6 +22,7 @@ from core.scoring import Models, Scored, deployed, features, prior
 from core.scoring.model import LEAST, MOST, Compiled, digest, parse
 from core.words import Intent
 from tests.history.behaviour import times, value_checks
+from tests.races import at_once
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
@@ -218,3 +221,12 @@ def test_strength_is_what_all_signals_say_together() -> None:
     assert scoring.strength([]) == 0
     assert scoring.strength([found]) == pytest.approx(found.strength * found.confidence)
     assert scoring.strength([found, found]) > scoring.strength([found])
+
+
+def test_two_processes_that_begin_together_install_once(database: Database, now: datetime) -> None:
+    def install(session: Session) -> None:
+        scoring.install(session, now=now)
+
+    assert at_once(database, install, install) == ""
+    with database.read() as session:
+        assert Counter(session.scalars(select(ModelVersion.intent))) == Counter(dict.fromkeys(Intent, 1))
