@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import make_url
 
-BENCHES = ("ingest", "pipeline", "scoring", "routing", "lists", "realtime", "dashboard", "killing")
+BENCHES = ("ingest", "pipeline", "scoring", "routing", "lists", "realtime", "dashboard", "killing", "delivery")
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -15,6 +15,8 @@ SENDERS = 4
 """Threads a channel, begun when it has its first message."""
 _AHEAD = 2 * SENDERS
 """Messages leased at most a channel: what waits behind four hanging sends must not outlive its lease."""
+_STALE = work.LEASE / 2
+"""What waited so long behind slow sends is given back: its lease could run out while it is being sent, and another's copy go out."""
 _log = log.get(__name__)
 
 
@@ -73,12 +75,15 @@ class Sending:
                 except queue.Empty:
                     break
         if untouched:
-            with self._database.write() as session:
-                delivery.release(session, untouched, now=self._clock.now())
+            self._give_back(untouched)
         for thread in self.threads:
             wait(thread)
         for sender in self._channels.values():
             sender.close()
+
+    def _give_back(self, claimed: list[Claimed]) -> None:
+        with self._database.write() as session:
+            delivery.release(session, claimed, now=self._clock.now())
 
     def _lane(self, channel: str) -> "queue.SimpleQueue[Claimed]":
         lane = self._lanes.get(channel)
@@ -100,6 +105,9 @@ class Sending:
             except queue.Empty:
                 continue
             try:
+                if self._clock.now() - claimed.claimed_at > _STALE:
+                    self._give_back([claimed])
+                    continue
                 work.deliver(self._database, claimed, self._channels, self._clock, settings=self._settings)
             except Exception:  # the lease runs out and it is tried again
                 _log.exception("delivery_not_recorded", delivery_id=claimed.id)

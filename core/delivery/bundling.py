@@ -1,18 +1,21 @@
 """Several messages that go out as one: digests, what quiet hours held back, and storms.
 
-Messages of a bundle wait under its name. When the first of them is due, all that are due are told by it: the others end as
-merged into it, in the transaction that leases it, and it keeps their ids through every retry.
+Messages of a bundle wait under its name. When the first of them is due, all that are due by then or soon after are told by
+it: the others end as merged into it, in the transaction that leases it, and it keeps their ids through every retry. What was
+tried once tells what it told then and nothing more: the provider may have taken it, and drops a second one of its key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from core.db.tables.acting import Delivery
 from core.delivery import ledger
 from core.delivery.notices import Kind
+from core.delivery.planning import STORM_PAUSE
 from core.delivery.preferences import Digest
 from core.words import DeliveryState
 
@@ -28,25 +31,49 @@ def is_digest(bundle: str | None) -> bool:
 def gather(session: Session, rows: Sequence[Delivery], *, now: datetime) -> set[str]:
     """Make one message of each bundle among these claimed rows; the ids of rows that are told by another now."""
     gone: set[str] = set()
+    leads: set[str] = set()
     for row in rows:
-        if row.bundle is None or row.id in gone:
+        if row.bundle is None or row.id in gone or row.attempts > int(row.payload.get("deferrals", 0)):
             continue
+        leads.add(row.id)
         others = session.scalars(
             select(Delivery)
             .where(
                 Delivery.bundle == row.bundle,
-                Delivery.state == DeliveryState.QUEUED,
-                Delivery.due_at <= now,
-                Delivery.id != row.id,
+                text("deliveries.state = 'queued'"),  # as the partial index says it (see core.delivery.pacing.WAITING)
+                Delivery.due_at <= now + STORM_PAUSE,  # a storm's messages become due one after the other
+                Delivery.attempts <= func.coalesce(Delivery.payload["deferrals"].as_integer(), 0),
+                Delivery.id.not_in(leads),
             )
             .order_by(Delivery.created_at, Delivery.id)
             .limit(MOST - 1)
             .with_for_update(skip_locked=True)
         ).all()
-        if others:
-            _merge(session, row, others, now=now)
-            gone |= {other.id for other in others}
+        if fitting := _fitting(row, others):
+            _merge(session, row, fitting, now=now)
+            gone |= {other.id for other in fitting}
     return gone
+
+
+def _fitting(lead: Delivery, others: Sequence[Delivery]) -> list[Delivery]:
+    """Those that make no more than MOST with it: one that was put off may hold many already."""
+    told, fitting = len(_items(lead)), []
+    for other in others:
+        told += len(_items(other))
+        if told > MOST:
+            break
+        fitting.append(other)
+    return fitting
+
+
+def tried(attempts: int, payload: Mapping[str, Any]) -> int:
+    """The tries that count since a message was queued or replayed: none that was put off, or found its provider down."""
+    return attempts - sum(int(payload.get(name, 0)) for name in ("replayed_after", "deferrals", "spared"))
+
+
+def items(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a message gathered; empty for one that tells one thing."""
+    return list(payload.get("items") or ())
 
 
 def _merge(session: Session, lead: Delivery, others: Sequence[Delivery], *, now: datetime) -> None:
@@ -71,11 +98,9 @@ def _merge(session: Session, lead: Delivery, others: Sequence[Delivery], *, now:
     ledger.note(session, ids, ledger.What.MERGED, ledger.Rule.MERGED, detail=lead.id, now=now)
 
 
-def _items(row: Delivery) -> list[dict[str, object]]:
+def _items(row: Delivery) -> list[dict[str, Any]]:
     """What a message tells: itself, or what it gathered before."""
-    if items := row.payload.get("items"):
-        return list(items)
-    return [
+    return items(row.payload) or [
         {
             "id": row.id,
             "alertId": row.alert_id,
@@ -84,5 +109,7 @@ def _items(row: Delivery) -> list[dict[str, object]]:
             "owner": bool(row.payload.get("owner")),
             "text": row.payload.get("text", ""),
             "at": row.created_at.isoformat(),
+            "key": row.idempotency_key,
+            "after": row.payload.get("after", 0),
         }
     ]

@@ -21,6 +21,10 @@ class Said(StrEnum):
     """Queued, processed, deferred: nothing to change, worth a line."""
 
 
+_TIMES = {Said.DELIVERED: "delivered_at", Said.OPENED: "opened_at", Said.CLICKED: "clicked_at"}
+_OUT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Word:
     """One word of a provider about one message."""
@@ -48,18 +52,18 @@ def heard(session: Session, word: Word, *, now: datetime) -> Heard | None:
     """Take a word into account; None where we know of no delivery it could be about.
 
     `sent` becomes `delivered` or `bounced`; a bounce may follow delivered (mailboxes accept and then return), nothing
-    follows a bounce. Opened and clicked are times, the first of each counts. A word older than the newest that
-    counted, or said already, is kept in the ledger as ignored.
+    follows a bounce. Delivered, opened and clicked are times, the earliest of each counts. So the same words come to the
+    same end in whatever order they arrive. One that changes nothing is kept in the ledger as ignored.
     """
     delivery = session.scalars(
         select(Delivery).where(Delivery.provider_id == word.provider_id).with_for_update()
     ).first()
     if delivery is None:
         return None
-    taken = _in_order(delivery, word) and _take(delivery, word)
+    taken = delivery.state in _OUT and _in_order(delivery, word) and _take(delivery, word)
     if taken and word.rank is not None:
         delivery.payload = {**delivery.payload, "rank": word.rank}
-    if taken and (delivery.provider_at is None or word.at > delivery.provider_at):
+    if delivery.state in _OUT and (delivery.provider_at is None or word.at > delivery.provider_at):
         delivery.provider_at = word.at
     session.flush()
     what, rule = (
@@ -75,22 +79,18 @@ def _in_order(delivery: Delivery, word: Word) -> bool:
 
 
 def _take(delivery: Delivery, word: Word) -> bool:
-    out = delivery.state in (DeliveryState.SENT, DeliveryState.DELIVERED)
-    match word.said:
-        case Said.DELIVERED:
-            if delivery.state != DeliveryState.SENT:
-                return False
-            delivery.state, delivery.delivered_at = DeliveryState.DELIVERED, word.at
-        case Said.BOUNCED:
-            late = delivery.provider_at is not None and word.at < delivery.provider_at
-            if not out or late:
-                return False
-            delivery.state, delivery.reason = DeliveryState.BOUNCED, (word.detail or "it came back")[:300]
-        case Said.OPENED | Said.CLICKED:
-            field = "opened_at" if word.said is Said.OPENED else "clicked_at"
-            if not out or getattr(delivery, field) is not None:
-                return False
-            setattr(delivery, field, word.at)
-        case Said.UNDERWAY:
-            return out and not (delivery.provider_at is not None and word.at < delivery.provider_at)
+    if word.said is Said.UNDERWAY:
+        return delivery.provider_at is None or word.at > delivery.provider_at
+    if word.said is Said.BOUNCED:
+        if delivery.state == DeliveryState.BOUNCED:
+            return False
+        delivery.state, delivery.reason = DeliveryState.BOUNCED, (word.detail or "it came back")[:300]
+        return True
+    field = _TIMES[word.said]
+    before = getattr(delivery, field)
+    if before is not None and before <= word.at:
+        return False
+    setattr(delivery, field, word.at)
+    if word.said is Said.DELIVERED and delivery.state == DeliveryState.SENT:
+        delivery.state = DeliveryState.DELIVERED
     return True

@@ -1,21 +1,22 @@
 """What has to be known of people before they are told something: read for many at once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Set
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from core.db.tables.acting import Delivery
 from core.db.tables.deciding import Alert
 from core.db.tables.people import Agent, Holiday, User
-from core.db.tables.reaching import Address
+from core.db.tables.reaching import Address, Preference
 from core.delivery import consent, preferences
 from core.delivery.channel import ACCOUNT_EMAIL
 from core.delivery.planning import STORM_WINDOW, Person, Way
 from core.delivery.quiet import Clockwork
+from core.delivery.registry import CHANNELS
 from core.words import DeliveryState
 
 _WAITING_OR_GONE = (
@@ -27,18 +28,32 @@ _WAITING_OR_GONE = (
 )
 
 
+_OUTSIDE = tuple(channel.name for channel in CHANNELS.values() if channel.write is None)
+"""Only what goes out is counted and gathered: the inbox holds everything, one by one."""
+
+
 class People:
     """What is known of some people; `about` gives it for a message that concerns a contact."""
 
     def __init__(self, session: Session, user_ids: Collection[str], *, now: datetime) -> None:
-        self._preferences = preferences.load(session, user_ids)
-        self._hours = hours_of(session, user_ids, now=now)
-        self._ways = ways_of(session, user_ids)
-        self._lately, self._contacts = _lately(session, user_ids, now=now)
+        rows = session.execute(
+            select(
+                User.id, User.email, User.timezone, Agent.schedule, Agent.team_id, Preference.value, Preference.version
+            )
+            .outerjoin(Agent, Agent.id == User.id)
+            .outerjoin(Preference, Preference.user_id == User.id)
+            .where(User.id.in_(user_ids))
+        ).all()
+        self._preferences = {row.id: preferences.of(row.value, row.version) for row in rows}
+        by_hours = any(chosen.working_hours_only for chosen in self._preferences.values())
+        self._hours = _hours(rows, _holidays(session, now=now) if by_hours else {})
+        self._ways = _ways(session, {row.id: row.email for row in rows})
+        counted = [user_id for user_id, chosen in self._preferences.items() if chosen.gather_after]
+        self._lately, self._contacts = _lately(session, counted, now=now)
 
     def about(self, user_id: str, contact_id: str | None) -> Person:
         return Person(
-            preferences=self._preferences[user_id],
+            preferences=self._preferences.get(user_id, preferences.DEFAULTS),
             hours=self._hours.get(user_id, Clockwork(timezone="UTC")),
             ways=self._ways.get(user_id, ()),
             lately=self._lately[user_id],
@@ -59,14 +74,25 @@ def hours_of(session: Session, user_ids: Collection[str], *, now: datetime) -> d
         .outerjoin(Agent, Agent.id == User.id)
         .where(User.id.in_(user_ids))
     ).all()
-    days: dict[str | None, set[Any]] = defaultdict(set)
-    for team_id, day in session.execute(select(Holiday.team_id, Holiday.day).where(Holiday.day >= now.date())):
+    return _hours(rows, _holidays(session, now=now))
+
+
+def _holidays(session: Session, *, now: datetime) -> Mapping[str | None, Set[date]]:
+    """By team, None for everybody's; from yesterday on, which somewhere is still today."""
+    days: dict[str | None, set[date]] = defaultdict(set)
+    since = now.date() - timedelta(days=1)
+    for team_id, day in session.execute(select(Holiday.team_id, Holiday.day).where(Holiday.day >= since)):
         days[team_id].add(day)
+    return days
+
+
+def _hours(rows: Iterable[Row[Any]], days: Mapping[str | None, Set[date]]) -> dict[str, Clockwork]:
+    everybodys = days.get(None, frozenset())
     return {
         row.id: Clockwork(
             timezone=row.timezone,
             schedule=row.schedule or {},
-            holidays=frozenset(days[None] | (days[row.team_id] if row.team_id else set())),
+            holidays=everybodys | days.get(row.team_id, frozenset()) if row.team_id else everybodys,
         )
         for row in rows
     }
@@ -74,7 +100,10 @@ def hours_of(session: Session, user_ids: Collection[str], *, now: datetime) -> d
 
 def ways_of(session: Session, user_ids: Collection[str]) -> dict[str, list[Way]]:
     """The addresses of these people, each with what is against it."""
-    emails = dict(session.execute(select(User.id, User.email).where(User.id.in_(user_ids))).all())
+    return _ways(session, dict(session.execute(select(User.id, User.email).where(User.id.in_(user_ids))).all()))
+
+
+def _ways(session: Session, emails: Mapping[str, str]) -> dict[str, list[Way]]:
     rows = session.execute(
         select(
             Address.id,
@@ -84,12 +113,13 @@ def ways_of(session: Session, user_ids: Collection[str]) -> dict[str, list[Way]]
             Address.verified_at,
             Address.disabled_at,
             Address.value,
-        ).where(Address.user_id.in_(user_ids))
+        ).where(Address.user_id.in_(emails))
     ).all()
-    keys = {consent.key(row.channel, row.value, row.digest) for row in rows} | set(emails.values())
+    mails = {user_id: email.lower() for user_id, email in emails.items()}
+    keys = {consent.key(row.channel, row.value, row.digest) for row in rows} | set(mails.values())
     withdrawn = consent.withdrawn(session, keys)
     found: dict[str, list[Way]] = defaultdict(list)
-    for user_id, email in emails.items():
+    for user_id, email in mails.items():
         found[user_id].append(Way(id=None, address=ACCOUNT_EMAIL, opted_out=withdrawn.get(email, frozenset())))
     for row in rows:
         found[row.user_id].append(
@@ -112,6 +142,7 @@ def _lately(
         .outerjoin(Alert, Alert.id == Delivery.alert_id)
         .where(
             Delivery.user_id.in_(user_ids),
+            Delivery.channel.in_(_OUTSIDE),
             Delivery.created_at > now - STORM_WINDOW,
             Delivery.state.in_(_WAITING_OR_GONE),
             Delivery.bundle.is_(None),

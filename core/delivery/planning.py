@@ -3,12 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from core.delivery.channel import ACCOUNT_EMAIL, ENDPOINT, Channel
 from core.delivery.ledger import Rule
 from core.delivery.preferences import Digest, Preferences
-from core.delivery.quiet import Clockwork, wait
+from core.delivery.quiet import Clockwork, wait, zone_of
 from core.delivery.registry import CHANNELS
 from core.words import Priority
 
@@ -167,7 +166,7 @@ def _storm(channel: str, person: Person, priority: str) -> Rule | None:
 
 def _digest_due(digest: Digest, person: Person, now: datetime) -> datetime:
     """The next full hour, or the next time of the daily one, in the person's zone."""
-    zone = ZoneInfo(person.hours.timezone)
+    zone = zone_of(person.hours)
     if digest is Digest.HOURLY:
         local = now.astimezone(zone)
         rest = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)

@@ -1,5 +1,6 @@
 """Whom, how and when, as each person wants it: which channel for which priority, after how long, and when not at all."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
@@ -16,6 +17,9 @@ from core.errors import Conflict, Invalid
 from core.words import Priority
 
 LONGEST_STEP = timedelta(hours=24)
+_WALL_TIME = re.compile(r"[0-9]{2}:[0-9]{2}")
+_MOST_WRONG = 50
+_LONGEST_NAME = 80
 LANGUAGES = ("en", "es")
 ALWAYS_ON = "in_app"
 """The inbox cannot be switched off: it is where everything can be looked up."""
@@ -83,8 +87,13 @@ def load(session: Session, user_ids: Collection[str]) -> dict[str, Preferences]:
     rows = session.execute(
         select(Preference.user_id, Preference.value, Preference.version).where(Preference.user_id.in_(user_ids))
     )
-    chosen = {row.user_id: replace(_read(row.value), version=row.version) for row in rows}
+    chosen = {row.user_id: of(row.value, row.version) for row in rows}
     return {user_id: chosen.get(user_id, DEFAULTS) for user_id in user_ids}
+
+
+def of(value: Mapping[str, Any] | None, version: int | None) -> Preferences:
+    """A row of `preferences`; DEFAULTS for none."""
+    return DEFAULTS if value is None else replace(_read(value), version=version or 0)
 
 
 def save(
@@ -142,10 +151,13 @@ def wire(preferences: Preferences) -> dict[str, Any]:
 
 @dataclass
 class _Wrong:
+    """What is wrong, by field. An answer stays readable whatever was sent: so many fields, each name so long."""
+
     fields: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, where: str, what: str) -> None:
-        self.fields[where] = what
+        if len(self.fields) < _MOST_WRONG:
+            self.fields[where[:_LONGEST_NAME].encode("utf-8", "replace").decode()] = what
 
 
 def parse(value: Mapping[str, Any], *, start: Preferences = DEFAULTS) -> Preferences:
@@ -155,6 +167,8 @@ def parse(value: Mapping[str, Any], *, start: Preferences = DEFAULTS) -> Prefere
         Invalid: naming each wrong field.
     """
     wrong = _Wrong()
+    if not isinstance(value, Mapping):
+        raise Invalid("These preferences are not valid.", fields={"": "an object"})
     known = set(wire(DEFAULTS))
     for name in sorted(set(value) - known):
         wrong(name, f"use {', '.join(sorted(known))}")
@@ -183,13 +197,19 @@ def parse(value: Mapping[str, Any], *, start: Preferences = DEFAULTS) -> Prefere
 
 
 def _read(stored: Mapping[str, Any]) -> Preferences:
-    """What was stored, without what is no longer known: a channel that was taken away is no reason to fail."""
+    """What was stored, without what is not known (any more, or not yet): it is read for everybody who is told something,
+    and a channel or a language that was taken away is no reason to tell nobody."""
     matrix = {
         priority: {name: after for name, after in row.items() if name in CHANNELS}
         for priority, row in stored.get("matrix", {}).items()
         if priority in DEFAULTS.matrix
     }
-    return parse({**stored, "matrix": matrix})
+    value = {**stored, "matrix": matrix}
+    try:
+        return parse(value)
+    except Invalid as invalid:
+        bad = {name.partition(".")[0] for name in invalid.fields}
+        return parse({name: kept for name, kept in value.items() if name not in bad and name in wire(DEFAULTS)})
 
 
 def _read_matrix(given: Any, start: Preferences, wrong: _Wrong) -> dict[str, dict[str, int | None]]:
@@ -218,7 +238,10 @@ def _read_matrix(given: Any, start: Preferences, wrong: _Wrong) -> dict[str, dic
 
 def _read_digests(given: Any, start: Preferences, wrong: _Wrong) -> dict[str, Digest]:
     found = {str(priority): digest for priority, digest in start.digests.items()}
-    for priority, digest in given.items() if isinstance(given, Mapping) else [("", None)]:
+    if not isinstance(given, Mapping):
+        wrong("digests", f"priority to {', '.join(Digest)}")
+        return found
+    for priority, digest in given.items():
         if priority not in found or digest not in list(Digest):
             wrong(f"digests.{priority}", f"use {', '.join(Digest)} for {', '.join(found)}")
         elif priority == Priority.CRITICAL and digest != Digest.OFF:
@@ -235,15 +258,15 @@ def _quiet(given: Any, wrong: _Wrong) -> QuietHours | None:
         wrong("quietHours", "{from, until} as HH:MM, or null")
         return None
     start, end = (_time(given[name], f"quietHours.{name}", wrong) for name in ("from", "until"))
-    if start == end:
+    if start == end and not wrong.fields:
         wrong("quietHours", "from and until are the same: nothing would ever come")
     return QuietHours(start=start, end=end)
 
 
 def _time(given: Any, where: str, wrong: _Wrong) -> time:
     try:
-        return datetime.strptime(str(given), "%H:%M").time()  # noqa: DTZ007  a wall time has no zone
-    except ValueError:
+        return time.fromisoformat(given if _WALL_TIME.fullmatch(given) else "")
+    except (TypeError, ValueError):
         wrong(where, "HH:MM")
         return time()
 

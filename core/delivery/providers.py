@@ -19,6 +19,8 @@ THRESHOLD = 5
 """Failures in a row that pause a provider."""
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
+_CLOCK_STEP = 60.0
+"""Seconds that clocks of our machines never differ by: a pace that far ahead was taken before a clock was set back."""
 _PROBING = timedelta(minutes=2)
 """As long as a lease: if whoever probes dies, the next one may."""
 _DESTINATION = "endpoint:"
@@ -82,11 +84,15 @@ def take_probe(session: Session, name: str, *, now: datetime) -> bool:
     return bool(taken.rowcount)  # type: ignore[attr-defined]
 
 
-def give_probe_back(session: Session, name: str, *, now: datetime) -> None:
-    """There was nothing to probe with, or it said nothing about the provider."""
+def give_probe_back(session: Session, name: str, *, taken_at: datetime, now: datetime) -> None:
+    """There was nothing to probe with, or it said nothing about the provider: the next one may.
+
+    Args:
+        taken_at: when the message was claimed: only the one that is the probe gives it back, no straggler ends a pause.
+    """
     session.execute(
         update(ProviderState)
-        .where(ProviderState.name == name, ProviderState.paused_until > now)
+        .where(ProviderState.name == name, ProviderState.paused_until == taken_at + _PROBING)
         .values(paused_until=now)
     )
 
@@ -97,21 +103,43 @@ def take(session: Session, name: str, wanted: int, pace: Pace, *, now: datetime)
         dialect.upsert(session, ProviderState).values(name=name, next_at=0.0, failures=0).on_conflict_do_nothing()
     )
     next_at = session.scalars(select(ProviderState.next_at).where(ProviderState.name == name).with_for_update()).one()
-    at = now.timestamp()
-    arrival = max(next_at, at)
-    given = min(wanted, int((at + pace.burst / pace.per_second - arrival) * pace.per_second + 1e-6))
-    if given > 0:
+    at, rest = now.timestamp(), pace.burst / pace.per_second
+    arrival = max(next_at, at) if next_at <= at + rest + _CLOCK_STEP else at + rest
+    given = max(0, min(wanted, int((at + rest - arrival) * pace.per_second + 1e-6)))
+    if (moved := arrival + given / pace.per_second) != next_at and (given or arrival < next_at):
+        session.execute(update(ProviderState).where(ProviderState.name == name).values(next_at=moved))
+    return given
+
+
+def give_back(session: Session, name: str, unused: int, pace: Pace) -> None:
+    """Of what was taken in this transaction, so many found no message."""
+    if unused:
         session.execute(
-            update(ProviderState).where(ProviderState.name == name).values(next_at=arrival + given / pace.per_second)
+            update(ProviderState)
+            .where(ProviderState.name == name)
+            .values(next_at=ProviderState.next_at - unused / pace.per_second)
         )
-    return max(given, 0)
 
 
 def free_at(session: Session, name: str, pace: Pace, *, now: datetime) -> datetime:
     """When the next message may go."""
     next_at = session.scalar(select(ProviderState.next_at).where(ProviderState.name == name)) or 0.0
-    wait = next_at - (pace.burst - 1) / pace.per_second - now.timestamp()
-    return now + timedelta(seconds=max(wait, 0.0))
+    return now + timedelta(seconds=wait(next_at, pace, now))
+
+
+def wait(next_at: float, pace: Pace, now: datetime) -> float:
+    """Seconds until a message may go."""
+    return max(next_at - (pace.burst - 1) / pace.per_second - now.timestamp(), 0.0)
+
+
+def ahead(session: Session, *, now: datetime) -> dict[str, float]:
+    """Endpoints that were sent something so lately that it counts against their pace, with the instant until when."""
+    rows = session.execute(
+        select(ProviderState.name, ProviderState.next_at).where(
+            ProviderState.name.startswith(_DESTINATION), ProviderState.next_at > now.timestamp()
+        )
+    )
+    return {row.name.removeprefix(_DESTINATION): row.next_at for row in rows}
 
 
 def is_down(session: Session, name: str) -> bool:
@@ -131,11 +159,14 @@ def worked(session: Session, name: str, *, now: datetime) -> None:
     )
 
 
-def failed(session: Session, name: str, *, error: str, since: datetime, now: datetime) -> datetime | None:
+def failed(
+    session: Session, name: str, *, error: str, since: datetime, retry_after: float | None = None, now: datetime
+) -> datetime | None:
     """Count a failure that speaks against the provider; until when it is paused, if this is what paused it.
 
     Args:
         since: when the try began. One that began before the pause did says nothing new and does not lengthen it.
+        retry_after: seconds the provider asked for: a pause is no shorter, up to LONGEST_PAUSE.
     """
     session.execute(
         dialect.upsert(session, ProviderState).values(name=name, next_at=0.0, failures=0).on_conflict_do_nothing()
@@ -148,7 +179,8 @@ def failed(session: Session, name: str, *, error: str, since: datetime, now: dat
     failures = state.failures + 1
     until = None
     if failures >= THRESHOLD:
-        until = now + min(FIRST_PAUSE * 2 ** min(failures - THRESHOLD, 10), LONGEST_PAUSE)
+        wish = timedelta(seconds=min(max(retry_after or 0.0, 0.0), LONGEST_PAUSE.total_seconds()))
+        until = now + min(max(FIRST_PAUSE * 2 ** min(failures - THRESHOLD, 10), wish), LONGEST_PAUSE)
     session.execute(
         update(ProviderState)
         .where(ProviderState.name == name)

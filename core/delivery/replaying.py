@@ -110,7 +110,9 @@ def _queue(session: Session, *which: ColumnElement[bool], actor_id: str | None, 
                 due_at=now,
                 wanted_at=now,
                 reason=None,
-                payload=dialect.merged(session, Delivery.payload, replayed_after=Delivery.attempts, deferrals=0),
+                payload=dialect.merged(
+                    session, Delivery.payload, replayed_after=Delivery.attempts, deferrals=0, spared=0
+                ),
             )
             .returning(Delivery.id)
             .execution_options(synchronize_session=False)

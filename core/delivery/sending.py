@@ -11,7 +11,7 @@ from core.db.tables.acting import Delivery, Notification
 from core.db.tables.deciding import Alert
 from core.db.tables.people import User
 from core.db.tables.reaching import Address, Endpoint
-from core.delivery import addresses, consent, content, endpoints, preferences
+from core.delivery import addresses, bundling, consent, content, endpoints, preferences
 from core.delivery.channel import DeliveryFailed, Sender
 from core.delivery.content import Message
 from core.delivery.knowing import hours_of
@@ -21,6 +21,7 @@ from core.delivery.outbox import Claimed, Deferred, Failed, Result, Sent, Suppre
 from core.delivery.quiet import wait
 from core.delivery.registry import CHANNELS
 from core.settings import Settings
+from core.words import Priority
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +83,9 @@ def prepare(
     if claimed.kind == Kind.ADDRESS_CODE and now > datetime.fromisoformat(claimed.payload["until"]):
         return Suppressed(rule=Rule.TOO_LATE)
     if not claimed.payload.get("test") and claimed.kind != Kind.ADDRESS_CODE:
-        held = wait(chosen, hours_of(session, [user.id], now=now)[user.id], claimed.priority, now=now)
+        held = wait(chosen, hours_of(session, [user.id], now=now)[user.id], _most_urgent(claimed), now=now)
         if held is not None:
-            held_back = f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
-            bundle = claimed.bundle if claimed.is_digest else held_back
+            bundle = claimed.bundle or f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
             return Deferred(until=held.until, rule=held.rule, bundle=bundle)
     told = _still_to_tell(session, claimed, settings=settings, now=now)
     if isinstance(told, Suppressed):
@@ -135,8 +135,10 @@ def _still_to_tell(
     session: Session, claimed: Claimed, *, settings: Settings, now: datetime
 ) -> list[content.Told] | Suppressed:
     """What of this message is still worth telling: the one thing it is about, or what is left of a bundle."""
-    items = claimed.payload.get("items") or [
+    items = bundling.items(claimed.payload) or [
         {
+            "key": claimed.key,
+            "after": claimed.payload.get("after", 0),
             "alertId": claimed.alert_id,
             "kind": claimed.kind,
             "priority": claimed.priority,
@@ -158,9 +160,9 @@ def _still_to_tell(
                 is_open=alert is not None and alert.closed_at is None,
                 snoozed_until=alert.snoozed_until if alert else None,
                 acted_at=alert.acknowledged_at if alert and item["kind"] != Kind.ALERT_RAISED else None,
-                read_at=_read_at(session, claimed) if claimed.payload.get("after") else None,
+                read_at=_read_at(session, item["key"]) if item.get("after") else None,
                 written_at=written_at,
-                only_if_unread=bool(claimed.payload.get("after")),
+                only_if_unread=bool(item.get("after")),
             ),
             now=now,
         )
@@ -179,16 +181,25 @@ def _still_to_tell(
     return left if left else Suppressed(rule=first or Rule.ALERT_CLOSED)
 
 
-def _read_at(session: Session, claimed: Claimed) -> datetime | None:
+def _most_urgent(claimed: Claimed) -> str:
+    """The priority by which a message may come in quiet hours: of a bundle the most urgent thing it tells."""
+    return min((str(item["priority"]) for item in bundling.items(claimed.payload)), key=_rank, default=claimed.priority)
+
+
+def _rank(priority: str) -> int:
+    return Priority(priority).rank
+
+
+def _read_at(session: Session, key: str) -> datetime | None:
     return session.scalar(
         select(Notification.read_at)
         .join(Delivery, Delivery.id == Notification.delivery_id)
-        .where(Delivery.idempotency_key == inbox_key(claimed.key))
+        .where(Delivery.idempotency_key == inbox_key(key))
     )
 
 
 def _opted_out(session: Session, claimed: Claimed, user: User, address: Address | None) -> bool:
-    key = consent.key(address.channel, address.value, address.digest) if address else user.email
+    key = consent.key(address.channel, address.value, address.digest) if address else user.email.lower()
     scopes = {f"{claimed.channel}:all"} | ({f"{claimed.channel}:digests"} if claimed.is_digest else set())
     return bool(scopes & consent.withdrawn(session, [key]).get(key, frozenset()))
 

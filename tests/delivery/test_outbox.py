@@ -8,11 +8,13 @@ from sqlalchemy import func, select
 from core import changes, delivery
 from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import Attempt, Delivery, DeliveryEvent, Notification
-from core.delivery import Failed, Notice, Sent, Suppressed, Word
+from core.db.tables import Attempt, AuditRow, Delivery, DeliveryEvent, Notification
+from core.delivery import Failed, Message, Notice, Sent, Suppressed, Word, consent
 from core.delivery.callbacks import Said
 from core.delivery.ledger import Rule
+from core.delivery.notices import idempotency_key
 from core.errors import Conflict
+from core.settings import Settings
 from core.words import Priority
 from tests import factories
 from tests.delivery.making import LEASE, by_channel, claim_one, owned_alert, row, told
@@ -211,3 +213,69 @@ def test_a_provider_that_is_down_for_a_day_costs_a_message_none_of_its_tries(dat
     with database.read() as session:
         left = by_channel(session, alert_id)["email"]
     assert (left.state, left.reason) == ("dead", "gave up after 10 tries: no connection"), "but not for ever"
+
+
+def test_a_row_that_was_queued_before_the_fields_of_today_is_still_sent(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+        mail = by_channel(session, alert_id)["email"]
+        mail.payload = {}
+        session.flush()
+        claimed = claim_one(session, now=now)
+        message = delivery.prepare(session, claimed, settings=Settings(), now=now)
+        assert isinstance(message, Message)
+        delivery.finish(session, claimed, Sent(provider_id="p"), now=now)
+        assert row(session, claimed.id).state == "sent"
+
+
+def test_giving_back_and_taking_again_writes_each_try_once(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        told(session, now=now)
+        delivery.release(session, [claim_one(session, now=now)], now=now)
+        delivery.finish(session, claim_one(session, now=now), Sent(provider_id="p"), now=now)
+        assert session.scalars(select(Attempt.outcome).order_by(Attempt.id)).all() == ["released", "sent"]
+
+
+def test_who_lost_the_lease_writes_no_end_into_the_ledger(database: Database, now: datetime) -> None:
+    later = now + LEASE + timedelta(seconds=1)
+    with database.write() as session:
+        told(session, now=now)
+        first = claim_one(session, worker="w1", now=now)
+        claim_one(session, worker="w2", now=later)
+        delivery.finish(session, first, Suppressed(rule=Rule.ALERT_CLOSED), now=later)
+        assert session.scalar(select(func.count()).select_from(DeliveryEvent)) == 0
+
+
+def test_a_replay_is_audited_with_who_did_it(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        factories.admin(session, now=now)
+        told(session, now=now)
+        claimed = claim_one(session, now=now)
+        delivery.finish(session, claimed, Failed(reason="550 no", retryable=False), now=now)
+        delivery.replay(session, claimed.id, actor_id="admin", now=now)
+        (entry,) = session.scalars(select(AuditRow).where(AuditRow.action == "delivery.replay"))
+        assert (entry.actor_id, entry.subject_id) == ("admin", claimed.id)
+
+
+@pytest.mark.parametrize("length", [1, 32, 64, 300])
+def test_keys_fit_whatever_the_ids_and_differ_by_address(length: int) -> None:
+    notice = Notice(alert_id="a" * length, user_id="u" * length, kind="alert_escalated", priority="HIGH")
+    keys = {
+        idempotency_key(notice, "o" * length, channel, address_id=address)
+        for channel in delivery.CHANNELS
+        for address in (None, "a1" * 16, "a2" * 16)
+    }
+    assert len(keys) == 3 * len(delivery.CHANNELS)
+    assert max(map(len, keys)) <= 128
+
+
+def test_opting_out_counts_however_the_address_is_written(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        user_id = factories.user(session, email="Rosa@Doorbell.TEST", now=now)
+        key = consent.key("email", "Rosa@Doorbell.TEST", "")
+        consent.record(session, channel="email", address=key, given=False, source=consent.Source.ONE_CLICK, now=now)
+        notice = Notice(
+            alert_id=None, user_id=user_id, kind="admin_notice", priority="HIGH", occasion="x", text="Hello"
+        )
+        delivery.enqueue(session, [notice], now=now)
+        assert session.scalars(select(Delivery.channel)).all() == ["in_app"]

@@ -60,4 +60,5 @@ CHANNEL = Channel(
     priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
     address="chat",
     open=_open,
+    preview=lambda message: {"text": text(message)},
 )

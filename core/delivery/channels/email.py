@@ -111,7 +111,8 @@ class Mailer:
                 raise
         except smtplib.SMTPRecipientsRefused as refusal:
             status, text = next(iter(refusal.recipients.values()))
-            raise _refused(status, text) from refusal
+            # A mailbox that is full or slow speaks against nobody else's; 421 is the server on its way down.
+            raise _refused(status, text, at_fault=status == 421) from refusal
         except smtplib.SMTPAuthenticationError as refusal:
             # The password may be put right while the message waits: losing it for that would be wrong.
             raise DeliveryFailed(
@@ -257,9 +258,13 @@ def _domain(mail_from: tuple[str, str]) -> str:
     return mail_from[1].rpartition("@")[2] or "localhost"
 
 
-def _refused(status: int, text: bytes | str) -> DeliveryFailed:
+def _refused(status: int, text: bytes | str, *, at_fault: bool | None = None) -> DeliveryFailed:
     said = one_line(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
-    return DeliveryFailed(f"the mail server said {status} {said}".strip(), retryable=smtp_status_is_retryable(status))
+    return DeliveryFailed(
+        f"the mail server said {status} {said}".strip(),
+        retryable=smtp_status_is_retryable(status),
+        provider_at_fault=at_fault,
+    )
 
 
 def _connect(server: Server) -> smtplib.SMTP:
