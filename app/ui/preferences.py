@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import runtime
-from app.ui import deliveries_channels, identity, phones, preferences_draft, push_button, queries, words
+from app.ui import chats, deliveries_channels, identity, phones, preferences_draft, push_button, queries, words
 from app.ui.commands import Done, say
 from core.delivery import preferences
 from core.delivery.preferences import Digest, Preferences, QuietHours
@@ -47,6 +47,7 @@ def render() -> None:
     for one in outlook.channels:
         _standing(one)
     phones.section(viewer)
+    chats.section(viewer)
     push_button.section(viewer)
 
 
