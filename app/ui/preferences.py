@@ -71,7 +71,7 @@ def _matrix(chosen: Preferences, channels: Mapping[str, Standing]) -> dict[str, 
         row: dict[str, int | None] = {}
         found[priority] = row
         with st.container(border=True, horizontal=True, vertical_alignment="bottom", gap="small"):
-            st.markdown(f"**{words.PRIORITY[priority]}**", width=80)
+            st.markdown(f"**{words.PRIORITY[priority]}**")
             for name in names:
                 now = chosen.after(priority, name)
                 options = preferences_draft.steps(now)

@@ -18,9 +18,9 @@ from core.words import Priority
 
 _BY = {"in_app": "in the app", "email": "by e-mail", "sms": "by SMS", "voice": "by a call", "push": "by push"}
 _NEXT = {
-    "phone": "Add your phone below and confirm it with the code that is sent to it.",
-    "push": "Switch push on below, in each browser and on each phone that should ring.",
-    "chat": "Add your chat below.",
+    "phone": "Add your phone under Preferences and confirm it with the code that is sent to it.",
+    "push": "Switch push on under Preferences, in each browser and on each phone that should ring.",
+    "chat": "Add your chat under Preferences.",
     "email": "Ask an admin: your account's e-mail address does not take messages any more.",
 }
 _EVENING = time(17)

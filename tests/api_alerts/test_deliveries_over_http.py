@@ -13,6 +13,7 @@ from core.db.tables import AuditRow
 from core.db.tables.acting import Delivery
 from core.db.tables.reaching import Endpoint
 from core.delivery import Notice, preferences
+from core.delivery.callbacks import Said
 from core.delivery.outbox import Failed, Sent
 from tests import factories as make
 
@@ -102,8 +103,8 @@ def test_one_message_tells_everything_that_happened_to_it(
     send(database, Sent(provider_id="<m1@mail>"), now=clock.now())
     with database.write() as session:
         at = clock.now()
-        delivery.heard(session, delivery.Word(provider_id="<m1@mail>", said="delivered", at=at), now=at)  # type: ignore[arg-type]
-        delivery.heard(session, delivery.Word(provider_id="<m1@mail>", said="delivered", at=at), now=at)  # type: ignore[arg-type]
+        delivery.heard(session, delivery.Word(provider_id="<m1@mail>", said=Said.DELIVERED, at=at), now=at)
+        delivery.heard(session, delivery.Word(provider_id="<m1@mail>", said=Said.DELIVERED, at=at), now=at)
     found = api.ann.get(f"/deliveries/{message}").json()
     assert (found["state"], found["providerId"], found["contactName"]) == ("delivered", "<m1@mail>", "Rosa Diaz")
     assert [step["text"] for step in found["timeline"]] == [
