@@ -45,7 +45,7 @@ def render(viewer: Viewer) -> None:
             if one and one.error:
                 st.markdown(f"It said: {words.plain(one.error)}")
             if not works:
-                st.markdown(f"What an admin has to do: {words.plain(channel.setup)}")
+                st.text(f"What an admin has to do: {channel.setup}")  # Markdown would make a link of name:password@host
             elif channel.write is None and channel.address != ENDPOINT:
                 _test(viewer, channel, standing[channel.name])
 

@@ -148,9 +148,10 @@ def _wire(start: time, end: time) -> dict[str, str]:
 
 def _standing(one: Standing) -> None:
     icon = ":material/check_circle:" if one.works else ":material/error:"
-    step = f" {words.plain(one.next_step)}" if one.next_step else ""
     label = one.label[:1].upper() + one.label[1:]
-    st.markdown(f"{icon} **{words.plain(label)}** · {words.plain(one.text)}.{step}")
+    st.markdown(f"{icon} **{words.plain(label)}** · {words.plain(one.text)}.")
+    if one.next_step:
+        st.text(one.next_step)  # Markdown would make a link of name:password@host
 
 
 def _save(viewer: Viewer, version: int, changes: Mapping[str, Any]) -> None:

@@ -40,11 +40,13 @@ def plain(shown: AppTest) -> str:
 
 
 def test_it_says_what_would_happen_now_and_what_is_missing(page: Open) -> None:
-    text = plain(page())
+    shown = page()
+    text = plain(shown)
     assert "A critical alert now: in the app and by e-mail at once." in text
     assert "A medium alert now: in the app at once, by e-mail with other news at 10 am." in text
     assert "A low alert now: in the app at once, by e-mail with other news at 8 am tomorrow." in text
-    assert "not set up here. For an admin: Set DOORBELL_TWILIO" in text
+    assert "Texts** · not set up here." in text
+    assert any(one.value.startswith("For an admin: Set DOORBELL_TWILIO") for one in shown.text)
 
 
 def test_what_is_chosen_is_previewed_and_saved(page: Open, database: Database) -> None:
