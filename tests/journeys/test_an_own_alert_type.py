@@ -88,7 +88,7 @@ def test_a_team_adds_an_alert_type_and_it_rings_like_the_four(office: Office) ->
     mail = office.mail.mails[0]
     assert mail["subject"].endswith(f"Rosa Diaz – {NAME}")
     text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
-    assert "did “open house view” twice in 14 days" in text
+    assert "id “open house view” twice in 14 days" in text
     assert "Chance that it happens within 60 days" in text
     assert "&lt;b&gt;" in html
     assert "claim <b>" not in html

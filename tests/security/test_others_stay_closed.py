@@ -145,6 +145,7 @@ def _near(world: World) -> None:
 def _far(world: World) -> None:
     """The other team, each thing of theirs made as their manager or the admin would, and what is everybody's."""
     now, ids = world.now, world.ids
+    ids["name"] = "alert"
     day = (now + timedelta(days=3)).date().isoformat()
     with world.database.write() as session:
         make.territory(session, "riverside", name="Riverside")

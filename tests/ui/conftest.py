@@ -18,6 +18,12 @@ from core.viewer import SYSTEM
 _RULES = Path(__file__).parents[2] / "pages" / "rules.py"
 
 
+@pytest.fixture(autouse=True)
+def no_menu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One page run alone has no menu to link to."""
+    monkeypatch.setattr(st, "page_link", lambda *_args, **_values: None)
+
+
 @pytest.fixture
 def rules_page(database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AppTest]:
     made = Runtime(settings=Settings(database_url=database.url), database=database, clock=clock)

@@ -64,7 +64,7 @@ def test_a_house_in_order_is_covered(page: Open, database: Database) -> None:  #
         session.execute(update(Agent).values(schedule={}))
         versions.bump(session, "routing")
     shown = page("mia", "coverage")
-    assert "Nobody can be reached outside the app" in told(shown)  # these tests have no mail server
+    assert "cannot be reached outside the app" in told(shown)  # these tests have no mail server
     shown.segmented_control(key="coverage-days").set_value(7).run()
     assert "in the next 7 days" in told(shown)
     assert len(shown.dataframe[0].value) == 7
