@@ -86,7 +86,7 @@ def nursery(folder: Path, environment: Mapping[str, str]) -> Iterator[Nursery]:
             with suppress(ProcessLookupError):
                 found.kill(pid)
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 if __name__ == "__main__":
