@@ -2,15 +2,14 @@
 
 import argparse
 import os
-import signal
 import sys
-from types import FrameType
 
 from core import log, settings
 from core.clock import SystemClock
 from core.db import Database
 from core.db.migrate import upgrade
 from core.errors import BadSetting
+from jobs import stopping
 from jobs.process import Process
 
 
@@ -28,21 +27,16 @@ def main() -> int:
     log.configure(level=configured.log_level, json=configured.log_format == "json")
     database = Database(configured.database)
     process = Process(configured, database, SystemClock(), with_schedule=not arguments.no_schedule)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        process.stop.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stopping.when_asked(process.stop)
     upgrade(database)
     process.start()
     code = process.wait()
-    if not process.end() or code:
-        # A provider that does not answer must not hold up the end: its lease runs out, or our successor takes it.
-        sys.stderr.flush()
-        os._exit(code)
-    database.dispose()
-    return code
+    if process.end() and not code:
+        database.dispose()
+    # A provider that does not answer must not hold up the end (its lease runs out, or our successor takes it), nor a
+    # job of the schedule, which the interpreter would wait for.
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import threading
 import time
 
 from core import log
+from jobs import stopping
 
 _PR_SET_PDEATHSIG = 1
 _PAUSE = 5.0
@@ -73,8 +74,7 @@ def run(module: str, *arguments: str, stop: threading.Event) -> None:
 def begin(parent: int) -> threading.Event:
     """The event that says "stop"; set at once when the parent is already gone."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stopping.when_asked(stop)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we could ask to be told
