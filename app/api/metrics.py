@@ -16,6 +16,7 @@ from core.db.dialect import seconds
 from core.db.tables import Alert, Event
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.reaching import ProviderState
+from core.delivery.scoping import IN_EARNEST
 from core.views import delivery_health
 
 BUCKETS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -27,7 +28,7 @@ _MOST_OPEN = 5_000
 
 
 class Tries:
-    """All tries there ever were, counted on from where the last look ended: a scrape costs what is new."""
+    """All tries there ever were but those of tests, counted on from where the last look ended: a scrape costs what is new."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,7 +61,7 @@ class Tries:
         rows = session.execute(
             select(Delivery.channel, provider, Attempt.outcome, bucket, func.count(), func.sum(took))
             .join(Delivery, Delivery.id == Attempt.delivery_id)
-            .where(which, Attempt.outcome != _OPEN)  # type: ignore[arg-type]
+            .where(which, Attempt.outcome != _OPEN, IN_EARNEST)  # type: ignore[arg-type]
             .group_by(Delivery.channel, provider, Attempt.outcome, bucket)
         )
         for channel, carrier, outcome, place, number, waited in rows:
@@ -131,7 +132,7 @@ def _queues(session: Session, *, now: datetime) -> Iterator[Metric]:
 
 def _tried(tries: Tries) -> Iterator[Metric]:
     attempts = CounterMetricFamily(
-        "doorbell_delivery_attempts", "Tries that ended, by how", labels=["channel", "provider", "outcome"]
+        "doorbell_delivery_attempts", "Tries that ended, by how; no tests", labels=["channel", "provider", "outcome"]
     )
     for labels, count in sorted(tries.outcomes.items()):
         attempts.add_metric(list(labels), count)

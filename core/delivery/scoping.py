@@ -1,12 +1,17 @@
-"""Whose messages a viewer may see and queue again: an agent's own, a manager's teams', an admin's all."""
+"""Whose messages a viewer may see and queue again: an agent's own, a manager's teams', an admin's all; and which are tests."""
 
 from sqlalchemy import ColumnElement, or_, select, true
 
 from core.db.tables.acting import Delivery
 from core.db.tables.people import Agent
 from core.db.tables.reaching import Endpoint
+from core.delivery import endpoints
+from core.delivery.notices import Kind
 from core.viewer import Viewer
 from core.words import Role
+
+IN_EARNEST = Delivery.kind.not_in((Kind.TEST, endpoints.TEST))
+"""No test that somebody asked for: a test of what is being set up says nothing about how delivery does."""
 
 
 def delivery_scope(viewer: Viewer) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from core.delivery import house, providers
 from core.delivery.enqueueing import enqueue
 from core.delivery.notices import Kind, Notice
 from core.delivery.registry import CHANNELS
+from core.delivery.scoping import IN_EARNEST
 from core.words import DeliveryState, Priority, Role
 
 _MEMORY = "delivery_watch"
@@ -26,7 +27,7 @@ def oldest_due(session: Session, *, now: datetime) -> Mapping[str, datetime]:
     for channel in CHANNELS:
         oldest = session.scalar(
             select(func.min(Delivery.due_at)).where(
-                Delivery.channel == channel, Delivery.state == DeliveryState.QUEUED, Delivery.due_at <= now
+                Delivery.channel == channel, Delivery.state == DeliveryState.QUEUED, Delivery.due_at <= now, IN_EARNEST
             )
         )
         if oldest is not None:

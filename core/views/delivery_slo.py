@@ -1,7 +1,8 @@
 """The product's own service level: of the messages that were to go out, how many were accepted within a minute.
 
 A message counts from when it was to go out (`wanted_at`: after a step, a digest's or quiet hours' end; else when it was
-written). Accepted later, given up or still waiting after the minute is missed; what was rightly not sent does not count.
+written). Accepted later, given up or still waiting after the minute is missed; what was rightly not sent does not count, nor
+does a test that somebody asked for.
 """
 
 from collections import defaultdict
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from core.db.dialect import seconds
 from core.db.tables.acting import Delivery
 from core.delivery.registry import CHANNELS
+from core.delivery.scoping import IN_EARNEST
 from core.views.days import day_of, spans, start_of
 from core.views.intervals import Quantile, Share, quantile, share
 from core.words import DeliveryState
@@ -101,7 +103,7 @@ def _counted(since: datetime, now: datetime) -> list[ColumnElement[bool]]:
     """Written since then; accepted, given up, or waiting for longer than they should."""
     over = Delivery.state.in_((DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.DEAD))
     overdue = Delivery.state.in_((DeliveryState.QUEUED, DeliveryState.LEASED)) & (_wanted < now - WITHIN)
-    return [Delivery.created_at >= since, over | overdue]
+    return [Delivery.created_at >= since, IN_EARNEST, over | overdue]
 
 
 def _providers(session: Session, since: datetime, now: datetime) -> tuple[ProviderLevel, ...]:
@@ -136,6 +138,7 @@ def _waits(session: Session, since: datetime) -> dict[tuple[str, str], Sequence[
         )
         .where(
             Delivery.created_at >= since,
+            IN_EARNEST,
             Delivery.sent_at.is_not(None),
             Delivery.attempts > 0,
             _wanted == Delivery.created_at,
