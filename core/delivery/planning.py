@@ -76,7 +76,8 @@ def plan(
     """How this person is told something of this priority.
 
     Args:
-        only: channels asked for by name (an escalation's other channel): preferences do not choose then.
+        only: channels asked for by name (an escalation's other channel): the priority does not choose then, but a channel
+            that the person has switched off for every priority, as calls are unless asked for, stays off.
         at_once: without steps, digests and storms: somebody waits for it (a test, a code).
     """
     messages: list[Planned] = []
@@ -84,7 +85,8 @@ def plan(
     for channel in CHANNELS.values():
         if channel.address == ENDPOINT or (only and channel.name not in only):
             continue
-        after = 0 if only else person.preferences.after(priority, channel.name)
+        named = bool(only) and (at_once or person.preferences.ever(channel.name))
+        after = 0 if named else None if only else person.preferences.after(priority, channel.name)
         digest = _digest(channel, person.preferences, priority) if not (at_once or only) else Digest.OFF
         if after is None and digest is Digest.OFF:
             skipped[channel.name] = Rule.PREFERENCE_OFF

@@ -62,6 +62,10 @@ class Preferences:
     def after(self, priority: str, channel: str) -> int | None:
         return self.matrix.get(priority, {}).get(channel)
 
+    def ever(self, channel: str) -> bool:
+        """Whether it is wanted for any priority: what is switched off for all of them is not used for another's sake."""
+        return any(row.get(channel) is not None for row in self.matrix.values())
+
 
 def _matrix() -> dict[str, dict[str, int | None]]:
     return {

@@ -164,20 +164,24 @@ def test_two_processes_at_once_queue_it_once(database: Database, now: datetime) 
     assert events(database, hook) == [("alert:new", "a1")]
 
 
-def test_many_writers_and_announcers_lose_nothing(database: Database, now: datetime) -> None:
-    hook = endpoint(database, now)
+def test_many_writers_and_announcers_lose_nothing_and_repeat_nothing(database: Database, now: datetime) -> None:
+    hooks = [endpoint(database, now) for _ in range(3)]
+    won = endpoint(database, now, types=["alert:converted"])
     writing = threading.Event()
+    names = [f"{writer}-{number}" for writer in "abc" for number in range(15)]
 
-    def write(name: str) -> None:
-        for number in range(15):
-            ring(database, f"{name}-{number}", Audience(), now=now)
+    def write(writer: str) -> None:
+        for name in (one for one in names if one.startswith(writer)):
+            ring(database, name, Audience(), now=now)
+            if name.endswith("0"):
+                ring(database, name, Audience(), kind=ChangeKind.ALERT_CONVERTED, now=now)
 
     def tell() -> None:
         while not writing.is_set():
             work.announce_once(database, FakeClock(now))
 
-    writers = [threading.Thread(target=write, args=(name,)) for name in "abc"]
-    announcers = [threading.Thread(target=tell) for _ in range(2)]
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in "abc"]
+    announcers = [threading.Thread(target=tell) for _ in range(3)]
     for thread in [*writers, *announcers]:
         thread.start()
     for thread in writers:
@@ -186,8 +190,15 @@ def test_many_writers_and_announcers_lose_nothing(database: Database, now: datet
     for thread in announcers:
         thread.join()
     announce(database, now)
-    found = [alert_id for _, alert_id in events(database, hook)]
-    assert sorted(found) == sorted(f"{name}-{number}" for name in "abc" for number in range(15))
+    converted = [("alert:converted", name) for name in names if name.endswith("0")]
+    for hook in hooks:
+        assert sorted(events(database, hook)) == sorted([("alert:new", name) for name in names] + converted)
+        told = [one.payload["event"]["data"]["changeId"] for one in queued(database, hook)]
+        assert len(set(told)) == len(told) == 51
+    assert sorted(events(database, won)) == converted
+    with database.read() as session:
+        cursors = set(session.scalars(select(Endpoint.cursor)))
+        assert cursors == {session.scalar(select(func.max(Change.id)))}
 
 
 def test_without_endpoints_nothing_is_written(database: Database, now: datetime) -> None:

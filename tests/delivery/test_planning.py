@@ -169,3 +169,12 @@ def test_whatever_is_wished_it_is_told_once_or_says_why_and_never_in_quiet_hours
 def test_the_name_of_a_bundle_fits_with_the_longest_ids() -> None:
     longest = max(CHANNELS, key=len)
     assert len(f"hourly:{'u' * 64}:{longest}:{'a' * 32}") <= 120
+
+
+def test_channels_asked_for_by_name_come_unless_they_are_off_for_every_priority() -> None:
+    phone = person(ways=(MAIL, Way(id="p", address="phone")))
+    found = plan("u1", phone, priority=Priority.LOW, only=["sms", "voice"], now=NOW)
+    assert [message.channel for message in found.messages] == ["sms"]
+    assert found.skipped["voice"] is Rule.PREFERENCE_OFF
+    at_once = plan("u1", phone, priority=Priority.LOW, only=["voice"], at_once=True, now=NOW)
+    assert [message.channel for message in at_once.messages] == ["voice"], "what is asked for as a test comes"
