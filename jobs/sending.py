@@ -1,4 +1,6 @@
-"""The send loop: one thread claims, a few send for each channel, so that a server that hangs holds up its own channel alone."""
+"""The send loop: one thread claims, a few send for each channel, so that a server that hangs holds up its own channel
+alone, and one records, so that what came of many messages costs one commit.
+"""
 
 import queue
 import threading
@@ -7,21 +9,30 @@ from collections.abc import Callable, Mapping
 from core import delivery, log
 from core.clock import Clock
 from core.db import Database
-from core.delivery import Claimed, Sender
+from core.delivery import Claimed, Result, Sender
 from core.settings import Settings
 from jobs import work
+from jobs.outages import is_outage
 
 SENDERS = 4
 """Threads a channel, begun when it has its first message."""
-_AHEAD = 2 * SENDERS
-"""Messages leased at most a channel: what waits behind four hanging sends must not outlive its lease."""
+_AHEAD = 6 * SENDERS
+"""Messages leased at most a channel; more are claimed when half of them are done."""
 _STALE = work.LEASE / 2
 """What waited so long behind slow sends is given back: its lease could run out while it is being sent, and another's copy go out."""
+_GLANCE = 0.05
+"""Seconds until it is looked again for messages of the channels that have room, while others are at work."""
+_AT_ONCE = 100
+"""Messages recorded at most in one transaction."""
+_AGAIN = 0.5
+"""Seconds until what could not be recorded, because the database was away, is tried again."""
 _log = log.get(__name__)
+
+_Done = tuple[Claimed, Result]
 
 
 class Sending:
-    """Claims messages and hands them to sender threads. `turn` is what a jobs.loops.Loop repeats."""
+    """Claims messages, hands them to sender threads and records. `turn` is what a jobs.loops.Loop repeats."""
 
     def __init__(
         self,
@@ -42,15 +53,23 @@ class Sending:
         self._lanes: dict[str, queue.SimpleQueue[Claimed]] = {}
         self._outstanding = dict.fromkeys(delivery.CHANNELS, 0)
         self._lock = threading.Lock()
-        self._moved = threading.Event()
-        """A message was finished: there may be room again."""
-        self.threads: list[threading.Thread] = []
+        self._room = threading.Event()
+        """Some channel has room for more."""
+        self._done: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
+        """None says that nothing more will come."""
+        self._recorder = threading.Thread(target=self._record_forever, name="record", daemon=True)
+        self._senders: list[threading.Thread] = []
+        self._recorder.start()
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        return [*self._senders, self._recorder]
 
     def turn(self) -> bool:
         """Claim as many as there is room for; whether there may be more."""
-        self._moved.clear()
+        self._room.clear()
         with self._lock:
-            room = {name: _AHEAD - held for name, held in self._outstanding.items() if held < _AHEAD}
+            room = {name: _AHEAD - held for name, held in self._outstanding.items() if held <= _AHEAD // 2}
         claimed = (
             work.claim_deliveries(self._database, self._clock, worker=self._worker, limit=room, channels=self._channels)
             if room
@@ -62,7 +81,7 @@ class Sending:
         for one in claimed:
             self._lane(one.channel).put(one)
         if not claimed and any(self._outstanding.values()):
-            return self._moved.wait(0.2)
+            return self._room.wait(_GLANCE)
         return bool(claimed)
 
     def finish(self, wait: Callable[[threading.Thread], None]) -> None:
@@ -76,8 +95,10 @@ class Sending:
                     break
         if untouched:
             self._give_back(untouched)
-        for thread in self.threads:
+        for thread in self._senders:
             wait(thread)
+        self._done.put(None)
+        wait(self._recorder)
         for sender in self._channels.values():
             sender.close()
 
@@ -93,7 +114,7 @@ class Sending:
                 threading.Thread(target=self._send_forever, args=(lane,), name=f"send-{channel}-{number}", daemon=True)
                 for number in range(SENDERS)
             ]
-            self.threads += fresh
+            self._senders += fresh
             for thread in fresh:
                 thread.start()
         return lane
@@ -107,11 +128,49 @@ class Sending:
             try:
                 if self._clock.now() - claimed.claimed_at > _STALE:
                     self._give_back([claimed])
+                else:
+                    result = work.deliver(self._database, claimed, self._channels, self._clock, settings=self._settings)
+                    self._done.put((claimed, result))
                     continue
-                work.deliver(self._database, claimed, self._channels, self._clock, settings=self._settings)
             except Exception:  # the lease runs out and it is tried again
-                _log.exception("delivery_not_recorded", delivery_id=claimed.id)
-            finally:
-                with self._lock:
-                    self._outstanding[claimed.channel] -= 1
-                self._moved.set()
+                _log.exception("delivery_not_begun", delivery_id=claimed.id)
+            self._make_room([claimed])
+
+    def _record_forever(self) -> None:
+        more = True
+        while more:
+            got = [self._done.get()]
+            while len(got) < _AT_ONCE and not self._done.empty():  # we alone take from it
+                got.append(self._done.get())
+            more = None not in got
+            done = [one for one in got if one is not None]
+            if done:
+                self._record(done)
+                self._make_room([claimed for claimed, _ in done])
+
+    def _record(self, done: list[_Done]) -> None:
+        """One that cannot be recorded keeps none of the others. While the database is away our leases still hold."""
+        while done:
+            try:
+                work.record_deliveries(self._database, done, self._clock)
+                return
+            except Exception as error:
+                if not is_outage(error) and len(done) > 1:
+                    for one in done:
+                        self._record([one])
+                    return
+                ours = [one for one in done if self._clock.now() - one[0].claimed_at < work.LEASE]
+                over = not is_outage(error) or self._stop_asked.is_set()
+                for claimed, _ in [one for one in done if over or one not in ours]:
+                    _log.exception("delivery_not_recorded", delivery_id=claimed.id)  # its lease runs out
+                if over:
+                    return
+                done = ours
+            self._stop_asked.wait(_AGAIN)
+
+    def _make_room(self, claimed: list[Claimed]) -> None:
+        with self._lock:
+            for one in claimed:
+                self._outstanding[one.channel] -= 1
+                if self._outstanding[one.channel] <= _AHEAD // 2:
+                    self._room.set()

@@ -121,24 +121,27 @@ def claim_deliveries(
 def deliver(
     database: Database, claimed: Claimed, channels: Mapping[str, Sender], clock: Clock, *, settings: Settings
 ) -> Result:
-    """Check one leased message again, send it outside any transaction, and record what came of it."""
+    """Check one leased message again and send it outside any transaction; what came of it is still to be recorded."""
     try:
         with database.read() as session:
             message = delivery.prepare(session, claimed, settings=settings, now=clock.now())
-        result = message if isinstance(message, Suppressed | Deferred) else delivery.send(claimed, message, channels)
+        return message if isinstance(message, Suppressed | Deferred) else delivery.send(claimed, message, channels)
     except (
         Exception
     ) as error:  # a bug in one message's text must not stop the others; it is retried, then a dead letter
         if is_outage(error):
             raise
         _log.exception("delivery_raised", delivery_id=claimed.id)
-        result = Failed(reason=f"an error of our own: {type(error).__name__}", retryable=True)
+        return Failed(reason=f"an error of our own: {type(error).__name__}", retryable=True)
+
+
+def record_deliveries(database: Database, done: Sequence[tuple[Claimed, Result]], clock: Clock) -> None:
+    """Record what came of these messages, and start the clocks of alerts whose owners they reached, in one transaction."""
     with database.write() as session:
         now = clock.now()
-        reached = delivery.finish(session, claimed, result, now=now)
-        escalation.start(session, reached, now=now)
-    _log.info("delivery", delivery_id=claimed.id, channel=claimed.channel, result=type(result).__name__.lower())
-    return result
+        escalation.start(session, delivery.record(session, done, now=now), now=now)
+    for claimed, result in done:
+        _log.info("delivery", delivery_id=claimed.id, channel=claimed.channel, result=type(result).__name__.lower())
 
 
 def announce_once(database: Database, clock: Clock) -> int:
@@ -162,7 +165,7 @@ def send_once(
     """Claim what is due and send it, one after the other; how many were claimed."""
     claimed = claim_deliveries(database, clock, worker=worker, limit=limit, channels=channels)
     for one in claimed:
-        deliver(database, one, channels, clock, settings=settings)
+        record_deliveries(database, [(one, deliver(database, one, channels, clock, settings=settings))], clock)
     return len(claimed)
 
 

@@ -1,7 +1,7 @@
 """Telling people: an outbox with leases, channels as plug-ins, and a reason for everything that was not sent.
 
 `enqueue` writes with the decision that wanted it; `claim` leases; `prepare` checks again; `send` talks to the world
-outside any transaction; `finish` records what came of it. docs/delivery.md says what is promised.
+outside any transaction; `record` writes what came of it. docs/delivery.md says what is promised.
 """
 
 from core.delivery.callbacks import Word, heard
@@ -19,8 +19,8 @@ from core.delivery.outbox import (
     Sent,
     Suppressed,
     claim,
-    finish,
     has_due,
+    record,
     release,
     return_leases,
 )
@@ -49,13 +49,13 @@ __all__ = [
     "Word",
     "claim",
     "enqueue",
-    "finish",
     "has_due",
     "heard",
     "notices_of",
     "open_channels",
     "prepare",
     "reachable",
+    "record",
     "release",
     "replay",
     "return_leases",

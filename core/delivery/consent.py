@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import audit
@@ -80,20 +80,22 @@ def record(
     )
 
 
+_WITHDRAWN = select(Consent.address, Consent.channel, Consent.scope).where(
+    Consent.id.in_(
+        select(func.max(Consent.id))
+        .where(Consent.address.in_(bindparam("addresses", expanding=True)))
+        .group_by(Consent.address, Consent.channel, Consent.scope)
+    ),
+    ~Consent.given,
+)
+
+
 def withdrawn(session: Session, addresses: Collection[str]) -> dict[str, frozenset[str]]:
     """Of these addresses, those that said no last: address to `channel:scope`."""
     if not addresses:
         return {}
-    newest = (
-        select(func.max(Consent.id))
-        .where(Consent.address.in_(addresses))
-        .group_by(Consent.address, Consent.channel, Consent.scope)
-    )
     found: dict[str, set[str]] = {}
-    rows = session.execute(
-        select(Consent.address, Consent.channel, Consent.scope).where(Consent.id.in_(newest), ~Consent.given)
-    )
-    for address, channel, scope in rows:
+    for address, channel, scope in session.execute(_WITHDRAWN, {"addresses": list(addresses)}):
         found.setdefault(address, set()).add(f"{channel}:{scope}")
     return {address: frozenset(scopes) for address, scopes in found.items()}
 

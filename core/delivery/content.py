@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from core.db.tables.acting import Decision
@@ -29,6 +29,19 @@ _ACTIONS = {
     Status.CONTACTED: (Action.SNOOZE,),
 }
 """What the owner of an alert can do from a message."""
+
+_DEAREST_HOME = (
+    select(Property)
+    .where(Property.contact_id == bindparam("contact_id"))
+    .order_by(Property.estimated_value.desc().nulls_last(), Property.id)
+    .limit(1)
+)
+_LAST_REASON = (
+    select(Decision.reason)
+    .where(Decision.alert_id == bindparam("alert_id"))
+    .order_by(Decision.decided_at.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,15 +317,8 @@ def _link(alert: Alert, settings: Settings) -> str:
 
 
 def _story(session: Session, alert: Alert, contact: Contact, user: User, own: AlertType | None, say: Voice) -> Story:
-    home = session.scalars(
-        select(Property)
-        .where(Property.contact_id == contact.id)
-        .order_by(Property.estimated_value.desc().nulls_last(), Property.id)
-        .limit(1)
-    ).first()
-    reason = session.scalar(
-        select(Decision.reason).where(Decision.alert_id == alert.id).order_by(Decision.decided_at.desc()).limit(1)
-    )
+    home = session.scalars(_DEAREST_HOME, {"contact_id": contact.id}).first()
+    reason = session.scalar(_LAST_REASON, {"alert_id": alert.id})
     place = ", ".join(part for part in (home.address, home.city, home.zip) if part) if home else ""
     value = home.estimated_value if home and home.estimated_value else alert.property_value
     name = own.name if own else None

@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from core.db.tables.acting import Delivery
@@ -15,6 +16,7 @@ from core.db.tables.reaching import Address, Preference
 from core.delivery import consent, preferences
 from core.delivery.channel import ACCOUNT_EMAIL
 from core.delivery.planning import STORM_WINDOW, Person, Way
+from core.delivery.preferences import Preferences
 from core.delivery.quiet import Clockwork
 from core.delivery.registry import CHANNELS
 from core.words import DeliveryState
@@ -67,14 +69,36 @@ class People:
             self._contacts[(user_id, contact_id)].update(channels)
 
 
-def hours_of(session: Session, user_ids: Collection[str], *, now: datetime) -> dict[str, Clockwork]:
-    """Zone, working hours and holidays to come of these people."""
-    rows = session.execute(
-        select(User.id, User.timezone, Agent.schedule, Agent.team_id)
-        .outerjoin(Agent, Agent.id == User.id)
-        .where(User.id.in_(user_ids))
-    ).all()
-    return _hours(rows, _holidays(session, now=now))
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Who a message is for, as of now."""
+
+    user: User
+    preferences: Preferences
+    hours: Clockwork
+
+
+_READER = (
+    select(User, Agent.schedule, Agent.team_id, Preference.value, Preference.version)
+    .outerjoin(Agent, Agent.id == User.id)
+    .outerjoin(Preference, Preference.user_id == User.id)
+    .where(User.id == bindparam("user_id"), User.active)
+)
+
+
+def reader(session: Session, user_id: str | None, *, now: datetime) -> Reader | None:
+    """None for whoever has no active account."""
+    row = session.execute(_READER, {"user_id": user_id}).one_or_none()
+    if row is None:
+        return None
+    user: User = row.User
+    chosen = preferences.of(row.value, row.version)
+    days = _holidays(session, now=now) if chosen.working_hours_only else {}
+    return Reader(
+        user=user,
+        preferences=chosen,
+        hours=_clockwork(user.timezone, row.schedule, row.team_id, days),
+    )
 
 
 def _holidays(session: Session, *, now: datetime) -> Mapping[str | None, Set[date]]:
@@ -87,15 +111,18 @@ def _holidays(session: Session, *, now: datetime) -> Mapping[str | None, Set[dat
 
 
 def _hours(rows: Iterable[Row[Any]], days: Mapping[str | None, Set[date]]) -> dict[str, Clockwork]:
+    return {row.id: _clockwork(row.timezone, row.schedule, row.team_id, days) for row in rows}
+
+
+def _clockwork(
+    timezone: str, schedule: dict[str, Any] | None, team_id: str | None, days: Mapping[str | None, Set[date]]
+) -> Clockwork:
     everybodys = days.get(None, frozenset())
-    return {
-        row.id: Clockwork(
-            timezone=row.timezone,
-            schedule=row.schedule or {},
-            holidays=everybodys | days.get(row.team_id, frozenset()) if row.team_id else everybodys,
-        )
-        for row in rows
-    }
+    return Clockwork(
+        timezone=timezone,
+        schedule=schedule or {},
+        holidays=everybodys | days.get(team_id, frozenset()) if team_id else everybodys,
+    )
 
 
 def ways_of(session: Session, user_ids: Collection[str]) -> dict[str, list[Way]]:

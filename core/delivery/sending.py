@@ -11,10 +11,9 @@ from core.db.tables.acting import Delivery, Notification
 from core.db.tables.deciding import Alert
 from core.db.tables.people import User
 from core.db.tables.reaching import Address, Endpoint
-from core.delivery import addresses, bundling, consent, content, endpoints, preferences
+from core.delivery import addresses, bundling, consent, content, endpoints, knowing
 from core.delivery.channel import DeliveryFailed, Sender
 from core.delivery.content import Message
-from core.delivery.knowing import hours_of
 from core.delivery.ledger import Rule
 from core.delivery.notices import Kind, inbox_key
 from core.delivery.outbox import Claimed, Deferred, Failed, Result, Sent, Suppressed
@@ -69,9 +68,10 @@ def prepare(
     """The message as it should read now, or why it should not be sent, or not yet."""
     if claimed.endpoint_id is not None:
         return _for_endpoint(session, claimed, settings=settings, now=now)
-    user = session.get(User, claimed.user_id)
-    if user is None or not user.active:
+    known = knowing.reader(session, claimed.user_id, now=now)
+    if known is None:
         return Suppressed(rule=Rule.ACCOUNT_INACTIVE)
+    user, chosen = known.user, known.preferences
     address: Address | None = None
     if claimed.address_id is not None:
         address = session.get(Address, claimed.address_id)
@@ -79,11 +79,10 @@ def prepare(
             return Suppressed(rule=Rule.ADDRESS_DISABLED)
     if _opted_out(session, claimed, user, address):
         return Suppressed(rule=Rule.OPTED_OUT)
-    chosen = preferences.load(session, [user.id])[user.id]
     if claimed.kind == Kind.ADDRESS_CODE and now > datetime.fromisoformat(claimed.payload["until"]):
         return Suppressed(rule=Rule.TOO_LATE)
     if not claimed.payload.get("test") and claimed.kind != Kind.ADDRESS_CODE:
-        held = wait(chosen, hours_of(session, [user.id], now=now)[user.id], _most_urgent(claimed), now=now)
+        held = wait(chosen, known.hours, _most_urgent(claimed), now=now)
         if held is not None:
             bundle = claimed.bundle or f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
             return Deferred(until=held.until, rule=held.rule, bundle=bundle)

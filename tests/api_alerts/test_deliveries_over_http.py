@@ -35,7 +35,7 @@ def send(database: Database, result: Any, *, now: datetime) -> list[str]:
     with database.write() as session:
         claimed = delivery.claim(session, worker="w", limit=50, lease=LEASE, now=now)
         for one in claimed:
-            delivery.finish(session, one, result, now=now, fraction=lambda: 0.5)
+            delivery.record(session, [(one, result)], now=now, fraction=lambda: 0.5)
     return [one.id for one in claimed]
 
 

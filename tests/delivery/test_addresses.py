@@ -94,7 +94,7 @@ def test_what_a_provider_says_of_an_address_holds_for_the_next_message(
         session.execute(Delivery.__table__.update().values(address_id=address_id))  # type: ignore[attr-defined]
         claimed = claim_one(session, now=now)
         failed = Failed(reason="Twilio said 21610", retryable=False, address=refused)
-        delivery.finish(session, claimed, failed, now=now)
+        delivery.record(session, [(claimed, failed)], now=now)
         told(session, now=now + timedelta(minutes=1))
     with database.read() as session:
         found = delivery.prepare(session, claimed, settings=SETTINGS, now=now)

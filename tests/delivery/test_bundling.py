@@ -50,7 +50,7 @@ def test_an_hours_news_is_one_message_and_the_others_are_merged_into_it(database
         _, alert_ids = digest(session, now=now)
         claimed = claim_one(session, now=later)
         assert len(prepared(session, claimed, now=later).items) == 3
-        started = delivery.finish(session, claimed, Sent(provider_id="p"), now=later)
+        started = delivery.record(session, [(claimed, Sent(provider_id="p"))], now=later)
         assert started == sorted(alert_ids), "the clocks of all it told start"
         assert states(session) == ["sent", "suppressed", "suppressed"]
         merged = session.scalars(select(Delivery.merged_into).where(Delivery.merged_into.is_not(None))).all()
@@ -75,7 +75,7 @@ def test_what_was_tried_is_merged_into_nothing(database: Database, now: datetime
     with database.write() as session:
         agent_id, _ = digest(session, 1, now=now)
         first = claim_one(session, now=later)
-        delivery.finish(session, first, Failed(reason="busy", retryable=True), now=later, fraction=lambda: 0.0)
+        delivery.record(session, [(first, Failed(reason="busy", retryable=True))], now=later, fraction=lambda: 0.0)
         news(session, agent_id, now=later - timedelta(seconds=1))
         second = delivery.claim(session, worker="w", limit=9, lease=LEASE, now=later)
         assert {one.id for one in second} > {first.id}
@@ -88,7 +88,7 @@ def test_a_dead_digest_is_replayed_with_all_it_told(database: Database, now: dat
         factories.admin(session, now=now)
         agent_id, _ = digest(session, now=now)
         claimed = claim_one(session, now=later)
-        delivery.finish(session, claimed, Failed(reason="550 no", retryable=False), now=later)
+        delivery.record(session, [(claimed, Failed(reason="550 no", retryable=False))], now=later)
         news(session, agent_id, now=now)
         delivery.replay(session, claimed.id, actor_id="admin", now=later)
         by_id = {one.id: one for one in delivery.claim(session, worker="w", limit=9, lease=LEASE, now=later)}
@@ -205,7 +205,7 @@ def test_ten_thousand_in_one_bundle_are_each_told_once(database: Database, now: 
         with database.write() as session:
             claimed = delivery.claim(session, worker="w", limit=20, lease=LEASE, now=now)
             for one in claimed:
-                delivery.finish(session, one, Sent(provider_id=one.id), now=now)
+                delivery.record(session, [(one, Sent(provider_id=one.id))], now=now)
         if not claimed:
             break
         told += [item["id"] for one in claimed for item in one.payload["items"]]
@@ -233,11 +233,10 @@ def test_put_off_is_not_tried_and_gathers_what_came_meanwhile(database: Database
     with database.write() as session:
         agent_id, _ = digest(session, 2, now=now)
         claimed = claim_one(session, now=later)
-        delivery.finish(
-            session, claimed, Deferred(until=later + HOUR, rule=Rule.QUIET_HOURS, bundle=claimed.bundle), now=later
-        )
+        put_off = Deferred(until=later + HOUR, rule=Rule.QUIET_HOURS, bundle=claimed.bundle)
+        delivery.record(session, [(claimed, put_off)], now=later)
         news(session, agent_id, now=later)
         again = claim_one(session, now=later + HOUR)
         assert (again.id, len(again.payload["items"]), again.attempt) == (claimed.id, 3, 2)
-        delivery.finish(session, again, Failed(reason="busy", retryable=True), now=later, fraction=lambda: 0.999999)
+        delivery.record(session, [(again, Failed(reason="busy", retryable=True))], now=later, fraction=lambda: 0.999999)
         assert row(session, claimed.id).due_at - later < timedelta(seconds=2), "its first real try"

@@ -57,7 +57,7 @@ def test_each_word_is_in_the_ledger_once(database: Database, now: datetime, orde
     with database.write() as session:
         told(session, now=now)
         claimed = claim_one(session, now=now)
-        delivery.finish(session, claimed, Sent(provider_id="p"), now=now)
+        delivery.record(session, [(claimed, Sent(provider_id="p"))], now=now)
         for minutes, said in enumerate(order):
             at = now + timedelta(minutes=minutes)
             delivery.heard(session, Word(provider_id="p", said=said, at=at), now=at)

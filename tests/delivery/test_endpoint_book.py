@@ -12,7 +12,7 @@ from core.changes import Audience
 from core.db import Database
 from core.db.migrate import downgrade, upgrade
 from core.db.tables import AuditRow, Delivery, Endpoint, Notification
-from core.delivery import Failed, Refused, claim, endpoint_book, endpoints, finish
+from core.delivery import Failed, Refused, claim, endpoint_book, endpoints, record
 from core.delivery.endpoint_book import Made
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.routing import teams
@@ -212,7 +212,7 @@ def test_an_endpoint_that_wants_nothing_more_is_switched_off_and_its_people_are_
     refused = Failed(reason="hooks.example answered 410 Gone", retryable=False, address=Refused.GONE)
     with database.write() as session:
         for claimed in claim(session, worker="w1", limit=10, lease=LEASE, now=now):
-            finish(session, claimed, refused, now=now)
+            record(session, [(claimed, refused)], now=now)
     with database.read() as session:
         assert not session.get_one(Endpoint, made.endpoint.id).enabled
         assert session.scalars(select(AuditRow.action)).all().count("endpoint.disable") == 1

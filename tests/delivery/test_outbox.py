@@ -95,7 +95,7 @@ def test_a_claimed_message_is_nobody_elses_until_its_lease_runs_out(
         second = claim_one(session, worker="w2", now=later)
     assert (second.id, second.key, second.attempt) == (first.id, first.key, 2)
     with database.write() as session:
-        assert delivery.finish(session, first, Sent(provider_id="late"), now=later) == []
+        assert delivery.record(session, [(first, Sent(provider_id="late"))], now=later) == []
         assert row(session, first.id).state == "leased"
         outcomes = session.scalars(select(Attempt.outcome).order_by(Attempt.number)).all()
     assert outcomes == ["sent", "started"]
@@ -126,8 +126,8 @@ def test_sent_reaches_the_owner_and_says_so_once(database: Database, now: dateti
     with database.write() as session:
         alert_id, _ = told(session, now=now)
         claimed = claim_one(session, now=now)
-        assert delivery.finish(session, claimed, Sent(provider_id="<1@x>"), now=now) == [alert_id]
-        assert delivery.finish(session, claimed, Sent(provider_id="<1@x>"), now=now) == []
+        assert delivery.record(session, [(claimed, Sent(provider_id="<1@x>"))], now=now) == [alert_id]
+        assert delivery.record(session, [(claimed, Sent(provider_id="<1@x>"))], now=now) == []
         found = row(session, claimed.id)
     assert (found.state, found.provider_id, found.sent_at, found.leased_by) == ("sent", "<1@x>", now, None)
 
@@ -137,7 +137,7 @@ def test_a_failure_waits_and_comes_back(database: Database, now: datetime) -> No
         told(session, now=now)
         claimed = claim_one(session, now=now)
         failure = Failed(reason="the mail server said 451 later", retryable=True)
-        delivery.finish(session, claimed, failure, now=now, fraction=lambda: 0.5)
+        delivery.record(session, [(claimed, failure)], now=now, fraction=lambda: 0.5)
         found = row(session, claimed.id)
         assert (found.state, found.due_at, found.reason) == ("queued", now + timedelta(seconds=1), failure.reason)
         assert delivery.claim(session, worker="w", limit=9, lease=LEASE, now=now) == []
@@ -149,12 +149,12 @@ def test_a_final_failure_is_a_dead_letter_that_can_be_replayed_once(database: Da
         factories.admin(session, now=now)
         told(session, now=now)
         claimed = claim_one(session, now=now)
-        delivery.finish(session, claimed, Failed(reason="550 no such user", retryable=False), now=now)
+        delivery.record(session, [(claimed, Failed(reason="550 no such user", retryable=False))], now=now)
         assert (row(session, claimed.id).state, row(session, claimed.id).reason) == ("dead", "550 no such user")
         delivery.replay(session, claimed.id, actor_id="admin", now=now)
         again = claim_one(session, now=now)
         assert (again.key, again.attempt) == (claimed.key, 2)
-        delivery.finish(session, again, Failed(reason="busy", retryable=True), now=now, fraction=lambda: 0.999999)
+        delivery.record(session, [(again, Failed(reason="busy", retryable=True))], now=now, fraction=lambda: 0.999999)
         assert (row(session, claimed.id).due_at - now) < timedelta(seconds=2), "its tries are counted anew"
         with pytest.raises(Conflict):
             delivery.replay(session, claimed.id, actor_id="admin", now=now)
@@ -166,7 +166,7 @@ def test_a_bounce_counts_after_sent_and_only_once(database: Database, now: datet
         told(session, now=now)
         claimed = claim_one(session, now=now)
         assert delivery.heard(session, bounce, now=now) is None
-        delivery.finish(session, claimed, Sent(provider_id="<1@x>"), now=now)
+        delivery.record(session, [(claimed, Sent(provider_id="<1@x>"))], now=now)
         for _ in range(2):
             assert delivery.heard(session, bounce, now=now) is not None
         assert (row(session, claimed.id).state, row(session, claimed.id).reason) == ("bounced", "mailbox full")
@@ -178,7 +178,7 @@ def test_a_suppressed_message_keeps_its_reason(database: Database, now: datetime
     with database.write() as session:
         told(session, now=now)
         claimed = claim_one(session, now=now)
-        delivery.finish(session, claimed, Suppressed(rule=Rule.NOT_SET_UP, detail="e-mail is not set up"), now=now)
+        delivery.record(session, [(claimed, Suppressed(rule=Rule.NOT_SET_UP, detail="e-mail is not set up"))], now=now)
         found = row(session, claimed.id)
     assert (found.state, found.reason) == ("suppressed", "e-mail is not set up")
 
@@ -205,7 +205,7 @@ def test_a_provider_that_is_down_for_a_day_costs_a_message_none_of_its_tries(dat
         at += timedelta(hours=2)
         with database.write() as session:
             for claimed in delivery.claim(session, worker="w1", limit=10, lease=LEASE, now=at):
-                delivery.finish(session, claimed, away, now=at, fraction=lambda: 0.5)
+                delivery.record(session, [(claimed, away)], now=at, fraction=lambda: 0.5)
                 tries = claimed.attempt
             if at < now + timedelta(days=3):
                 assert by_channel(session, alert_id)["email"].state == "queued"
@@ -224,7 +224,7 @@ def test_a_row_that_was_queued_before_the_fields_of_today_is_still_sent(database
         claimed = claim_one(session, now=now)
         message = delivery.prepare(session, claimed, settings=Settings(), now=now)
         assert isinstance(message, Message)
-        delivery.finish(session, claimed, Sent(provider_id="p"), now=now)
+        delivery.record(session, [(claimed, Sent(provider_id="p"))], now=now)
         assert row(session, claimed.id).state == "sent"
 
 
@@ -232,7 +232,7 @@ def test_giving_back_and_taking_again_writes_each_try_once(database: Database, n
     with database.write() as session:
         told(session, now=now)
         delivery.release(session, [claim_one(session, now=now)], now=now)
-        delivery.finish(session, claim_one(session, now=now), Sent(provider_id="p"), now=now)
+        delivery.record(session, [(claim_one(session, now=now), Sent(provider_id="p"))], now=now)
         assert session.scalars(select(Attempt.outcome).order_by(Attempt.id)).all() == ["released", "sent"]
 
 
@@ -242,7 +242,7 @@ def test_who_lost_the_lease_writes_no_end_into_the_ledger(database: Database, no
         told(session, now=now)
         first = claim_one(session, worker="w1", now=now)
         claim_one(session, worker="w2", now=later)
-        delivery.finish(session, first, Suppressed(rule=Rule.ALERT_CLOSED), now=later)
+        delivery.record(session, [(first, Suppressed(rule=Rule.ALERT_CLOSED))], now=later)
         assert session.scalar(select(func.count()).select_from(DeliveryEvent)) == 0
 
 
@@ -251,7 +251,7 @@ def test_a_replay_is_audited_with_who_did_it(database: Database, now: datetime) 
         factories.admin(session, now=now)
         told(session, now=now)
         claimed = claim_one(session, now=now)
-        delivery.finish(session, claimed, Failed(reason="550 no", retryable=False), now=now)
+        delivery.record(session, [(claimed, Failed(reason="550 no", retryable=False))], now=now)
         delivery.replay(session, claimed.id, actor_id="admin", now=now)
         (entry,) = session.scalars(select(AuditRow).where(AuditRow.action == "delivery.replay"))
         assert (entry.actor_id, entry.subject_id) == ("admin", claimed.id)

@@ -76,7 +76,7 @@ def claim(session: Session, *, now: datetime, limit: int = 8, pace: Pace | None 
 
 
 def fail(session: Session, claimed: Claimed, *, now: datetime) -> None:
-    delivery.finish(session, claimed, DOWN, now=now, fraction=lambda: 0.0)
+    delivery.record(session, [(claimed, DOWN)], now=now, fraction=lambda: 0.0)
 
 
 def bring_down(session: Session, *, now: datetime) -> datetime:
@@ -189,7 +189,7 @@ def test_a_probe_that_gets_through_ends_it_and_one_that_fails_doubles_the_pause(
         again = until + SECOND + 2 * FIRST_PAUSE
         assert claim(session, now=again - SECOND) == []
         (probe,) = claim(session, now=again)
-        delivery.finish(session, probe, Sent(provider_id="p"), now=again)
+        delivery.record(session, [(probe, Sent(provider_id="p"))], now=again)
         assert len(claim(session, limit=3, now=again)) == 3
 
 
@@ -203,9 +203,9 @@ def test_a_probe_that_dies_or_finds_out_nothing_gives_the_next_one_its_chance(
         assert len(claim(session, limit=1, now=until + GONE)) == 1, "it died"
         at = until + 2 * GONE
         (probe,) = claim(session, limit=1, now=at)
-        delivery.finish(session, probe, Suppressed(rule=Rule.ALERT_CLOSED), now=at)
+        delivery.record(session, [(probe, Suppressed(rule=Rule.ALERT_CLOSED))], now=at)
         (probe,) = claim(session, limit=1, now=at)
-        delivery.finish(session, probe, Failed(reason="550 who?", retryable=False), now=at)
+        delivery.record(session, [(probe, Failed(reason="550 who?", retryable=False))], now=at)
         (probe,) = claim(session, limit=1, now=at)
         delivery.release(session, [probe], now=at)
         assert len(claim(session, limit=1, now=at)) == 1
@@ -218,7 +218,7 @@ def test_stragglers_neither_lengthen_a_pause_nor_end_it(database: Database, now:
         for one in claimed[:THRESHOLD]:
             fail(session, one, now=now + SECOND)
         fail(session, claimed[THRESHOLD], now=now + 20 * SECOND)
-        delivery.finish(session, claimed[-1], Suppressed(rule=Rule.ALERT_CLOSED), now=now + 21 * SECOND)
+        delivery.record(session, [(claimed[-1], Suppressed(rule=Rule.ALERT_CLOSED))], now=now + 21 * SECOND)
         assert claim(session, now=now + 22 * SECOND) == []
         assert len(claim(session, now=now + SECOND + FIRST_PAUSE)) == 1
 
@@ -228,7 +228,7 @@ def test_a_pause_is_no_shorter_than_the_provider_asked_for(database: Database, n
     with database.write() as session:
         queue(session, THRESHOLD + 1, now=now)
         for one in claim(session, limit=THRESHOLD, now=now):
-            delivery.finish(session, one, asked, now=now)
+            delivery.record(session, [(one, asked)], now=now)
         assert claim(session, now=now + timedelta(seconds=239)) == []
         assert len(claim(session, now=now + timedelta(seconds=240))) == 1
     assert timedelta(seconds=240) < LONGEST_PAUSE
@@ -290,7 +290,7 @@ def test_one_endpoint_that_is_down_pauses_itself_alone(database: Database, now: 
             if one.endpoint_id == "bad":
                 fail(session, one, now=now + SECOND)
             else:
-                delivery.finish(session, one, Sent(provider_id=one.id), now=now)
+                delivery.record(session, [(one, Sent(provider_id=one.id))], now=now)
         queue_more = now + 2 * SECOND
         session.execute(update(Delivery).where(Delivery.endpoint_id == "good").values(state="queued", due_at=now))
         assert {one.endpoint_id for one in claim(session, now=queue_more)} == {"good"}

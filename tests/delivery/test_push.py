@@ -272,7 +272,7 @@ def test_an_alert_reaches_the_closed_browser_and_one_that_is_gone_is_told_no_mor
             told = delivery.prepare(session, claimed, settings=settings, now=now)
         result = told if isinstance(told, Suppressed) else delivery.send(claimed, told, channels)  # type: ignore[arg-type]
         with database.write() as session:
-            delivery.finish(session, claimed, result, now=now)  # type: ignore[arg-type]
+            delivery.record(session, [(claimed, result)], now=now)  # type: ignore[arg-type]
             return making.row(session, claimed.id).state
 
     assert tell("first") == "sent"

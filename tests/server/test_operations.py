@@ -88,7 +88,7 @@ def test_metrics_count_every_try_once_and_ready_says_when_nothing_goes_out(
     clock.set(now + timedelta(seconds=10))
     assert number(accepted) == 0, "it is under way"
     with database.write() as session:
-        delivery.finish(session, first, delivery.Sent(provider_id="m"), now=now + timedelta(seconds=2))
+        delivery.record(session, [(first, delivery.Sent(provider_id="m"))], now=now + timedelta(seconds=2))
     assert (number(accepted), number(in_time)) == (1, 1)
     assert number(accepted) == 1, "once, however often it is asked"
     with database.write() as session:

@@ -63,7 +63,7 @@ def ring(database: Database, result: Sent | Failed, *people: str, now: datetime)
             )
         claimed = delivery.claim(session, worker="w", limit=50, lease=timedelta(minutes=2), now=now)
         for one in claimed:
-            delivery.finish(session, one, result, now=now)
+            delivery.record(session, [(one, result)], now=now)
     return [one.id for one in claimed]
 
 
