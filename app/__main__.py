@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: Settings, *, role: "WebRole", with_jobs: bool) -> int:
+    for doubt in settings.doubts:
+        _complain(doubt.line)
     bound = serving.bind(settings.host, settings.port)
     made = runtime.make(settings)
     _migrate(made)

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,19 @@ _SMTP_SCHEMES = {"smtp", "smtps", "smtp+starttls"}
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _CHATS = ("slack", "teams", "discord", "telegram", "googlechat", "mattermost", "rocketchat", "ntfy")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """Settings with which Doorbell starts, and which leave something not working."""
+
+    variables: tuple[str, ...]
+    """Those to look at."""
+    text: str
+
+    @property
+    def line(self) -> str:
+        return f"{' and '.join(self.variables)}: {self.text}"
 
 
 class Settings(BaseSettings):
@@ -213,6 +227,34 @@ class Settings(BaseSettings):
         """Service workers and push are for secure pages: https://, or this machine."""
         parts = urlsplit(self.origin)
         return parts.scheme == "https" or parts.hostname in _LOOPBACK
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What is set by half, or so that somebody will not get it; said at the start and beside the channel."""
+        return tuple(one for one in (self._half_twilio(), self._sender_nobody_takes()) if one is not None)
+
+    def _half_twilio(self) -> Doubt | None:
+        given = {
+            "DOORBELL_TWILIO_ACCOUNT_SID": bool(self.twilio_account_sid),
+            "DOORBELL_TWILIO_AUTH_TOKEN": bool(self.twilio_auth_token.get_secret_value()),
+            "DOORBELL_TWILIO_FROM": bool(self.twilio_from),
+        }
+        missing = tuple(name for name, is_set in given.items() if not is_set)
+        if len(missing) in (0, len(given)):
+            return None
+        there = " and ".join(name for name, is_set in given.items() if is_set)
+        return Doubt(variables=missing, text=f"missing beside {there}: no text and no call goes out")
+
+    def _sender_nobody_takes(self) -> Doubt | None:
+        if parseaddr(self.mail_from)[1].rpartition("@")[2] not in _LOOPBACK:
+            return None
+        public = urlsplit(self.origin).scheme == "https" and urlsplit(self.origin).hostname not in _LOOPBACK
+        pushed = public or bool(self.vapid_private_key.get_secret_value())
+        mailed = any(urlsplit(url).hostname not in _LOOPBACK for url in self.smtp_url.get_secret_value().split())
+        lost = ["Apple's devices get no push"] * pushed + ["mail servers may refuse its mails"] * mailed
+        if not lost:
+            return None
+        return Doubt(variables=("DOORBELL_MAIL_FROM",), text=f"it is at localhost: {', and '.join(lost)}")
 
 
 def load() -> Settings:

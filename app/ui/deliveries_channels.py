@@ -29,6 +29,7 @@ def render(viewer: Viewer) -> None:
     """The whole tab."""
     commands.told()
     now, ready = queries.now(), set_up(runtime.current().database.url)
+    doubts = runtime.current().settings.doubts
     with queries.reading() as session:
         outlook = delivery_outlook.outlook(session, viewer.user_id, set_up=ready, now=now)
         paused = {one.name: one for one in delivery_health.paused(session, viewer, now=now)}
@@ -46,7 +47,10 @@ def render(viewer: Viewer) -> None:
                 st.markdown(f"It said: {words.plain(one.error)}")
             if not works:
                 st.text(f"What an admin has to do: {channel.setup}")  # Markdown would make a link of name:password@host
-            elif channel.write is None and channel.address != ENDPOINT:
+            for doubt in doubts:
+                if set(channel.variables) & set(doubt.variables):
+                    st.warning(words.plain(doubt.line), icon=":material/error:")
+            if works and channel.write is None and channel.address != ENDPOINT:
                 _test(viewer, channel, standing[channel.name])
 
 

@@ -122,6 +122,13 @@ def test_a_taken_port_is_one_clear_line() -> None:
     bound.close()
 
 
+def test_a_half_set_channel_is_one_clear_line_of_the_start(tmp_path: Path) -> None:
+    half = {"DOORBELL_TWILIO_FROM": "+15125550100", "DOORBELL_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    ended = run(tmp_path, "--no-jobs", "--role", "api", DOORBELL_PORT=str(free_port()), **half)
+    said = ended.stderr.splitlines()[0]
+    assert said.startswith("doorbell: DOORBELL_TWILIO_ACCOUNT_SID and DOORBELL_TWILIO_AUTH_TOKEN: missing")
+
+
 @pytest.mark.parametrize(
     ("more", "named"),
     [

@@ -77,8 +77,8 @@ def _open(settings: Settings) -> Caller | None:
 CHANNEL = Channel(
     name="voice",
     label="calls",
-    setup="Set DOORBELL_TWILIO_ACCOUNT_SID, DOORBELL_TWILIO_AUTH_TOKEN, DOORBELL_PUBLIC_URL and, as DOORBELL_TWILIO_FROM, "
-    "a number that can call.",
+    setup="Calls take what texts take, and DOORBELL_PUBLIC_URL and, as DOORBELL_TWILIO_FROM, a number that can call.",
+    variables=("DOORBELL_TWILIO_ACCOUNT_SID", "DOORBELL_TWILIO_AUTH_TOKEN", "DOORBELL_TWILIO_FROM"),
     priorities=frozenset(),
     address="phone",
     open=_open,
