@@ -5,11 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import endpoint_commands, endpoint_crm, layout, queries, words
+from app.ui import endpoint_chat, endpoint_commands, endpoint_crm, layout, queries, words
 from core.db.tables.reaching import Endpoint
 from core.delivery import CHANNELS, endpoint_book
 from core.delivery.endpoints import ESCALATED, EVENT_TYPES
 from core.delivery.pacing import ENDPOINT_PACE
+from core.errors import Invalid
 from core.viewer import Viewer
 from core.views import agents
 from core.words import ChangeKind, Role
@@ -22,6 +23,8 @@ EVENTS = {
     ChangeKind.ALERT_CONVERTED: "Wins",
     ESCALATED: "Steps of a policy that name it",
 }
+_EVERY = ""
+"""Stands for every team; None would be a box where nothing was chosen."""
 _PART = {
     "name": "Name",
     "url": "Address",
@@ -76,10 +79,10 @@ def dialog(viewer: Viewer) -> None:
         kinds = endpoint_book.kinds()
         channel = st.selectbox("Kind", kinds, kinds.index(channel), format_func=kind_words, key=f"{key}-kind")
     made_here = CHANNELS[channel].endpoint is not None and CHANNELS[channel].endpoint.new_secret is not None  # type: ignore[union-attr]
-    crm = endpoint_crm.FORMS.get(channel)
+    crm, is_chat = endpoint_crm.FORMS.get(channel), channel == endpoint_chat.CHANNEL
     name = st.text_input("Name", raw.get("name", ""), max_chars=120, key=f"{key}-name")
     url = raw.get("url", "")
-    if crm is None or crm.address:
+    if not is_chat and (crm is None or crm.address):
         url = st.text_input(
             crm.address if crm else "Address",
             url,
@@ -90,7 +93,11 @@ def dialog(viewer: Viewer) -> None:
     config = dict(raw["config"])
     pace = config.pop("perSecond", ENDPOINT_PACE)
     secret, settings, unread = None, json.dumps(config, indent=2) if config else "", ""
-    if not made_here:
+    chat: endpoint_chat.Chat | None = None
+    if is_chat:
+        chat = endpoint_chat.inputs(config, stored=draft["id"] is not None, key=f"{key}-chat")
+        settings = json.dumps({"service": chat.service})
+    elif not made_here:
         if crm is not None:
             config = endpoint_crm.sign_in(channel, config, key=f"{key}-{channel}")
         else:
@@ -127,28 +134,33 @@ def dialog(viewer: Viewer) -> None:
         st.error(layout.plain(unread))
     elif st.button("Save", type="primary", key=f"{key}-save"):
         written = {"channel": channel, "name": name, "url": url, "teamId": team, "eventTypes": list(types)}
-        _save(viewer, draft, {**written, "enabled": raw.get("enabled", True), "secret": secret or None}, settings, per_second)  # fmt: skip
+        try:
+            secret = chat.address() if chat else secret
+        except Invalid as error:
+            draft["wrong"] = error.fields
+        else:
+            _save(viewer, draft, {**written, "enabled": raw.get("enabled", True), "secret": secret or None}, settings, per_second)  # fmt: skip
     for place, why in draft["wrong"].items():
         named = (
             endpoint_crm.place_words(place)
             if crm and place.startswith("config.")
-            else _PART.get(place.split(".")[0], place)
+            else (chat.called(place) if chat else "") or _PART.get(place.split(".")[0], place)
         )
         st.error(f"{named}: {layout.plain(why)}")
 
 
 def _team(viewer: Viewer, raw: dict[str, Any], column: Any, key: str) -> str | None:
     teams = teams_of(viewer)
-    ids: list[str | None] = [*([None] if viewer.role is Role.ADMIN else []), *teams]
-    stored = raw.get("teamId")
+    ids = [*([_EVERY] if viewer.role is Role.ADMIN else []), *teams]
+    stored = raw.get("teamId") or _EVERY
     chosen: str | None = column.selectbox(
         "Alerts of",
         ids,
         index=ids.index(stored) if stored in ids else 0,
-        format_func=lambda one: "Every team" if one is None else teams[one],
+        format_func=lambda one: teams.get(one, "Every team"),
         key=f"{key}-team",
     )
-    return chosen
+    return chosen or None
 
 
 def _save(viewer: Viewer, draft: dict[str, Any], written: dict[str, Any], settings: str, per_second: float) -> None:

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.ui import endpoint_commands, endpoint_editor, layout, queries, words
+from app.ui import endpoint_chat, endpoint_commands, endpoint_editor, layout, queries, words
 from app.ui.endpoint_commands import Done
 from app.ui.endpoint_editor import SAID, SECRET
 from core.db.tables.reaching import Endpoint
@@ -65,7 +65,7 @@ def _card(viewer: Viewer, one: Endpoint, health: Health, teams: dict[str, str]) 
     with st.container(border=True):
         off = "" if one.enabled else " :gray-badge[switched off]"
         kind = endpoint_editor.kind_words(one.channel)
-        host = urlsplit(one.url or "").netloc
+        host = urlsplit(one.url or "").netloc or endpoint_chat.service_of(one)
         where = f"{kind} · {host}" if host else kind
         st.markdown(
             f"**{layout.plain(one.name)}**{off}  \n:gray[{layout.plain(where)}]  \n"

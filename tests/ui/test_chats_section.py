@@ -54,8 +54,11 @@ def test_a_chat_is_added_confirmed_and_removed(
     settings = Settings(secret_key="k" * 40, database_url=database.url)  # type: ignore[arg-type]
     page = shown(database, clock, settings, monkeypatch)
     assert "Slack" in page.caption[0].value
-    assert "of no chat that is known here" in enter(page, "Address", "file:///etc/passwd", "Send a code there")
-    assert enter(page, "Address", chats.SLACK, "Send a code there") == "A code is on its way to Slack ...i7FQ."
+    assert "of no chat that is known here" in enter(page, "Incoming", "file:///etc/passwd", "Send a code there")
+    assert (
+        enter(page, "Incoming webhook URL", chats.SLACK, "Send a code there")
+        == "A code is on its way to Slack ...i7FQ."
+    )
     with serving() as server:
         rooms = chats.lead_here(server, resolver, monkeypatch)
         channels = {"chat": open_channels(settings)["chat"]}
@@ -68,10 +71,18 @@ def test_a_chat_is_added_confirmed_and_removed(
     assert not page.markdown
 
 
-def test_a_house_without_chats_says_who_can_change_that(
+def test_each_service_is_asked_in_its_own_words(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = shown(database, clock, Settings(secret_key="k" * 40, database_url=database.url), monkeypatch)
+    page.selectbox(key="chats-service").set_value("telegram").run()
+    assert [one.label for one in page.text_input] == ["Bot token", "Chat ID"]
+    assert "enter the chat ID" in enter(page, "Bot token", "123456789:AAHdqTcv", "Send a code there")
+
+
+def test_a_house_without_chats_has_nothing_to_add(
     database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(secret_key="k" * 40, database_url=database.url, chat_services="")  # type: ignore[arg-type]
     page = shown(database, clock, settings, monkeypatch)
-    assert "DOORBELL_CHAT_SERVICES" in page.caption[0].value
     assert not page.text_input

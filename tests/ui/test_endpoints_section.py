@@ -91,6 +91,35 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     assert stored(database) == []
 
 
+def test_a_teams_chat_is_asked_in_its_services_words(
+    page: Callable[..., AppTest], database: Database, settings: Settings, now: datetime
+) -> None:
+    shown = page()
+    shown.button(key="endpoint-new").click().run()
+    shown.selectbox(key="endpoint-1-kind").set_value("team_chat").run()
+    shown.selectbox(key="endpoint-1-chat-service").set_value("telegram").run()
+    labels = [one.label for one in shown.text_input]
+    assert labels == ["Name", "Bot token", "Chat ID"]
+    assert not shown.text_area
+    shown.text_input(key="endpoint-1-name").set_value("North's room")
+    token = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0"
+    shown.text_input(key="endpoint-1-chat-telegram-token").set_value(token)
+    shown.button(key="endpoint-1-save").click().run()
+    assert [one.value for one in shown.error] == ["Chat ID: enter the chat ID"]
+    shown.text_input(key="endpoint-1-chat-telegram-chat").set_value("-1001234")
+    shown.button(key="endpoint-1-save").click().run()
+    assert not shown.exception
+    (one,) = stored(database)
+    assert endpoints.reveal(one, settings).valid(now) == [f"tgram://{token}/-1001234"]
+    assert "Team chat · Telegram" in told(shown)
+    shown.button(key=f"endpoint-edit-{one.id}").click().run()
+    assert shown.selectbox(key="endpoint-2-chat-service").value == "telegram"
+    shown.text_input(key="endpoint-2-name").set_value("The north")
+    shown.button(key="endpoint-2-save").click().run()
+    (one,) = stored(database)
+    assert (one.name, len(one.secrets)) == ("The north", 1)
+
+
 def test_a_test_says_what_was_answered(
     page: Callable[..., AppTest],
     database: Database,

@@ -19,7 +19,7 @@ _SAID = {
     ChangeKind.ALERT_CONVERTED: "Won",
     ESCALATED: "Nobody has answered yet",
 }
-_CONFIG = frozenset({"perSecond"})
+_CONFIG = frozenset({"perSecond", "service"})
 
 
 class TeamChats:
@@ -58,6 +58,8 @@ def text(message: Message) -> str:
 
 def _check(url: str, config: Mapping[str, Any], _settings: Settings) -> Mapping[str, str]:
     wrong = {f"config.{name}": "there is no such setting of a team's chat" for name in config if name not in _CONFIG}
+    if config.get("service", "slack") not in list(chatting.SERVICES):
+        wrong["config.service"] = f"one of {', '.join(chatting.SERVICES)}"
     if url:
         wrong["url"] = "leave it empty: the chat's address is the secret, for whoever has it may write there"
     return wrong
