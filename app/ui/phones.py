@@ -38,7 +38,7 @@ _PHONE = Asked(again="Text me a new code", code="Code texted to", removed="No te
 
 
 def section(viewer: Viewer, *, key: str = "phones") -> None:
-    """Show them, with what can be done to each."""
+    """Show them, with what can be done to each; nothing can be added where texts are not set up."""
     said(key)
     current = runtime.current()
     with current.database.read() as session:
@@ -46,7 +46,6 @@ def section(viewer: Viewer, *, key: str = "phones") -> None:
     for phone in phones:
         row(viewer, phone, _PHONE, key=key)
     if confirming.SMS not in delivery.set_up(current.settings):
-        st.caption(f"Texts are not set up. An administrator can: {delivery.CHANNELS[confirming.SMS].setup}")
         return
     if not phones:
         st.caption("Critical alerts can come as a text to your phone. Confirm it once with a code.")

@@ -6,19 +6,21 @@ from datetime import time
 from app.ui import words
 from core.delivery.preferences import Preferences, QuietHours
 
-_STEPS: tuple[int | None, ...] = (None, 0, 120, 300, 900, 3600)
+OFF = -1
+"""Never; not None, which Streamlit takes for a box where nothing was chosen."""
+_STEPS = (0, 120, 300, 900, 3600)
 
 
-def steps(chosen: int | None) -> list[int | None]:
-    """What one may choose; a step set over the API is kept among them."""
-    return [None, *sorted({step for step in (*_STEPS, chosen) if step is not None})]
+def steps(chosen: int) -> list[int]:
+    """What one may choose, in seconds, OFF first; a step set over the API is kept among them."""
+    return [OFF, *sorted({*_STEPS, chosen} - {OFF})]
 
 
-def step_words(seconds: int | None) -> str:
+def step_words(seconds: int) -> str:
     """Off, at once, or after how long."""
-    if seconds is None:
+    if seconds == OFF:
         return "Off"
-    return f"After {words.span(seconds)} if unread" if seconds else "At once"
+    return f"After {words.span(seconds)}" if seconds else "At once"
 
 
 def hours(chosen: Preferences, *, quiet: tuple[time, time] | None, working: bool, critical: bool) -> Preferences | None:

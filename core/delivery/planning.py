@@ -18,8 +18,6 @@ CONTACT_STORM = 2
 """Messages to a person by one channel about one contact in the window; what comes after them is gathered."""
 _CRITICAL_LONGER = 3
 """CRITICAL is let through for so many times as many messages as the person's `gather_after`."""
-_GATHERED = (ACCOUNT_EMAIL, "chat")
-"""Kinds of address that digests are for: nobody reads one as a push or an SMS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +99,13 @@ def plan(
     return Plan(messages=tuple(messages), skipped=skipped)
 
 
+def gathered(channel: str) -> bool:
+    """Whether digests are for this channel: nobody reads one as a push or a text."""
+    return CHANNELS[channel].address == ACCOUNT_EMAIL
+
+
 def _digest(channel: Channel, preferences: Preferences, priority: str) -> Digest:
-    if channel.address != ACCOUNT_EMAIL:
+    if not gathered(channel.name):
         return Digest.OFF
     return preferences.digests.get(priority, Digest.OFF)
 

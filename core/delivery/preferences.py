@@ -46,7 +46,7 @@ class Preferences:
     matrix: Mapping[str, Mapping[str, int | None]]
     """Priority to channel to the seconds after which it is sent unless somebody read or acted before; None: never."""
     digests: Mapping[str, Digest]
-    """By priority, for e-mail and chat; what is OFF goes out one by one."""
+    """By priority, for e-mail, where it stands in place of the matrix; what is OFF goes out one by one."""
     digest_at: time = time(8)
     """When the daily one goes out, in the person's own zone."""
     quiet: QuietHours | None = None

@@ -1,9 +1,9 @@
-"""Whose messages a viewer may see and queue again: an agent's own, a manager's teams', an admin's all; and which are tests."""
+"""Whose messages a viewer may see and queue again, and whose preferences are theirs: an agent's own, a manager's teams', an admin's all; and which are tests."""
 
 from sqlalchemy import ColumnElement, or_, select, true
 
 from core.db.tables.acting import Delivery
-from core.db.tables.people import Agent
+from core.db.tables.people import Agent, User
 from core.db.tables.reaching import Endpoint
 from core.delivery import endpoints
 from core.delivery.notices import Kind
@@ -24,3 +24,13 @@ def delivery_scope(viewer: Viewer) -> ColumnElement[bool]:
     people = select(Agent.id).where(Agent.team_id.in_(viewer.team_ids))
     systems = select(Endpoint.id).where(Endpoint.team_id.in_(viewer.team_ids))
     return or_(own, Delivery.user_id.in_(people), Delivery.endpoint_id.in_(systems))
+
+
+def person_scope(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on `users`: whose preferences this viewer sees and changes."""
+    if viewer.role is Role.ADMIN:
+        return true()
+    own = User.id == viewer.user_id
+    if viewer.role is Role.AGENT:
+        return own
+    return or_(own, User.id.in_(select(Agent.id).where(Agent.team_id.in_(viewer.team_ids))))

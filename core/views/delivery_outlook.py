@@ -62,39 +62,49 @@ def channels_for_people() -> tuple[Channel, ...]:
     return tuple(sorted(people, key=lambda channel: (channel.name != ALWAYS_ON, channel.name)))
 
 
-def outlook(session: Session, user_id: str, *, set_up: Collection[str], now: datetime) -> Outlook:
+def outlook(
+    session: Session, user_id: str, *, set_up: Collection[str], reader: str | None = None, now: datetime
+) -> Outlook:
     """How this person would be told now.
 
     Args:
         set_up: the channels to the outside that are set up.
+        reader: who reads it; anybody but the person reads "they" for "you".
     """
+    own = reader in (None, user_id)
     person = People(session, [user_id], now=now).about(user_id, None)
     return Outlook(
         told=tuple(
-            Told(priority=priority, text=told(user_id, person, priority, set_up=set_up, now=now))
+            Told(priority=priority, text=told(user_id, person, priority, set_up=set_up, own=own, now=now))
             for priority in Priority
         ),
-        channels=tuple(standing(channel, user_id, person, set_up=set_up, now=now) for channel in channels_for_people()),
-        quiet=quiet_words(person.preferences, person.hours.timezone, now=now),
+        channels=tuple(
+            standing(channel, user_id, person, set_up=set_up, own=own, now=now) for channel in channels_for_people()
+        ),
+        quiet=quiet_words(person.preferences, person.hours.timezone, own=own, now=now),
         timezone=person.hours.timezone,
     )
 
 
-def told(user_id: str, person: Person, priority: str, *, set_up: Collection[str], now: datetime) -> str:
+def told(
+    user_id: str, person: Person, priority: str, *, set_up: Collection[str], own: bool = True, now: datetime
+) -> str:
     """One sentence: "A critical alert now: in the app and by e-mail at once, by SMS after 2 min unless you read it before."."""
     zone = ZoneInfo(person.hours.timezone)
     by_when: dict[str, dict[str, None]] = {}
     found = plan(user_id, person, priority=priority, now=now).messages
     for message in sorted(found, key=lambda one: (one.channel != ALWAYS_ON, one.due_at)):
         if CHANNELS[message.channel].write is not None or message.channel in set_up:
-            by_when.setdefault(_when(message, zone, now=now), {})[by(message.channel)] = None
+            by_when.setdefault(_when(message, zone, own=own, now=now), {})[by(message.channel)] = None
     parts = [f"{_listed(list(names))} {when}" for when, names in by_when.items()]
     only = "" if len(by_when) > 1 or len(next(iter(by_when.values()))) > 1 else ", and nowhere else"
     kind = f"{'An' if priority[:1] in 'AEIOU' else 'A'} {priority.lower()} alert now"
     return f"{kind}: {', '.join(parts)}{only}."
 
 
-def standing(channel: Channel, user_id: str, person: Person, *, set_up: Collection[str], now: datetime) -> Standing:
+def standing(
+    channel: Channel, user_id: str, person: Person, *, set_up: Collection[str], own: bool = True, now: datetime
+) -> Standing:
     """Whether this channel works for this person."""
     rule: Rule | None = None
     if channel.write is None and channel.name not in set_up:
@@ -103,8 +113,8 @@ def standing(channel: Channel, user_id: str, person: Person, *, set_up: Collecti
         found = plan(user_id, person, priority=Priority.CRITICAL, only=[channel.name], at_once=True, now=now)
         rule = found.skipped.get(channel.name)
         text = ledger.WORDS[rule] if rule else "works"
-        step = _NEXT.get(channel.address, "") if rule else ""
-        if rule is Rule.OPTED_OUT and channel.address == "phone":
+        step = _NEXT.get(channel.address, "") if rule and own else ""
+        if rule is Rule.OPTED_OUT and channel.address == "phone" and own:
             step = "Text START to the number that sent you messages, to hear from it again."
     return Standing(
         channel=channel.name,
@@ -116,11 +126,11 @@ def standing(channel: Channel, user_id: str, person: Person, *, set_up: Collecti
     )
 
 
-def quiet_words(preferences: Preferences, timezone: str, *, now: datetime) -> str:
+def quiet_words(preferences: Preferences, timezone: str, *, own: bool = True, now: datetime) -> str:
     """As in: Tonight from 9 pm until 7 am only what is critical."""
     rest = "only what is critical" if preferences.critical_bypasses else "nothing but the inbox"
     working = (
-        f" Outside your working hours {'what is not critical' if preferences.critical_bypasses else 'everything'} waits too."
+        f" Outside {'your' if own else 'their'} working hours {'what is not critical' if preferences.critical_bypasses else 'everything'} waits too."
         if preferences.working_hours_only
         else ""
     )
@@ -152,19 +162,20 @@ def by(channel: str) -> str:
     return f"by {CHANNELS[channel].label if channel in CHANNELS else channel}"
 
 
-def _when(message: Planned, zone: ZoneInfo, *, now: datetime) -> str:
+def _when(message: Planned, zone: ZoneInfo, *, own: bool, now: datetime) -> str:
+    you, your = ("you", "your") if own else ("they", "their")
     if not message.rules:
         return "at once"
     at = _at(message.due_at, zone, now=now)
     last = message.rules[-1]
     if last is Rule.LATER_STEP:
-        return f"after {_span(message.after)} unless you read it before"
+        return f"after {_span(message.after)} unless {you} read it before"
     if last in (Rule.HOURLY_DIGEST, Rule.DAILY_DIGEST):
         return f"with other news {at}"
     if last is Rule.QUIET_HOURS:
-        return f"{at}, when your quiet hours end"
+        return f"{at}, when {your} quiet hours end"
     if last is Rule.WORKING_HOURS:
-        return f"{at}, when your working hours begin"
+        return f"{at}, when {your} working hours begin"
     return f"{at}, together with what else comes"
 
 

@@ -1,4 +1,4 @@
-"""Preferences over HTTP: one's own, an admin's look at somebody's, and what would happen now."""
+"""Preferences over HTTP: one's own, those of the people one leads, and what would happen now."""
 
 from typing import Any
 
@@ -33,13 +33,27 @@ def test_what_is_wrong_is_named(api: Any) -> None:
 
 
 def test_an_admin_reads_and_changes_anybodys(api: Any, database: Database) -> None:
-    assert api.mia.get("/users/ann/preferences").status_code == 403
+    assert api.ann.get("/users/ann/preferences").status_code == 403
     assert api.ada.get("/users/nobody/preferences").status_code == 404
     assert api.ada.put("/users/ann/preferences", {"language": "es"}).json()["language"] == "es"
     assert api.ann.get("/me/preferences").json()["language"] == "es"
     with database.read() as session:
         row = session.scalars(select(AuditRow).where(AuditRow.action == "preferences.change")).one()
         assert (row.actor_id, row.subject_id) == ("ada", "ann")
+
+
+def test_a_manager_reads_and_changes_those_of_the_own_teams(api: Any, database: Database) -> None:
+    for stranger in ("cal", "ada", "max"):
+        assert api.mia.get(f"/users/{stranger}/preferences").status_code == 404
+        assert api.mia.put(f"/users/{stranger}/preferences", {"language": "es"}).status_code == 404
+    assert api.mia.get("/users/ann/preferences").json()["version"] == 0
+    answer = api.mia.put(
+        "/users/ann/preferences", {"quietHours": {"from": "21:00", "until": "07:00"}, "workingHoursOnly": True}
+    )
+    assert "Outside their working hours" in answer.json()["quiet"]
+    with database.read() as session:
+        row = session.scalars(select(AuditRow).where(AuditRow.action == "preferences.change")).one()
+        assert (row.actor_id, row.subject_id) == ("mia", "ann")
 
 
 def test_what_would_happen_now_is_said_and_what_is_missing(api: Any, clock: FakeClock) -> None:
