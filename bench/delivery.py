@@ -179,8 +179,8 @@ def drill(folder: Path, database_url: str, *, kills: int, seed: int = 5) -> Afte
             _queue(database, dice, number)
             before, pid = sum(map(len, post.came.values())), house.start()
             if dice.random() < 0.85:  # else it may die while it begins
-                until = time.monotonic() + 5
-                while sum(map(len, post.came.values())) == before and time.monotonic() < until:
+                wanted, until = before + dice.randrange(1, 2 * _A_TURN + 3), time.monotonic() + 5
+                while sum(map(len, post.came.values())) < wanted and time.monotonic() < until:
                     time.sleep(0.004)
             time.sleep(dice.uniform(0.0, 0.15))
             seen = post.seen()

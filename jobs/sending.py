@@ -52,6 +52,8 @@ class Sending:
         self._stop_asked = stop
         self._lanes: dict[str, queue.SimpleQueue[Claimed]] = {}
         self._outstanding = dict.fromkeys(delivery.CHANNELS, 0)
+        self._alone = False
+        """What is held is to be sent alone."""
         self._lock = threading.Lock()
         self._room = threading.Event()
         """Some channel has room for more."""
@@ -69,13 +71,19 @@ class Sending:
         """Claim as many as there is room for; whether there may be more."""
         self._room.clear()
         with self._lock:
+            busy = any(self._outstanding.values())
             room = {name: _AHEAD - held for name, held in self._outstanding.items() if held <= _AHEAD // 2}
+            if busy and self._alone:
+                room = {}
         claimed = (
-            work.claim_deliveries(self._database, self._clock, worker=self._worker, limit=room, channels=self._channels)
+            work.claim_deliveries(
+                self._database, self._clock, worker=self._worker, limit=room, channels=self._channels, busy=busy
+            )
             if room
             else []
         )
         with self._lock:
+            self._alone = any(one.alone for one in claimed) if claimed else self._alone
             for one in claimed:
                 self._outstanding[one.channel] += 1
         for one in claimed:

@@ -106,8 +106,12 @@ def claim_deliveries(
     worker: str,
     limit: int | Mapping[str, int],
     channels: Mapping[str, Sender] | None = None,
+    busy: bool = False,
 ) -> list[Claimed]:
-    """Lease what is due, up to `limit` of each channel; empty without touching the write lock when nothing is."""
+    """Lease what is due, up to `limit` of each channel; empty without touching the write lock when nothing is.
+
+    `busy` says that this worker holds messages already.
+    """
     now = clock.now()
     waiting = limit if isinstance(limit, Mapping) else delivery.CHANNELS
     with database.read() as session:
@@ -115,7 +119,7 @@ def claim_deliveries(
             return []
     paces = {name: sender.pace for name, sender in (channels or {}).items()}
     with database.write() as session:
-        return delivery.claim(session, worker=worker, limit=limit, lease=LEASE, paces=paces, now=now)
+        return delivery.claim(session, worker=worker, limit=limit, lease=LEASE, paces=paces, busy=busy, now=now)
 
 
 def deliver(

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from core.db.tables.acting import Delivery
-from core.delivery import ledger
+from core.delivery import ledger, lost
 from core.delivery.notices import Kind
 from core.delivery.planning import STORM_PAUSE
 from core.delivery.preferences import Digest
@@ -67,8 +67,9 @@ def _fitting(lead: Delivery, others: Sequence[Delivery]) -> list[Delivery]:
 
 
 def tried(attempts: int, payload: Mapping[str, Any]) -> int:
-    """The tries that count since a message was queued or replayed: none that was put off, or found its provider down."""
-    return attempts - sum(int(payload.get(name, 0)) for name in ("replayed_after", "deferrals", "spared"))
+    """The tries that count since a message was queued or replayed: none put off, lost, or that found its provider down."""
+    others = sum(int(payload.get(name, 0)) for name in ("replayed_after", "deferrals", "spared"))
+    return attempts - others - lost.tries(payload)
 
 
 def items(payload: Mapping[str, Any]) -> list[dict[str, Any]]:

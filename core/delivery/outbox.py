@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     String,
     Update,
@@ -32,7 +33,7 @@ from core.db import dialect
 from core.db.base import table_of
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
-from core.delivery import addresses, bundling, endpoint_book, ledger, pacing, phone_words, providers, retry
+from core.delivery import addresses, bundling, endpoint_book, ledger, lost, pacing, phone_words, providers, retry
 from core.delivery.channel import Refused
 from core.delivery.providers import Pace
 from core.delivery.registry import CHANNELS
@@ -68,6 +69,8 @@ class Claimed:
     bundle: str | None = None
     created_at: datetime
     claimed_at: datetime
+    alone: bool = False
+    """Nothing else may be claimed until it is done (core.delivery.lost)."""
 
     @property
     def is_digest(self) -> bool:
@@ -142,6 +145,7 @@ def claim(
     limit: int | Mapping[str, int],
     lease: timedelta,
     paces: Mapping[str, Pace | None] | None = None,
+    busy: bool = False,
     now: datetime,
 ) -> list[Claimed]:
     """Lease messages that are due, of each channel the oldest first, never one that another worker holds.
@@ -151,18 +155,15 @@ def claim(
     Args:
         limit: how many of each channel at most.
         paces: by channel; a channel that is not named has none.
+        busy: this worker still holds messages, so that what has to be sent alone has to wait, and all else with it.
     """
-    most = limit if isinstance(limit, Mapping) else dict.fromkeys(CHANNELS, limit)
-    health = providers.health(session)
-    rows: list[Delivery] = []
-    for channel in _due_channels(session, [name for name, room in most.items() if room > 0], now=now):
-        rows += pacing.take(session, channel, most[channel], health=health, pace=(paces or {}).get(channel), now=now)
-    rows = _without_fatal(session, rows, now=now)
+    rows, alone = _take(session, limit, paces=paces or {}, busy=busy, now=now)
+    _lose_expired(session, rows, now=now)
+    rows = _without_fatal(session, rows)
     if not rows:
         return []
     merged = bundling.gather(session, rows, now=now)
     rows = [row for row in rows if row.id not in merged]
-    _lose(session, [row.id for row in rows if row.state == DeliveryState.LEASED], now=now)
     session.connection().execute(
         update(Delivery)
         .where(Delivery.id == bindparam("b_id"))
@@ -196,29 +197,66 @@ def claim(
             bundle=row.bundle,
             created_at=row.created_at,
             claimed_at=now,
+            alone=alone,
         )
         for row in rows
     ]
 
 
-def _without_fatal(session: Session, rows: Sequence[Delivery], *, now: datetime) -> list[Delivery]:
-    """Those that did not take the process with them at each try; one that did is a dead letter instead of the next end."""
-    fatal = [row for row in rows if bundling.tried(row.attempts, row.payload) >= retry.MAX_ATTEMPTS]
-    if not fatal:
-        return list(rows)
-    ids = [row.id for row in fatal]
-    _lose(session, ids, now=now)
-    session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(ids))
-        .values(
-            state=DeliveryState.DEAD,
-            reason=f"gave up after {retry.MAX_ATTEMPTS} tries: the process that was sending it ended in each",
-            leased_by=None,
-            leased_until=None,
+def _take(
+    session: Session,
+    limit: int | Mapping[str, int],
+    *,
+    paces: Mapping[str, Pace | None],
+    busy: bool,
+    now: datetime,
+) -> tuple[list[Delivery], bool]:
+    """What may be claimed, locked, and whether it has to be alone."""
+    most = limit if isinstance(limit, Mapping) else dict.fromkeys(CHANNELS, limit)
+    health = providers.health(session)
+
+    def take(channel: str, wanted: int) -> list[Delivery]:
+        return pacing.take(session, channel, wanted, health=health, pace=paces.get(channel), now=now)
+
+    with session.begin_nested() as taking:
+        rows = []
+        for channel in _due_channels(session, [name for name, room in most.items() if room > 0], now=now):
+            rows += take(channel, most[channel])
+        suspect = next((row.channel for row in rows if lost.is_suspect(row.payload)), None)
+        if suspect is None:
+            return rows, False
+        taking.rollback()  # gives back what was taken of paces and probes
+    return ([] if busy else take(suspect, 1)), True
+
+
+def _lose_expired(session: Session, rows: Sequence[Delivery], *, now: datetime) -> None:
+    """Note of those whose lease ran out that their try was lost."""
+    expired = [row for row in rows if row.state == DeliveryState.LEASED]
+    if not expired:
+        return
+    held = _held_by(session, Delivery.leased_by.in_({row.leased_by for row in expired}))
+    payloads = lost.after(held)
+    for row in expired:
+        row.payload = payloads[row.id]
+    _end_lost(session, [row.id for row in expired], now=now)
+
+
+def _held_by(session: Session, *which: ColumnElement[bool]) -> list[lost.Loss]:
+    rows = session.execute(
+        select(Delivery.id, Delivery.leased_by, Delivery.payload).where(
+            pacing.WAITING, Delivery.state == DeliveryState.LEASED, *which
         )
-        .execution_options(synchronize_session=False)
     )
+    return [lost.Loss(id=row.id, worker=row.leased_by or "", payload=row.payload) for row in rows]
+
+
+def _without_fatal(session: Session, rows: Sequence[Delivery]) -> list[Delivery]:
+    """Those that did not end their process each time; one that did is a dead letter instead of the next end."""
+    fatal = [row for row in rows if lost.is_fatal(row.payload)]
+    for row in fatal:
+        row.state, row.leased_by, row.leased_until = DeliveryState.DEAD, None, None
+        row.reason = f"gave up: the process that was sending it, and nothing else, ended {lost.FATAL} times"
+    session.flush()
     return [row for row in rows if row not in fatal]
 
 
@@ -259,6 +297,8 @@ def record(
     A worker that lost a lease meanwhile records its try and changes nothing else: the message is another's now.
     Rows are locked in one order by everybody, messages before providers, so that no two wait for each other.
     """
+    if not done:
+        return []
     held = _held(session, [claimed for claimed, _ in done])
     changes: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     tries = []
@@ -449,16 +489,29 @@ def release(session: Session, claimed: Sequence[Claimed], *, now: datetime) -> N
 
 def return_leases(session: Session, is_dead: Callable[[str], bool], *, now: datetime) -> int:
     """Take back at once what dead workers hold, where somebody can know that they are dead; how many."""
-    held = session.execute(select(Delivery.id, Delivery.leased_by).where(Delivery.state == DeliveryState.LEASED)).all()
-    lost = [row.id for row in held if row.leased_by and is_dead(row.leased_by)]
-    if lost:
-        _lose(session, lost, now=now)
-        session.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(lost), Delivery.state == DeliveryState.LEASED)
-            .values(state=DeliveryState.QUEUED, due_at=now, leased_by=None, leased_until=None)
+    losses = [one for one in _held_by(session) if one.worker and is_dead(one.worker)]
+    if losses:
+        _end_lost(session, [one.id for one in losses], now=now)
+        session.connection().execute(
+            update(_DELIVERIES)
+            .where(
+                _DELIVERIES.c.id == bindparam("b_id"),
+                _DELIVERIES.c.state == DeliveryState.LEASED,
+                _DELIVERIES.c.leased_by == bindparam("b_worker"),
+            )
+            .values(
+                state=DeliveryState.QUEUED,
+                due_at=bindparam("b_due"),
+                payload=bindparam("b_payload"),
+                leased_by=None,
+                leased_until=None,
+            ),
+            [
+                {"b_id": one.id, "b_worker": one.worker, "b_payload": payload, "b_due": lost.due(payload, now=now)}
+                for one, payload in zip(losses, lost.after(losses).values(), strict=True)
+            ],
         )
-    return len(lost)
+    return len(losses)
 
 
 def _mine(claimed: Claimed) -> Update:
@@ -470,10 +523,9 @@ def _mine(claimed: Claimed) -> Update:
     )
 
 
-def _lose(session: Session, delivery_ids: Sequence[str], *, now: datetime) -> None:
-    if delivery_ids:
-        session.execute(
-            update(Attempt)
-            .where(Attempt.delivery_id.in_(delivery_ids), Attempt.outcome == "started")
-            .values(finished_at=now, outcome="lost", detail="the process that was sending it ended")
-        )
+def _end_lost(session: Session, delivery_ids: Sequence[str], *, now: datetime) -> None:
+    session.execute(
+        update(Attempt)
+        .where(Attempt.delivery_id.in_(delivery_ids), Attempt.outcome == "started")
+        .values(finished_at=now, outcome="lost", detail="the process that was sending it ended")
+    )

@@ -111,7 +111,7 @@ def _queue(session: Session, *which: ColumnElement[bool], actor_id: str | None, 
                 wanted_at=now,
                 reason=None,
                 payload=dialect.merged(
-                    session, Delivery.payload, replayed_after=Delivery.attempts, deferrals=0, spared=0
+                    session, Delivery.payload, replayed_after=Delivery.attempts, deferrals=0, spared=0, lost=0, blamed=0
                 ),
             )
             .returning(Delivery.id)
