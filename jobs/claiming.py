@@ -7,6 +7,7 @@ from core.claim_terms import terms
 from core.clock import Clock
 from core.db import Database
 from core.delivery import Kind, Notice
+from core.delivery.saying import saying
 from core.routing import claims
 from core.routing.claims import RanOut
 from core.words import Priority
@@ -44,5 +45,9 @@ def _notice(session: Session, ran_out: RanOut) -> Notice:
         kind=Kind.ADMIN_NOTICE,
         priority=Priority.LOW,
         occasion=f"claim-{ran_out.assignment_id}",
-        text=f"Your claim on {ran_out.contact} ran out: nothing followed within {minutes} minutes, so others may take it.",
+        text=saying(
+            "Your claim on {contact} ran out: nothing followed within {minutes} minutes, so others may take it.",
+            contact=ran_out.contact,
+            minutes=minutes,
+        ),
     )

@@ -11,6 +11,7 @@ from core.clock import Clock
 from core.db import Database
 from core.db.tables import Agent, Team, User
 from core.delivery import Kind, Notice
+from core.delivery.saying import Saying, saying
 from core.learning import telling
 from core.routing import pausing
 from core.words import Priority, Role
@@ -29,7 +30,7 @@ def pause_once(database: Database, clock: Clock) -> str:
         return ""
     with database.write() as session:
         returned = [agent_id for agent_id in back if pausing.resume(session, agent_id, viewer=None, now=now)]
-        paused = [who for who, why in sorted(decided.pause.items()) if pausing.pause(session, who, why, now=now)]
+        paused = [who for who, why in sorted(decided.pause.items()) if pausing.pause(session, who, str(why), now=now)]
         for agent_id in paused:
             _log.warning("agent_paused", agent_id=agent_id)
             _tell(session, agent_id, decided.pause[agent_id], now=now)
@@ -39,10 +40,18 @@ def pause_once(database: Database, clock: Clock) -> str:
     return ", ".join([*parts, *([f"{len(returned)} back"] if returned else [])])
 
 
-def _tell(session: Session, agent_id: str, why: str, *, now: datetime) -> None:
+def _tell(session: Session, agent_id: str, why: pausing.Why, *, now: datetime) -> None:
     name = session.scalar(select(User.name).where(User.id == agent_id))
-    own = f"You get no new alerts for now. {why} Do anything here, or say “I am here” on your profile, and it goes on."
-    theirs = f"{name} gets no new alerts for now. {why} What they had not looked at goes on to others."
+    because = Saying(why.words, {"number": why.number})
+    own = saying(
+        "You get no new alerts for now. {why} Do anything here, or say “I am here” on your profile, and it goes on.",
+        why=because,
+    )
+    theirs = saying(
+        "{name} gets no new alerts for now. {why} What they had not looked at goes on to others.",
+        name=name,
+        why=because,
+    )
     occasion = f"paused-{now:%Y%m%dT%H%M%S}"
     people = [(agent_id, own), *((user_id, theirs) for user_id in _who_answers(session, agent_id))]
     delivery.enqueue(

@@ -109,6 +109,7 @@ def _items(row: Delivery) -> list[dict[str, Any]]:
             "priority": row.priority,
             "owner": bool(row.payload.get("owner")),
             "text": row.payload.get("text", ""),
+            **({"said": row.payload["said"]} if "said" in row.payload else {}),
             "at": row.created_at.isoformat(),
             "key": row.idempotency_key,
             "after": row.payload.get("after", 0),

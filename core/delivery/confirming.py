@@ -18,8 +18,9 @@ from core import audit, ids
 from core.db import dialect
 from core.db.tables.acting import Delivery
 from core.db.tables.reaching import Address
-from core.delivery import addresses, chatting, consent
+from core.delivery import addresses, chatting, consent, preferences
 from core.delivery.notices import Kind
+from core.delivery.speaking import Voice
 from core.errors import Conflict, Invalid, TooMany
 from core.settings import Settings
 from core.words import DeliveryState, Priority
@@ -202,7 +203,11 @@ def _send(session: Session, address: Address, *, settings: Settings, now: dateti
             "tries": 0,
         },
     }
-    text = f"Your Doorbell code is {code}. It works for 10 minutes. If you did not ask for it, ignore this."
+    # Said now, for it is sealed, and of no use in ten minutes.
+    say = Voice(preferences.load(session, [address.user_id])[address.user_id].language)
+    text = say(
+        "Your Doorbell code is {code}. It works for 10 minutes. If you did not ask for it, ignore this.", code=code
+    )
     delivery_id = ids.new_id()
     session.add(
         Delivery(

@@ -36,8 +36,8 @@ _DEAREST_HOME = (
     .order_by(Property.estimated_value.desc().nulls_last(), Property.id)
     .limit(1)
 )
-_LAST_REASON = (
-    select(Decision.reason)
+_LAST_DECISION = (
+    select(Decision.strategy, Decision.overflow, Decision.reason)
     .where(Decision.alert_id == bindparam("alert_id"))
     .order_by(Decision.decided_at.desc())
     .limit(1)
@@ -318,7 +318,7 @@ def _link(alert: Alert, settings: Settings) -> str:
 
 def _story(session: Session, alert: Alert, contact: Contact, user: User, own: AlertType | None, say: Voice) -> Story:
     home = session.scalars(_DEAREST_HOME, {"contact_id": contact.id}).first()
-    reason = session.scalar(_LAST_REASON, {"alert_id": alert.id})
+    decided = session.execute(_LAST_DECISION, {"alert_id": alert.id}).first()
     place = ", ".join(part for part in (home.address, home.city, home.zip) if part) if home else ""
     value = home.estimated_value if home and home.estimated_value else alert.property_value
     name = own.name if own else None
@@ -339,7 +339,9 @@ def _story(session: Session, alert: Alert, contact: Contact, user: User, own: Al
         home=one_line(place) or None,
         value=say("about {value}", value=say.dollars(value)) if value else None,
         since=say.when(alert.opened_at),
-        why_you=one_line(reason, 400) if reason and alert.assigned_agent_id == user.id else "",
+        why_you=phrases.why_you(decided.strategy, decided.reason, overflow=decided.overflow, say=say)
+        if decided is not None and alert.assigned_agent_id == user.id
+        else "",
         alert_type=alert.alert_type,
         type_name=name,
     )

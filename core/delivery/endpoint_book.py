@@ -21,6 +21,7 @@ from core.delivery.endpoints import EVENT_TYPES
 from core.delivery.enqueueing import enqueue
 from core.delivery.notices import Kind, Notice
 from core.delivery.registry import CHANNELS
+from core.delivery.saying import saying
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.ids import new_id
 from core.sealed import seal
@@ -300,7 +301,11 @@ def switch_off(session: Session, endpoint_id: str, reason: str, *, now: datetime
             kind=Kind.ADMIN_NOTICE,
             priority=Priority.HIGH,
             occasion=f"endpoint-off-{endpoint_id}-{endpoint.version}",
-            text=f"“{endpoint.name}” was switched off: {reason}. Nothing is told there until it is switched on again.",
+            text=saying(
+                "“{name}” was switched off: {reason}. Nothing is told there until it is switched on again.",
+                name=endpoint.name,
+                reason=reason,
+            ),
         )
         for user_id in dict.fromkeys([*told, *([manager] if manager else [])])
     ]

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 from core import ids
 from core.db import dialect
 from core.db.tables.acting import Assignment, Decision, Delivery
-from core.delivery import content, ledger
+from core.delivery import content, ledger, saying
 from core.delivery.channel import Inbox
 from core.delivery.knowing import People
 from core.delivery.notices import Notice, idempotency_key
 from core.delivery.planning import Plan, Planned, plan
 from core.delivery.registry import CHANNELS
+from core.delivery.saying import Saying
+from core.delivery.speaking import Voice
 from core.words import DeliveryState
 
 
@@ -55,7 +57,7 @@ def enqueue(session: Session, notices: Sequence[Notice], *, quiet: bool = False,
             rows.append(row)
             planned_of[row["id"]] = message
             if CHANNELS[message.channel].write:
-                inbox[row["id"]] = _inbox(row, one, language=person.preferences.language)
+                inbox[row["id"]] = _inbox(row, one, Voice(person.preferences.language, person.hours.timezone))
     written = _insert(session, rows)
     _note(session, planned_of, written, now=now)
     _deliver_inside(session, rows, inbox, written, now=now)
@@ -103,7 +105,9 @@ def _occasions(session: Session, alert_ids: Collection[str]) -> Mapping[tuple[st
 
 def _row(told: _Told, planned: Planned, found: Plan, *, now: datetime) -> dict[str, Any]:
     notice, at_once = told.notice, CHANNELS[planned.channel].write is not None
-    payload: dict[str, Any] = {"owner": told.owns, "text": notice.text}
+    payload: dict[str, Any] = {"owner": told.owns, "text": str(notice.text)}
+    if isinstance(notice.text, Saying):
+        payload["said"] = saying.kept(notice.text)
     if planned.after:
         payload["after"] = planned.after
     if at_once and found.skipped:
@@ -130,15 +134,15 @@ def _row(told: _Told, planned: Planned, found: Plan, *, now: datetime) -> dict[s
     }
 
 
-def _inbox(row: Mapping[str, Any], told: _Told, *, language: str) -> Inbox:
-    notice, alert = told.notice, told.alert
+def _inbox(row: Mapping[str, Any], told: _Told, voice: Voice) -> Inbox:
+    notice, alert, text = told.notice, told.alert, saying.by(told.notice.text, voice)
     if alert is None:
-        title, body = content.one_line(notice.text), notice.text
+        title, body = content.one_line(text), text
     else:
-        who = alert.contact_name or alert.contact_id
+        who, language = alert.contact_name or alert.contact_id, voice.language
         title = content.headline(row["kind"], alert.alert_type, who, type_name=alert.type_name, language=language)
         body = ". ".join(
-            part for part in (notice.text, "; ".join(content.factors(alert.top_factors, language=language))) if part
+            part for part in (text, "; ".join(content.factors(alert.top_factors, language=language))) if part
         )
     return Inbox(
         delivery_id=row["id"],

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db.tables import Alert
+from core.delivery.saying import Saying
 
 
 class Kind(StrEnum):
@@ -42,8 +43,8 @@ class Notice:
     occasion: str = ""
     """What makes this notice itself and no other: two with the same alert, kind, occasion and user are one. Left empty,
     it is the open assignment where the user owns the alert, else the alert's newest decision."""
-    text: str = ""
-    """One sentence of why, shown to the reader; an admin notice is nothing else."""
+    text: str | Saying = ""
+    """One sentence of why, shown to the reader in their language; an admin notice is nothing else."""
     channels: tuple[str, ...] = ()
     """Only by these, whatever the priority; empty: by every channel that carries it."""
 

@@ -37,6 +37,27 @@ _PRIORITY = {
     Priority.MEDIUM: mark("Medium"),
     Priority.LOW: mark("Low"),
 }
+_WHY_YOU = {
+    "confidence_ranking": mark("The surest alerts go first, and you were the first who is free."),
+    "optimal_batch": mark("Of everybody who is free you fit it best."),
+    "performance": mark("Your results with alerts like this are among the best."),
+    "round_robin": mark("It was your turn."),
+    "skill": mark("You have the skill it asks for."),
+    "stale_escalation": mark("It had waited for too long, and you are free."),
+    "sticky_owner": mark("You know this client."),
+    "territory": mark("It is in your territory."),
+    "workload": mark("You have the least to do at the moment."),
+    "assign_to_agent": mark("A rule names you."),
+    "assign_to_territory": mark("A rule gives it to those of your territory."),
+    "assign_by_skill": mark("A rule gives it to those who have your skills."),
+    "manual": mark("Somebody gave it to you."),
+    "claim": mark("You took it from the pool."),
+    "cover": mark("You stand in for a colleague."),
+    "rebalanced": mark("The work was evened out."),
+    "rebalance_undone": mark("You have it back."),
+}
+"""By `Decision.strategy`."""
+_WHY_OVER = mark("Everybody on duty is full, and you have the least to do.")
 INTENTS = frozenset(_WHAT)
 _COUNTED = {"times", "homes", "signals", "years", "minutes", "days", "a week"}
 """Units of features whose number says something beside the feature's name."""
@@ -108,6 +129,14 @@ def factors(top: Sequence[Any], *, language: str = "en") -> tuple[str, ...]:
     say = Voice(language)
     texts = (_factor(factor, say) for factor in top if isinstance(factor, Mapping))
     return tuple(one_line(text) for text in texts if text)[:4]
+
+
+def why_you(strategy: str, reason: str, *, overflow: bool, say: Voice) -> str:
+    """Why routing chose the reader: in English as it was stored, else by what decided."""
+    if say.language == "en":
+        return one_line(reason, 400)
+    known = _WHY_OVER if overflow else _WHY_YOU.get(strategy)
+    return say(known) if known else ""
 
 
 def _factor(factor: Mapping[str, Any], say: Voice) -> str:

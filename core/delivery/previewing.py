@@ -11,12 +11,12 @@ from core.delivery.links import Action
 from core.delivery.notices import Kind
 from core.delivery.preferences import LANGUAGES
 from core.delivery.registry import CHANNELS
-from core.delivery.speaking import Voice
+from core.delivery.speaking import Voice, mark
 from core.errors import Invalid, NotFound
 from core.words import Intent, Priority
 
 _PEOPLE = ("Rosa Diaz", "Jamal O’Neill", "Priya Raman", "Tom Becker", "Ana Lopez", "Wen Li")
-_NOTICE = "2 alerts in Oak Park have nobody who is on duty on Sunday between 9:00 and 13:00."
+_NOTICE = mark("2 alerts in Oak Park have nobody who is on duty on Sunday between 9:00 and 13:00.")
 _TOP = (
     {
         "feature": "value_checks_30d",
@@ -63,7 +63,9 @@ def _alert(language: str, now: datetime, *, kind: str = Kind.ALERT_NEW, priority
         home="12 Elm Street, Oak Park, 60302",
         value=say("about {value}", value=say.dollars(452_000)),
         since=say.when(now - timedelta(minutes=4)),
-        why_you="You cover Oak Park and have room for 3 more alerts.",
+        why_you=phrases.why_you(
+            "territory", "You cover Oak Park and have room for 3 more alerts.", overflow=False, say=say
+        ),
         alert_type=Intent.LIKELY_TO_SELL,
     )
     return Message(
@@ -125,8 +127,8 @@ def _notice(language: str, now: datetime) -> Message:
     return replace(
         first,
         kind=Kind.ADMIN_NOTICE,
-        title=_NOTICE,
-        text=_NOTICE,
+        title=Voice(language)(_NOTICE),
+        text=Voice(language)(_NOTICE),
         recipient_name="Ada Fairweather",
         link="https://doorbell.example",
         story=None,

@@ -11,7 +11,7 @@ from core.db.tables.acting import Delivery, Notification
 from core.db.tables.deciding import Alert
 from core.db.tables.people import User
 from core.db.tables.reaching import Address, Endpoint
-from core.delivery import addresses, bundling, consent, content, endpoints, knowing
+from core.delivery import addresses, bundling, consent, content, endpoints, knowing, saying
 from core.delivery.channel import DeliveryFailed, Sender
 from core.delivery.content import Message
 from core.delivery.ledger import Rule
@@ -19,6 +19,7 @@ from core.delivery.notices import Kind, inbox_key
 from core.delivery.outbox import Claimed, Deferred, Failed, Result, Sent, Suppressed
 from core.delivery.quiet import wait
 from core.delivery.registry import CHANNELS
+from core.delivery.speaking import Voice
 from core.settings import Settings
 from core.words import Priority
 
@@ -86,7 +87,7 @@ def prepare(
         if held is not None:
             bundle = claimed.bundle or f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
             return Deferred(until=held.until, rule=held.rule, bundle=bundle)
-    told = _still_to_tell(session, claimed, settings=settings, now=now)
+    told = _still_to_tell(session, claimed, Voice(chosen.language, user.timezone), settings=settings, now=now)
     if isinstance(told, Suppressed):
         return told
     message = content.compose(
@@ -131,7 +132,7 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
 
 
 def _still_to_tell(
-    session: Session, claimed: Claimed, *, settings: Settings, now: datetime
+    session: Session, claimed: Claimed, voice: Voice, *, settings: Settings, now: datetime
 ) -> list[content.Told] | Suppressed:
     """What of this message is still worth telling: the one thing it is about, or what is left of a bundle."""
     items = bundling.items(claimed.payload) or [
@@ -143,6 +144,7 @@ def _still_to_tell(
             "priority": claimed.priority,
             "owner": claimed.payload.get("owner"),
             "text": claimed.payload.get("text", ""),
+            "said": claimed.payload.get("said"),
             "at": claimed.created_at.isoformat(),
         }
     ]
@@ -171,7 +173,9 @@ def _still_to_tell(
                     alert=alert,
                     kind=str(item["kind"]),
                     priority=str(item["priority"]),
-                    text=str(addresses.open_(item["text"], settings)),
+                    text=saying.read(item["said"]).by(voice)
+                    if item.get("said")
+                    else str(addresses.open_(item["text"], settings)),
                     at=written_at,
                     delivery_id=str(item.get("id") or claimed.id),
                 )

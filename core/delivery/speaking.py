@@ -4,7 +4,7 @@ English is the text in the code; another language is a file locale/<language>.po
 translated stays English.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -34,11 +34,11 @@ class Voice:
         self._zone = _zone(timezone)
         self._texts = _catalogue(self.language)
 
-    def __call__(self, text: str, **values: object) -> str:
+    def __call__(self, text: str, /, **values: object) -> str:
         said = self._texts.gettext(text)
         return said.format(**values) if values else said
 
-    def many(self, one: str, more: str, number: int, **values: object) -> str:
+    def many(self, one: str, more: str, number: int, /, **values: object) -> str:
         return self._texts.ngettext(one, more, number).format(number=self.number(number), **values)
 
     def number(self, value: float, *, digits: int = 0) -> str:
@@ -54,6 +54,9 @@ class Voice:
         """Whole thousands, or whole dollars below ten thousand."""
         rounded = round(value, -3) if abs(value) >= 10_000 else round(value)
         return str(numbers.format_currency(rounded, "USD", "¤#,##0", locale=self._locale, currency_digits=False))
+
+    def day(self, day: date) -> str:
+        return _plain(dates.format_date(day, "EEE d MMM y", locale=self._locale))
 
     def when(self, at: datetime) -> str:
         """Day and time in the reader's zone, with its name."""

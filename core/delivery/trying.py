@@ -15,13 +15,14 @@ from core.delivery import addresses
 from core.delivery.channel import ACCOUNT_EMAIL, ENDPOINT
 from core.delivery.notices import Kind
 from core.delivery.registry import CHANNELS
+from core.delivery.saying import kept, saying
 from core.errors import Conflict, Invalid, NotFound, TooMany
 from core.words import DeliveryState, Priority
 
 MOST = 5
 WINDOW = timedelta(minutes=10)
 """So many tests a person may ask for in it: texts and calls cost money."""
-_TEXT = "This is a test from Doorbell. Alerts for you will come this way."
+_TEXT = saying("This is a test from Doorbell. Alerts for you will come this way.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ def send_test(
             priority=Priority.HIGH,
             state=DeliveryState.QUEUED,
             idempotency_key=f"test:{delivery_id}:{channel}",
-            payload={"test": True, "owner": False, "text": _TEXT},
+            payload={"test": True, "owner": False, "text": str(_TEXT), "said": kept(_TEXT)},
             due_at=now,
             attempts=0,
             created_at=now,

@@ -15,6 +15,7 @@ from core.delivery import house, providers
 from core.delivery.enqueueing import enqueue
 from core.delivery.notices import Kind, Notice
 from core.delivery.registry import CHANNELS
+from core.delivery.saying import Saying, kept, read, saying
 from core.delivery.scoping import IN_EARNEST
 from core.words import DeliveryState, Priority, Role
 
@@ -50,30 +51,38 @@ def watch(session: Session, *, now: datetime) -> list[str]:
     after = {**_late(session, now=now), **_paused(session)}
     told = [
         *(one["text"] for name, one in after.items() if name not in before),
-        *(one["over"] for name, one in before.items() if name not in after),
+        *(_over(one["over"]) for name, one in before.items() if name not in after),
     ]
     if after.keys() != before.keys():
-        memory.value = {name: before.get(name, one) for name, one in after.items()}
+        memory.value = {name: before.get(name) or {"over": kept(one["over"])} for name, one in after.items()}
         memory.updated_at = now
     if told:
         _tell(session, told, now=now)
-    return told
+    return [str(one) for one in told]
 
 
-def _late(session: Session, *, now: datetime) -> dict[str, dict[str, str]]:
+def _over(stored: Any) -> Saying:
+    """What is to be said when it is over, as it was kept; an older version kept it in English."""
+    return read(stored) if isinstance(stored, Mapping) else Saying("{sentence}", {"sentence": stored})
+
+
+def _late(session: Session, *, now: datetime) -> dict[str, dict[str, Saying]]:
     most = timedelta(minutes=house.get(session).oldest_minutes)
     return {
         f"late:{channel}": {
-            "text": f"Messages by {CHANNELS[channel].label} are not going out: "
-            f"the oldest is due for {round((now - since).total_seconds() / 60)} min.",
-            "over": f"Messages by {CHANNELS[channel].label} go out again.",
+            "text": saying(
+                "Messages by {channel} are not going out: the oldest is due for {minutes} min.",
+                channel=_called(channel),
+                minutes=round((now - since).total_seconds() / 60),
+            ),
+            "over": saying("Messages by {channel} go out again.", channel=_called(channel)),
         }
         for channel, since in oldest_due(session, now=now).items()
         if now - since > most
     }
 
 
-def _paused(session: Session) -> dict[str, dict[str, str]]:
+def _paused(session: Session) -> dict[str, dict[str, Saying]]:
     rows = session.execute(
         select(ProviderState.name, ProviderState.last_error).where(ProviderState.paused_until.is_not(None))
     ).all()
@@ -84,16 +93,23 @@ def _paused(session: Session) -> dict[str, dict[str, str]]:
     found = {}
     for row in rows:
         who = names.get(providers.endpoint_of(row.name) or "")
-        label = who or (CHANNELS[row.name].label if row.name in CHANNELS else row.name)
+        label = who or _called(row.name)
         found[f"paused:{row.name}"] = {
-            "text": f"Sending by {label} is paused because it fails; it is tried again by itself. "
-            f"It said: {row.last_error or 'nothing'}",
-            "over": f"Sending by {label} works again.",
+            "text": saying(
+                "Sending by {channel} is paused because it fails; it is tried again by itself. It said: {error}",
+                channel=label,
+                error=row.last_error or saying("nothing"),
+            ),
+            "over": saying("Sending by {channel} works again.", channel=label),
         }
     return found
 
 
-def _tell(session: Session, sentences: Sequence[str], *, now: datetime) -> None:
+def _called(channel: str) -> str | Saying:
+    return Saying(CHANNELS[channel].label) if channel in CHANNELS else channel
+
+
+def _tell(session: Session, sentences: Sequence[Saying], *, now: datetime) -> None:
     admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active)).all()
     enqueue(
         session,

@@ -17,6 +17,7 @@ from core.delivery.knowing import People
 from core.delivery.notices import Kind, Notice
 from core.delivery.planning import plan
 from core.delivery.registry import CHANNELS
+from core.delivery.saying import Saying, saying, several
 from core.errors import DoorbellError
 from core.escalation import book, clocks, policy
 from core.escalation.clocks import Hours
@@ -33,13 +34,18 @@ _REACHED_OWNER = exists().where(
     Delivery.alert_id == Alert.id, Delivery.user_id == Alert.assigned_agent_id, Delivery.state.in_(_REACHED)
 )
 _SAID = {
-    policy.REMIND: "You have not answered it yet",
-    policy.OTHER_CHANNEL: "You have not answered it yet",
-    policy.MANAGER: "Its time to answer has run out",
-    policy.EVERYONE: "Nobody has answered it yet",
-    policy.WEBHOOK: "Nobody has answered it yet, and the system that should be told is gone or switched off",
+    policy.REMIND: saying("You have not answered it yet"),
+    policy.OTHER_CHANNEL: saying("You have not answered it yet"),
+    policy.MANAGER: saying("Its time to answer has run out"),
+    policy.EVERYONE: saying("Nobody has answered it yet"),
+    policy.WEBHOOK: saying("Nobody has answered it yet, and the system that should be told is gone or switched off"),
 }
-_NOBODY_LEFT = "Its time to answer has run out and there is nobody else to give it to"
+_NOBODY_LEFT = saying("Its time to answer has run out and there is nobody else to give it to")
+_ON_CALL = saying("Nobody has it, and you are on call")
+_ON_CALL_BECAUSE = {
+    PoolReason.DECLINED: saying("It was declined and nobody else is free, and you are on call"),
+    PoolReason.NOBODY_ON_DUTY: saying("Nobody is on duty for it, and you are on call"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,11 @@ def in_pool(session: Session, *, limit: int = 500) -> list[str]:
 def watchdog_notices(session: Session, late: int, since: datetime) -> list[Notice]:
     """What admins are told of overdue steps; the same stretch is told once."""
     admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active).order_by(User.id))
-    steps = "1 escalation step is" if late == 1 else f"{late} escalation steps are"
+    text = several(
+        "1 escalation step is overdue: alerts nobody answered are not going on. Look at the jobs process and its log.",
+        "{number} escalation steps are overdue: alerts nobody answered are not going on. Look at the jobs process and its log.",
+        late,
+    )
     return [
         Notice(
             alert_id=None,
@@ -164,7 +174,7 @@ def watchdog_notices(session: Session, late: int, since: datetime) -> list[Notic
             kind=Kind.ADMIN_NOTICE,
             priority=Priority.HIGH,
             occasion=f"overdue-{since:%Y%m%dT%H%M%S}",
-            text=f"{steps} overdue: alerts nobody answered are not going on. Look at the jobs process and its log.",
+            text=text,
         )
         for admin in admins
     ]
@@ -213,18 +223,10 @@ def on_call(session: Session, alert_ids: Sequence[str], *, state: routing.State,
             policies, team_id=team.id if team else None, priority=row.priority, alert_type=row.alert_type
         )
         notices += [
-            _notice(
-                row.id, user_id, row.priority, ON_CALL, f"{_why_nobody(row.unassigned_reason)}, and you are on call"
-            )
+            _notice(row.id, user_id, row.priority, ON_CALL, _ON_CALL_BECAUSE.get(row.unassigned_reason, _ON_CALL))
             for user_id in fitting.on_call
         ]
     return notices
-
-
-def _why_nobody(reason: str) -> str:
-    if reason == PoolReason.DECLINED:
-        return "It was declined and nobody else is free"
-    return "Nobody is on duty for it" if reason == PoolReason.NOBODY_ON_DUTY else "Nobody has it"
 
 
 def declined(session: Session, alert_id: str, agent_id: str, *, now: datetime) -> list[Notice]:
@@ -233,7 +235,7 @@ def declined(session: Session, alert_id: str, agent_id: str, *, now: datetime) -
     alert = session.execute(select(Alert.priority, Alert.assigned_agent_id).where(Alert.id == alert_id)).one()
     if owner is None or alert.assigned_agent_id is not None:
         return []
-    text = f"{owner.name} declined it and nobody else is free: it waits in the pool"
+    text = saying("{name} declined it and nobody else is free: it waits in the pool", name=owner.name)
     occasion = f"declined-{agent_id}"
     return [_notice(alert_id, one, alert.priority, occasion, text) for one in _managers(session, owner.team_id)]
 
@@ -269,19 +271,19 @@ def escalate(session: Session, alert_id: str, *, state: routing.State, now: date
     session.expire(alert)
     if step.deed in policy.HANDS_OVER and next_id is None:
         number, step = _skip(fitting, number)
-        text = _NOBODY_LEFT
+        text: Saying | None = _NOBODY_LEFT
     else:
-        text = _SAID.get(step.deed, "")
+        text = _SAID.get(step.deed)
     unheard = step.deed != policy.WEBHOOK or not _tell(session, alert_id, step, fitting, number, now=now)
     if next_id is not None:
-        told, text = [next_id], "It was not answered in time, so it is yours now"
+        told, text = [next_id], saying("It was not answered in time, so it is yours now")
         until = None  # the new owner's clock starts when they are reached
     else:
         told = _told(session, step, owner, state=state, now=now) if unheard else []
         after = fitting.step_at(number + 1)
         until = clocks.due(after.after, now, owner.hours) if after else None
         if forgotten and step.deed in _SAID:
-            text = "It was acknowledged, and nothing more has happened"
+            text = saying("It was acknowledged, and nothing more has happened")
     _wait_until(session, alert, until, step=number + 1, now=now)
     audit.record(
         session,
@@ -308,7 +310,7 @@ def escalate(session: Session, alert_id: str, *, state: routing.State, now: date
             user_id,
             alert.priority,
             "" if user_id == next_id else f"step-{number + 1}",
-            text,
+            text or "",
             channels=channels,
         )
         for user_id in told
@@ -389,7 +391,7 @@ def _untried(session: Session, alert: Alert, user_id: str, *, now: datetime) -> 
 
 
 def _notice(
-    alert_id: str, user_id: str, priority: str, occasion: str, text: str, *, channels: tuple[str, ...] = ()
+    alert_id: str, user_id: str, priority: str, occasion: str, text: str | Saying, *, channels: tuple[str, ...] = ()
 ) -> Notice:
     return Notice(
         alert_id=alert_id,

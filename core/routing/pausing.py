@@ -54,10 +54,25 @@ class Facts:
     """Those of them that went on to somebody else unanswered."""
 
 
+NOT_ARRIVED = "The last {number} messages did not arrive."
+UNANSWERED = "The last {number} alerts went on to others unanswered."
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why somebody is paused: NOT_ARRIVED or UNANSWERED, and how many."""
+
+    words: str
+    number: int
+
+    def __str__(self) -> str:
+        return self.words.format(number=self.number)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    pause: Mapping[str, str]
-    """Agent -> why, in words."""
+    pause: Mapping[str, Why]
+    """By agent."""
     tell: Sequence[str] = ()
     """What an admin should hear instead: nobody was paused for it."""
 
@@ -98,9 +113,9 @@ def decide(facts: Sequence[Facts], at: Limits) -> Decided:
     reasons = {}
     for one in facts:
         if one.agent_id in failing:
-            reasons[one.agent_id] = f"The last {at.failures} messages did not arrive."
+            reasons[one.agent_id] = Why(NOT_ARRIVED, at.failures)
         elif at.escalations and one.ended == one.escalated == at.escalations:
-            reasons[one.agent_id] = f"The last {at.escalations} alerts went on to others unanswered."
+            reasons[one.agent_id] = Why(UNANSWERED, at.escalations)
     members = Counter(one.team_id for one in facts)
     paused = Counter(one.team_id for one in facts if one.agent_id in reasons)
     emptied = {team for team in paused if paused[team] == members[team]}

@@ -15,18 +15,21 @@ from jinja2.ext import babel_extract
 from core import delivery
 from core.delivery import phrases, speaking
 from core.delivery.preferences import LANGUAGES
+from core.delivery.registry import CHANNELS
 from core.delivery.speaking import Voice
+from core.routing import pausing
 from core.scoring import features
 
 HERE = Path(delivery.__file__).parent
-KEYWORDS = {"say": None, "mark": None, "many": (1, 2)}
+FOLDERS = (HERE, HERE.parent / "escalation", HERE.parent.parent / "jobs")
+KEYWORDS = {"say": None, "mark": None, "saying": None, "many": (1, 2), "several": (1, 2)}
 OTHERS = [language for language in LANGUAGES if language != "en"]
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
 
 def texts() -> Iterator[str | tuple[str, ...]]:
     """Everything that messages and their pages say, as the code has it."""
-    for path in sorted(HERE.rglob("*.py")):
+    for path in sorted(path for folder in FOLDERS for path in folder.rglob("*.py")):
         with path.open("rb") as file:
             yield from (found[1] for found in extract("python", file, keywords=KEYWORDS))  # type: ignore[misc]
     for path in sorted(HERE.rglob("*.j2")):
@@ -34,6 +37,8 @@ def texts() -> Iterator[str | tuple[str, ...]]:
             for _line, name, said, _comments in babel_extract(file, list(KEYWORDS), [], {}):
                 yield tuple(part for part in said if part)[:2] if name == "many" else _first(said)
     yield from (feature.label for feature in features.FEATURES)
+    yield from (channel.label for channel in CHANNELS.values())
+    yield from (pausing.NOT_ARRIVED, pausing.UNANSWERED)
 
 
 def _first(said: object) -> str:

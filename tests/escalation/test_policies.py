@@ -490,7 +490,7 @@ def test_who_is_on_call_reads_why_nobody_has_it(database: Database, clock: FakeC
         for reason in ("nobody_on_duty", "declined", "nobody_else"):
             make.alert(session, unassigned_reason=reason, now=now)
         notices = escalation.on_call(session, escalation.in_pool(session), state=routing.State.load(session), now=now)
-    assert {one.text.partition(",")[0] for one in notices} == {
+    assert {str(one.text).partition(",")[0] for one in notices} == {
         "Nobody is on duty for it",
         "It was declined and nobody else is free",
         "Nobody has it",

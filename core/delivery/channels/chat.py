@@ -1,10 +1,11 @@
 """A person's own chat (Slack, Teams, Discord, Telegram and the like), through Apprise at the address that the person gave."""
 
-from core.delivery import chatting, outgoing
+from core.delivery import chatting, outgoing, phrases
 from core.delivery.channel import Accepted, Channel, DeliveryFailed
 from core.delivery.content import Message
 from core.delivery.outgoing import Limits
 from core.delivery.providers import Pace
+from core.delivery.speaking import Voice
 from core.settings import Settings
 from core.words import Priority
 
@@ -33,14 +34,19 @@ class Chats:
 
 def text(message: Message) -> str:
     """What is said: the news, why, and where to answer."""
-    plain, story = chatting.plain, message.story
+    plain, story, say = chatting.plain, message.story, Voice(message.language)
     if message.items:
         lines = [plain(message.title), *(f"• {plain(item.title)}  {item.link}" for item in message.items[:10])]
         return "\n".join(lines)
     if story is None:
         return plain(message.title if message.text.startswith(message.title) else f"{message.title}\n{message.text}")
     lines = [
-        f"{message.priority.capitalize()}: {plain(message.title)} ({story.confidence} sure)",
+        say(
+            "{priority}: {headline} ({confidence} sure)",
+            priority=phrases.priority(message.priority, language=message.language),
+            headline=plain(message.title),
+            confidence=story.confidence,
+        ),
         plain(message.text),
         plain("; ".join(story.factors)),
         message.link,
