@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -21,9 +22,14 @@ class MailServer:
     answer: str = "250 OK"
     hang: str = ""
     reset: str = ""
+    per_connection: int = 0
+    """Mails after which a connection is ended at the next one's first word; 0: never."""
+    ends_with: str = "421 Too many for one connection"
+    """Its last word; empty: none."""
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     connections: int = 0
+    by_connection: Counter[object] = field(default_factory=Counter)
 
     @property
     def url(self) -> str:
@@ -35,6 +41,18 @@ class MailServer:
         self.connections += 1
         session.host_name = hostname
         return responses
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        await self._misbehave(server, "mail")
+        if self.per_connection and self.by_connection[session.peer] >= self.per_connection:
+            if self.ends_with:
+                return self.ends_with
+            assert server.transport is not None
+            server.transport.abort()  # type: ignore[attr-defined]
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -52,6 +70,7 @@ class MailServer:
             mail = message_from_bytes(content, policy=policy.default)
             assert isinstance(mail, EmailMessage)
             self.mails.append(mail)
+            self.by_connection[session.peer] += 1
             self.recipients += envelope.rcpt_tos
         return self.answer
 

@@ -91,6 +91,29 @@ def test_a_connection_that_died_while_idle_is_replaced(mail_server: MailServer) 
     assert mail_server.keys() == ["k1", "k2"]
 
 
+@pytest.mark.parametrize("last_word", ["421 Too many for one connection", ""])
+def test_a_server_that_ends_connections_after_so_many_mails_costs_none_a_try(
+    mail_server: MailServer, last_word: str
+) -> None:
+    mail_server.per_connection, mail_server.ends_with = 2, last_word
+    sender = mailer(mail_server)
+    for number in range(5):
+        sender.send(message(key=f"k{number}"))
+    sender.close()
+    assert mail_server.keys() == [f"k{number}" for number in range(5)]
+    assert mail_server.connections == 3
+
+
+def test_a_new_connection_that_is_refused_is_not_tried_for_ever(mail_server: MailServer) -> None:
+    mail_server.per_connection = 1
+    sender = mailer(mail_server)
+    sender.send(message(key="k1"))
+    mail_server.reset = "mail"
+    assert fails(sender).retryable
+    assert len(mail_server.mails) == 1
+    assert mail_server.connections == 2
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
@@ -211,18 +234,20 @@ def chain(*servers: MailServer, clock: Clock, timeout: float = 5.0) -> Chain:
     return Chain([mailer(server, timeout=timeout) for server in servers], clock=clock)
 
 
-@pytest.mark.parametrize("how", ["dead", "421 rcpt", "554 data", "451 data"])
+@pytest.mark.parametrize("how", ["dead", "reset mail", "hang rcpt", "421 rcpt", "554 data", "451 data"])
 def test_the_next_server_takes_what_the_first_surely_did_not(
     mail_server: MailServer, second: MailServer, how: str
 ) -> None:
     match how:
         case "dead":
             mail_server.port = free_port()
+        case "reset mail" | "hang rcpt":
+            setattr(mail_server, *how.split())
         case "421 rcpt":
             mail_server.rcpt = "421 Not now"
         case _:
             mail_server.answer = f"{how.split()[0]} No"
-    sender = chain(mail_server, second, clock=Clock())
+    sender = chain(mail_server, second, clock=Clock(), timeout=1.0 if how.startswith("hang") else 5.0)
     accepted = sender.send(message())
     sender.close()
     assert (len(mail_server.mails), len(second.mails)) == (0, 1)

@@ -1,7 +1,7 @@
 """E-mail by SMTP: composed with `emails`, sent over connections that are kept and checked.
 
-A connection is checked with NOOP before it is used again, so that a message is never sent twice because an idle
-connection had died: from DATA on, a lost connection is a failed try and goes through the ordinary retry.
+An idle connection may have died. That shows while sender and recipient are named, and then another is taken: nothing was
+handed over. From DATA on, a lost connection is a failed try and goes through the ordinary retry.
 """
 
 import hashlib
@@ -33,6 +33,7 @@ UNIQUE_ARG = "doorbell_id"
 """Under this name SendGrid's events carry our Message-ID: not all of them carry its own field for it."""
 FAILING = 60.0
 """Seconds for which a server that failed is tried last."""
+_OK, _CLOSING = 250, 421
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _ADDRESS = re.compile(r"[^\s<>\",;:@()\[\]\\]{1,64}@[^\s<>\",;:@()\[\]\\]{1,253}")
 KEY_HEADER = "X-Doorbell-Idempotency-Key"
@@ -102,10 +103,10 @@ class Mailer:
     def _hand_over(self, mail: bytes, *, to: str) -> None:
         failed: type[DeliveryFailed] = DeliveryFailed
         try:
-            connection = self._connection()
+            connection = self._begin(to, len(mail))
             failed = MaybeTaken
             try:
-                connection.sendmail(self._from[1], [to], mail)
+                _refuse_unless(smtplib.SMTPDataError, connection.data(mail))
             except BaseException:
                 connection.close()
                 raise
@@ -140,18 +141,24 @@ class Mailer:
         for connection in idle:
             connection.close()
 
-    def _connection(self) -> smtplib.SMTP:
+    def _begin(self, to: str, size: int) -> smtplib.SMTP:
+        """A connection whose server has accepted sender and recipient; the mail itself is all that is left."""
         while True:
             with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                return _connect(self._server)
+                idle = self._idle.pop() if self._idle else None
+            connection = idle or _connect(self._server)
             try:
-                if connection.noop()[0] == 250:
-                    return connection
-            except (OSError, smtplib.SMTPException):
-                pass
-            connection.close()
+                options = [f"size={size}"] if connection.has_extn("size") else []
+                _refuse_unless(smtplib.SMTPSenderRefused, connection.mail(self._from[1], options), self._from[1])
+                code, said = connection.rcpt(to)
+                if code not in (250, 251):
+                    raise smtplib.SMTPRecipientsRefused({to: (code, said)})
+            except BaseException as error:
+                connection.close()
+                if idle is None or not _had_died(error):
+                    raise
+            else:
+                return connection
 
 
 class Chain:
@@ -256,6 +263,18 @@ def message_id(key: str, *, domain: str) -> str:
 
 def _domain(mail_from: tuple[str, str]) -> str:
     return mail_from[1].rpartition("@")[2] or "localhost"
+
+
+def _refuse_unless(refusal: type[smtplib.SMTPResponseException], answer: tuple[int, bytes], *more: str) -> None:
+    if answer[0] != _OK:
+        raise refusal(*answer, *more)
+
+
+def _had_died(error: BaseException) -> bool:
+    """Whether a connection was closed while it was idle, or closes at its first word (421)."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code == _CLOSING
+    return isinstance(error, smtplib.SMTPServerDisconnected) and not isinstance(error.__context__, TimeoutError)
 
 
 def _refused(status: int, text: bytes | str, *, at_fault: bool | None = None) -> DeliveryFailed:
