@@ -116,6 +116,7 @@ class Web:
             yield
         finally:
             watching.cancel()
+            self.dashboard.stop()
             with suppress(asyncio.CancelledError):
                 await watching
             await self.tailer.stop()

@@ -2,7 +2,16 @@
 
 import streamlit as st
 
-from app.ui import deliveries_channels, deliveries_dead, deliveries_level, deliveries_list, endpoints, identity
+from app.ui import (
+    deliveries_channels,
+    deliveries_commands,
+    deliveries_dead,
+    deliveries_level,
+    deliveries_list,
+    deliveries_story,
+    endpoints,
+    identity,
+)
 from core.words import Role
 
 VIEWS = {
@@ -32,7 +41,9 @@ def page() -> None:
         label_visibility="collapsed",
         bind="query-params",
     )
+    deliveries_commands.told()
     VIEWS[chosen if chosen in views else "messages"][1](viewer)
+    deliveries_story.open_wanted(viewer)
 
 
 page()

@@ -1,7 +1,8 @@
 """The dashboard's own socket, /live: tells an open page which alerts and notices changed, so that it looks again.
 
 Server to page: {"type":"hello","last":N}, {"type":"changes","items":[...],"last":N}, {"type":"resync","last":N} (too
-much was missed: read everything anew), {"type":"ping"}. Page to server: {"type":"resume","last":N}. The items are
+much was missed: read everything anew), {"type":"moved"} (a message did), {"type":"ping"}. Page to server:
+{"type":"resume","last":N}, {"type":"watch"} and {"type":"unwatch"} (it shows what becomes of messages). The items are
 hints without personal data; what the page shows it reads from the database under its own rights.
 """
 
@@ -14,6 +15,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.realtime.tailer import Subscriber, Tailer
+from app.realtime.watch import Watch
 from app.runtime import Runtime
 from app.security.browser import REVOKED
 from app.security.recent import SignedIn
@@ -24,6 +26,7 @@ from core.words import ChangeKind
 
 _MOST_MISSED = 200
 _PING = 25.0
+_MOVED = {"type": "moved"}
 _SHOWN = ("alertType", "priority", "status", "assignedAgentId")
 
 
@@ -32,6 +35,7 @@ class Dashboard:
 
     def __init__(self, runtime: Runtime, tailer: Tailer) -> None:
         self._runtime, self._tailer = runtime, tailer
+        self._watch = Watch(runtime)
         self._pages: set[_Page] = set()
 
     def route(self) -> WebSocketRoute:
@@ -39,6 +43,10 @@ class Dashboard:
 
     def count(self) -> int:
         return len(self._pages)
+
+    def stop(self) -> None:
+        """The process ends."""
+        self._watch.stop()
 
     async def _serve(self, socket: WebSocket) -> None:
         await socket.accept()  # a browser never sees the close code of a socket that was not accepted
@@ -58,13 +66,18 @@ class Dashboard:
             while True:
                 asked = _parsed(await socket.receive_text())
                 last = asked.get("last")
-                if asked.get("type") == "resume" and isinstance(last, int) and last < start:
+                if asked.get("type") == "watch":
+                    self._watch.add(page, subscriber.viewer, page.moved)
+                elif asked.get("type") == "unwatch":
+                    self._watch.remove(page)
+                elif asked.get("type") == "resume" and isinstance(last, int) and last < start:
                     page.queue(await run_in_threadpool(self._missed, subscriber.viewer, last, start))
         except (WebSocketDisconnect, RuntimeError):
             pass  # RuntimeError: the session was revoked, and the socket is closed under us
         finally:
             writing.cancel()
             self._pages.discard(page)
+            self._watch.remove(page)
             self._tailer.remove(subscriber)
 
     def _missed(self, viewer: Viewer, last: int, start: int) -> dict[str, Any]:
@@ -96,6 +109,10 @@ class _Page:
     def queue(self, message: dict[str, Any]) -> None:
         self._messages.append(message)
         self._something.set()
+
+    def moved(self) -> None:
+        if _MOVED not in self._messages:
+            self.queue(_MOVED)
 
     async def write(self) -> None:
         while True:

@@ -1,45 +1,57 @@
 """The tab Messages: how delivery does now, and every message the viewer may see."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app.ui import deliveries_commands as commands
-from app.ui import deliveries_story, deliveries_words, queries, words
-from core.delivery.registry import CHANNELS
+from app.ui import deliveries_filters, deliveries_story, deliveries_words, layout, queries, words
+from core import changes
 from core.viewer import Viewer
 from core.views import deliveries, delivery_health
 from core.views.deliveries import DeliveryRow, Filters
 from core.views.page import Page
-from core.words import DeliveryState, Role
+from core.words import Role
 
 _PAGE = 25
 _TRAIL = "deliveries-trail"
-_SINCE = {"Today": 1, "7 days": 7, "30 days": 30, "Everything": None}
+_SERIAL = "deliveries-serial"
 
 
 @st.fragment
 def render(viewer: Viewer) -> None:
-    """The whole tab."""
-    commands.told()
+    """The whole tab; drawn again when a message moves."""
+    with queries.reading() as session:
+        up_to = changes.newest_id(session)
+    head = st.container()
     if viewer.role is not Role.AGENT:
         _health(viewer)
-    filters = _filters(viewer)
-    trail: list[str | None] = st.session_state.setdefault(_TRAIL, [None])
+    filters = deliveries_filters.bar(viewer)
+    trail = _trail(filters)
     with queries.reading() as session:
         page = deliveries.list_deliveries(session, viewer, filters, cursor=trail[-1], limit=_PAGE)
+    with head:
+        text = "The newest messages" if len(trail) == 1 else f"Older messages, page {len(trail)}"
+        layout.list_head(text, viewer=viewer, live_key="deliveries-live", up_to=up_to, messages=True)
     if page.items:
         _table(viewer, page.items)
-    elif filters == Filters():
+    elif filters == Filters(since=filters.since):
         st.info("No message was written yet. When an alert comes to somebody, what they were sent stands here.")
     else:
         st.info("No message fits these choices.")
     _pages(page, trail)
-    if asked := st.query_params.get("message"):
-        deliveries_story.dialog(viewer, asked)
+
+
+def _trail(filters: Filters) -> list[str | None]:
+    """The cursors of the pages turned so far; other filters start again."""
+    key = str(replace(filters, since=None)) + str(st.session_state.get("since"))
+    if st.session_state.get("deliveries-filters") != key:
+        st.session_state["deliveries-filters"] = key
+        st.session_state[_TRAIL] = [None]
+    found: list[str | None] = st.session_state[_TRAIL]
+    return found
 
 
 def _health(viewer: Viewer) -> None:
@@ -78,63 +90,44 @@ def _health(viewer: Viewer) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 
-def _filters(viewer: Viewer) -> Filters:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        states: list[str] = st.multiselect(
-            "State", list(DeliveryState), format_func=deliveries_words.state, key="delivery-state",
-            placeholder="Any", on_change=_from_the_start, width=210,
-        )  # fmt: skip
-        channels: list[str] = st.multiselect(
-            "Channel", list(CHANNELS), format_func=deliveries_words.channel, key="delivery-channel",
-            placeholder="Any", on_change=_from_the_start, width=210,
-        )  # fmt: skip
-        who = None
-        if viewer.role is not Role.AGENT:
-            names = {agent_id: name for agent_id, name, _ in queries.agent_names(viewer)}
-            who = st.selectbox(
-                "Person", [None, *names], format_func=lambda one: names[one] if one else "Everybody",
-                key="delivery-person", on_change=_from_the_start, width=210,
-            )  # fmt: skip
-        since = st.selectbox("Since", list(_SINCE), index=1, key="delivery-since", on_change=_from_the_start, width=150)
-    days = _SINCE[since]
-    return Filters(
-        states=tuple(states),
-        channels=tuple(channels),
-        user_id=who,
-        alert_id=st.query_params.get("about"),
-        since=queries.now() - timedelta(days=days) if days else None,
-    )
-
-
 def _table(viewer: Viewer, rows: Sequence[DeliveryRow]) -> None:
+    """A row that is chosen opens its message. The choice is let go at once: it is a place in a list that moves on."""
+    serial = st.session_state.setdefault(_SERIAL, 0)
     picked: Any = st.dataframe(
         pd.DataFrame([_shown(viewer, row) for row in rows]),
         hide_index=True,
-        key="deliveries-table",
+        key=f"deliveries-table-{serial}",
         on_select="rerun",
         selection_mode="single-row",
-        height=min(38 + 35 * len(rows), 620),
+        height=min(40 + 35 * len(rows), 620),
+        column_config={
+            "When": st.column_config.TextColumn(width=72),
+            "State": st.column_config.TextColumn(width=88),
+            "Why": st.column_config.TextColumn(width=200),
+            "Tries": st.column_config.NumberColumn(width=54),
+        },
     )
     st.caption("Choose a message to see everything that happened to it.")
-    chosen = [rows[place].id for place in picked.selection.rows if place < len(rows)]
-    if chosen and st.session_state.get("delivery-shown") != chosen[0]:
-        st.session_state["delivery-shown"] = chosen[0]
-        deliveries_story.dialog(viewer, chosen[0])
-    elif not chosen:
-        st.session_state.pop("delivery-shown", None)
+    if chosen := [rows[place].id for place in picked.selection.rows if place < len(rows)]:
+        st.session_state[_SERIAL] = serial + 1
+        deliveries_story.want(chosen[0])
+        st.rerun(
+            scope="app"
+        )  # dialogs belong to the whole page: what moves draws this list again, and must not close one
 
 
 def _shown(viewer: Viewer, row: DeliveryRow) -> dict[str, Any]:
-    return {
+    shown = {
         "When": words.short(row.created_at, viewer.timezone, now=queries.now()),
-        "To": deliveries_words.whom(row),
-        "By": deliveries_words.channel(row.channel),
         "State": deliveries_words.state(row.state),
-        "Why": row.reason or "",
+        "By": deliveries_words.channel(row.channel),
+        "To": deliveries_words.whom(row),
         "About": deliveries_words.about(row),
+        "Why": row.reason or "",
         "Tries": row.attempts,
         "Opened": words.short(row.opened_at, viewer.timezone, now=queries.now()),
     }
+    return {name: text for name, text in shown.items() if name != "To" or viewer.role is not Role.AGENT}
 
 
 def _pages(page: Page[DeliveryRow], trail: list[str | None]) -> None:
@@ -153,7 +146,3 @@ def _pages(page: Page[DeliveryRow], trail: list[str | None]) -> None:
 
 def _newer() -> None:
     st.session_state[_TRAIL].pop()
-
-
-def _from_the_start() -> None:
-    st.session_state[_TRAIL] = [None]

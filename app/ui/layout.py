@@ -21,20 +21,24 @@ def heading(title: str, *, viewer: Viewer, live_key: str, up_to: int) -> None:
         _ends(viewer, live_key=live_key, up_to=up_to, announce=False)
 
 
-def list_head(text: str, *, viewer: Viewer, live_key: str, up_to: int) -> None:
-    """The same over a list that is a fragment of its own: what is listed, live mark, inbox. Tells of arrivals."""
+def list_head(text: str, *, viewer: Viewer, live_key: str, up_to: int, messages: bool = False) -> None:
+    """The same over a list that is a fragment of its own: what is listed, live mark, inbox.
+
+    Args:
+        messages: whether the list is of messages, and looks again when one moves; else it tells of alerts that arrive.
+    """
     with _row():
         st.markdown(f"**{text}**", width="content")
-        _ends(viewer, live_key=live_key, up_to=up_to, announce=True)
+        _ends(viewer, live_key=live_key, up_to=up_to, announce=not messages, messages=messages)
 
 
 def _row() -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small")
 
 
-def _ends(viewer: Viewer, *, live_key: str, up_to: int, announce: bool) -> None:
+def _ends(viewer: Viewer, *, live_key: str, up_to: int, announce: bool, messages: bool = False) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-        live.mark(live_key, up_to=up_to, announce=announce)
+        live.mark(live_key, up_to=up_to, announce=announce, messages=messages)
         _bell(viewer)
 
 

@@ -12,15 +12,24 @@ _EVERY = 30_000
 """Milliseconds between looks while the socket is lost."""
 
 
-def mark(key: str, *, up_to: int, announce: bool = False) -> None:
+def mark(
+    key: str, *, up_to: int, announce: bool = False, messages: bool = False, again_in: float | None = None
+) -> None:
     """Show whether this page is live, and run the surrounding fragment again whenever it should look again.
 
     Args:
         up_to: the newest change the page has read; changes up to it cause no run.
         announce: tell of alerts that arrived by one toast, however many came at once.
+        messages: whether to look again also when a message moves.
+        again_in: seconds until something shows by itself that nobody tells of.
     """
     lost = bool(st.session_state.get(key, {}).get("lost", False))
-    result = _ear(key=key, data={"upTo": up_to, "lost": lost}, on_events_change=_nothing, on_lost_change=_nothing)
+    result = _ear(
+        key=key,
+        data={"upTo": up_to, "lost": lost, "messages": messages, "againIn": again_in},
+        on_events_change=_nothing,
+        on_lost_change=_nothing,
+    )
     if announce and result.events:
         _toast(result.events)
     if lost:

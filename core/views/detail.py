@@ -16,7 +16,6 @@ from core.db.tables import (
     AuditRow,
     Contact,
     Decision,
-    Delivery,
     Event,
     Property,
     Signal,
@@ -31,7 +30,6 @@ from core.views.recount import Recount, recount
 from core.words import EventType, Role, Status
 
 _EVENTS = 25
-_DELIVERIES = 50
 _ACTIONS = 100
 _MAX_ID = 64
 
@@ -57,7 +55,7 @@ class SignalRow:
 class TimelineEntry:
     at: datetime
     kind: str
-    """opened, assigned, released, delivery, action or outcome."""
+    """opened, assigned, released, action or outcome; who was told is core.views.deliveries.of_alert."""
     text: str
     """One plain sentence."""
     actor: str | None = None
@@ -360,7 +358,6 @@ def _timeline(
                 TimelineEntry(at=row.ended_at, kind="released", text=f"No longer with {row.agent_name}: {why}")
             )
     entries += _actions(session, viewer, shown.id)
-    entries += _deliveries(session, shown.id)
     return tuple(sorted(entries, key=lambda entry: entry.at, reverse=True))
 
 
@@ -389,22 +386,3 @@ def _declined(after: dict[str, Any], *, own: bool) -> str:
     """The note is for those who lead and whoever wrote it: it may be about people."""
     why = str(after.get("reason") or "other").replace("_", " ")
     return f"Declined: {why}" + (f" – “{after['notes']}”" if own and after.get("notes") else "")
-
-
-def _deliveries(session: Session, alert_id: str) -> list[TimelineEntry]:
-    rows = session.execute(
-        select(Delivery.created_at, Delivery.sent_at, Delivery.channel, Delivery.state, Delivery.reason, User.name)
-        .join(User, User.id == Delivery.user_id)
-        .where(Delivery.alert_id == alert_id)
-        .order_by(Delivery.created_at.desc(), Delivery.id.desc())
-        .limit(_DELIVERIES)
-    )
-    return [
-        TimelineEntry(
-            at=row.sent_at or row.created_at,
-            kind="delivery",
-            text=f"{row.channel.replace('_', ' ').capitalize()} to {row.name}: {row.state}"
-            + (f" ({row.reason})" if row.reason else ""),
-        )
-        for row in rows
-    ]

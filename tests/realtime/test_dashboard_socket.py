@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -11,11 +11,15 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.server import bare
+from core import delivery
 from core.changes import Audience
 from core.clock import FakeClock
 from core.db import Database
+from core.delivery.callbacks import Said, Word
+from core.delivery.notices import Notice
+from core.delivery.outbox import Sent
 from core.words import ChangeKind
-from tests import webs
+from tests import factories, webs
 from tests.webs import Running
 
 MINE = Audience(agents=("ann",), teams=("north",))
@@ -121,6 +125,66 @@ def test_a_page_that_missed_too_much_is_told_to_read_anew(web: Running, database
             await socket.send('{"type":"resume","last":0}')
             assert await next_of(socket) == {"type": "resync", "last": 201}
         return None
+
+    asyncio.run(look())
+
+
+MOVED = {"type": "moved"}
+
+
+async def moves(socket: ClientConnection) -> None:
+    """Waits for the next word that a message moved; what the feed tells beside it does not count."""
+    while (await next_of(socket)) != MOVED:
+        pass
+
+
+async def silent(socket: ClientConnection) -> bool:
+    """Whether two looks go by without a word."""
+    try:
+        await asyncio.wait_for(moves(socket), 1.2)
+    except TimeoutError:
+        return True
+    return False
+
+
+def test_a_page_that_follows_messages_hears_when_one_it_may_see_moves(
+    web: Running, database: Database, now: datetime
+) -> None:
+    cookie = web.cookie("ann@doorbell.test")
+    with database.write() as session:
+        alerts = {who: factories.alert(session, agent_id=who, now=now) for who in ("ann", "cal")}
+
+    def tell(who: str) -> None:
+        notice = Notice(alert_id=alerts[who], user_id=who, kind="alert_new", priority="HIGH")
+        with database.write() as session:
+            delivery.enqueue(session, [notice], now=now)
+
+    def send() -> None:
+        with database.write() as session:
+            for claimed in delivery.claim(session, worker="w", limit=9, lease=timedelta(minutes=2), now=now):
+                delivery.record(session, [(claimed, Sent(provider_id=f"to {claimed.user_id}"))], now=now)
+
+    def opened() -> None:
+        with database.write() as session:
+            assert delivery.heard(session, Word(provider_id="to ann", said=Said.OPENED, at=now), now=now)
+
+    async def look() -> None:
+        async with page(web, cookie) as socket:
+            await next_of(socket)
+            await asyncio.to_thread(tell, "ann")
+            assert await silent(socket), "who does not follow hears nothing"
+            await socket.send('{"type":"watch"}')
+            await moves(socket)  # once at the beginning: the page was read before it followed
+            assert await silent(socket)
+            await asyncio.to_thread(tell, "cal")
+            assert await silent(socket), "another's message is none of theirs"
+            for step in (send, opened):
+                await asyncio.to_thread(step)
+                await moves(socket)
+            assert await silent(socket)
+            await socket.send('{"type":"unwatch"}')
+            await asyncio.to_thread(tell, "ann")
+            assert await silent(socket)
 
     asyncio.run(look())
 

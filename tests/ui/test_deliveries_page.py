@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import streamlit as st
-from sqlalchemy import update
+from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
 from app import runtime
@@ -16,7 +17,7 @@ from core import delivery
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables.acting import Delivery
-from core.db.tables.reaching import ProviderState
+from core.db.tables.reaching import Endpoint, ProviderState
 from core.delivery import Notice
 from core.delivery.outbox import Failed, Sent
 from core.settings import Settings
@@ -67,6 +68,12 @@ def ring(database: Database, result: Sent | Failed, *people: str, now: datetime)
     return [one.id for one in claimed]
 
 
+def table(shown: AppTest) -> pd.DataFrame:
+    """The messages that are listed."""
+    found: pd.DataFrame = shown.dataframe[-1].value
+    return found
+
+
 DEAD = Failed(reason="550 no *such* mailbox", retryable=False)
 
 
@@ -98,7 +105,8 @@ def test_an_agent_sees_their_own_and_no_dead_letters_of_others(page: Open, datab
     ring(database, DEAD, "ann", "cal", now=now)
     shown = page("ann", "dead")
     assert shown.title[0].value == "My messages"
-    assert set(shown.dataframe[0].value["To"]) == {"Ann *Lee*"}
+    assert sorted(table(shown)["By"]) == ["E-mail", "The inbox"], "one alert of Ann's, none of Cal's"
+    assert "To" not in table(shown)
 
 
 def test_a_message_is_told_step_by_step_and_sent_again(page: Open, database: Database, now: datetime) -> None:
@@ -146,3 +154,67 @@ def test_the_service_level_says_how_sure_it_is(page: Open, database: Database, c
     text = told(shown)
     assert "**100%** (68–100%) of 8 messages" in text
     assert shown.dataframe[-1].value.iloc[0]["Half within"] == "0.0 s (0.0 s to 0.0 s)"
+
+
+def test_messages_are_found_by_person_by_system_and_by_alert(page: Open, database: Database, now: datetime) -> None:
+    ring(database, Sent(provider_id="m"), "ann", now=now)
+    with database.write() as session:
+        for name, team in (("North's CRM", "north"), ("The other's", None)):
+            session.add(
+                Endpoint(id=f"e-{team}", channel="webhook", name=name, team_id=team, created_at=now, updated_at=now)
+            )
+        session.add(
+            Delivery(id="told", endpoint_id="e-north", channel="webhook", kind="alert:new", priority="HIGH", state="delivered", idempotency_key="k", due_at=now, created_at=now)
+        )  # fmt: skip
+    shown = page("mia")
+    options = shown.selectbox(key="to").options
+    assert "System: North's CRM" in options
+    assert "System: The other's" not in options, "only what the viewer looks after"
+    shown.selectbox(key="to").set_value("System: North's CRM").run()
+    assert list(table(shown)["To"]) == ["North's CRM"]
+    shown.selectbox(key="to").set_value("Ann *Lee*").run()
+    assert set(table(shown)["To"]) == {"Ann *Lee*"}
+    with database.read() as session:
+        alert_id = session.scalars(select(Delivery.alert_id).where(Delivery.id != "told")).first()
+    about = page("mia", about=alert_id)
+    assert set(table(about)["To"]) == {"Ann *Lee*"}
+    about.button(key="about-all").click().run()
+    assert "North's CRM" in set(table(about)["To"])
+
+
+def test_a_message_chosen_by_its_address_is_opened_once(page: Open, database: Database, now: datetime) -> None:
+    (message,) = ring(database, DEAD, "ann", now=now)
+    shown = page("mia", message=message)
+    assert "Given up" in told(shown)
+    shown.run()
+    assert "Given up\\:" not in told(shown), "a push that draws the page again opens nothing"
+
+
+def test_who_was_told_of_an_alert_is_told_by_person_with_every_channel(page: Open, database: Database, now: datetime) -> None:  # fmt: skip
+    ring(database, DEAD, "ann", now=now)
+
+    def show() -> None:
+        from sqlalchemy import select  # noqa: PLC0415  the script is run by itself
+
+        from app import runtime  # noqa: PLC0415
+        from app.ui import deliveries_story  # noqa: PLC0415
+        from core.db.tables.acting import Delivery  # noqa: PLC0415
+        from core.viewer import SYSTEM  # noqa: PLC0415
+
+        with runtime.current().database.read() as session:
+            alert_id = session.scalars(select(Delivery.alert_id)).first()
+        deliveries_story.of_alert(SYSTEM, str(alert_id))
+
+    shown = AppTest.from_function(show, default_timeout=60).run()
+    head, body = (one.value for one in shown.markdown)
+    assert head == "**Ann \\*Lee\\***"
+    lines = body.replace("\\", "").split("\n")
+    assert sorted(line.partition(" · :gray")[0] for line in lines if line.startswith("- **")) == [
+        "- **E-mail** · Given up: 550 no *such* mailbox",
+        "- **The inbox** · Arrived",
+    ]
+    assert "- :gray[Chat and push not used: there is no address for it]" in lines
+    assert not [line for line in lines if line.startswith("    ")]
+    shown.toggle[0].set_value(True).run()
+    assert "    - " in shown.markdown[1].value
+    assert "Put into the inbox" in shown.markdown[1].value

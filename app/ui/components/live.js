@@ -4,6 +4,9 @@ const DEBOUNCE = 30;
 const PATIENCE = 1500;
 const SILENCE = 60000;
 const QUIET_BLIP = 1200;
+const TURN = 50;
+const STIRRED = 400;
+const LONGEST_TIMER = 86400;
 
 function makeLive() {
   const live = {
@@ -14,6 +17,7 @@ function makeLive() {
     socket: null,
     tries: 0,
     heardAt: 0,
+    watched: false,
   };
 
   live.connect = () => {
@@ -36,11 +40,15 @@ function makeLive() {
       const message = JSON.parse(event.data);
       if (message.type === "hello") {
         live.tries = 0;
+        live.watched = false;
         live.become("live");
+        live.watch();
         if (live.last === null) live.last = message.last;
       } else if (message.type === "changes") {
         live.last = Math.max(live.last ?? 0, message.last);
         live.hear(message.items);
+      } else if (message.type === "moved") {
+        for (const listener of live.listeners) if (listener.messages) listener.stir();
       } else if (message.type === "resync") {
         live.last = message.last;
         live.hear([{ kind: "resync", changeId: message.last }]);
@@ -55,6 +63,14 @@ function makeLive() {
       }
       live.lost();
     };
+  };
+
+  live.watch = () => {
+    // Only a page that shows what becomes of messages asks to hear of it.
+    const wanted = [...live.listeners].some((listener) => listener.messages);
+    if (wanted === live.watched || live.socket?.readyState !== 1) return;
+    live.socket.send(JSON.stringify({ type: wanted ? "watch" : "unwatch" }));
+    live.watched = wanted;
   };
 
   live.lost = () => {
@@ -105,7 +121,7 @@ function makeLive() {
 }
 
 function makeListener(live, mark) {
-  const listener = { upTo: 0, sent: 0, sentAt: 0, timer: null };
+  const listener = { upTo: 0, sent: 0, sentAt: 0, timer: null, again: null, messages: false, stirred: false };
 
   listener.changed = () => {
     listener.show();
@@ -113,29 +129,38 @@ function makeListener(live, mark) {
   };
   listener.show = () => {
     const words = {
-      live: ["Live", "New alerts appear by themselves."],
+      live: ["Live", "What is new appears by itself."],
       connecting: ["Connecting…", ""],
-      lost: ["Connection lost – checking every 30 s", "New alerts still appear, with a delay."],
+      lost: ["Connection lost – checking every 30 s", "What is new still appears, with a delay."],
     }[live.state];
     mark.dataset.state = live.state;
     mark.title = words[1];
     const text = mark.querySelector(".text");
     if (text.textContent !== words[0]) text.textContent = words[0];
   };
-  listener.soon = () => {
-    if (listener.timer === null) listener.timer = setTimeout(listener.flush, DEBOUNCE);
+  listener.soon = (wait = DEBOUNCE) => {
+    if (listener.timer !== null) return;
+    // Streamlit runs only one fragment of what is triggered in the same tick: a dialog and its page take turns.
+    const turn = Math.max([...live.listeners].indexOf(listener), 0);
+    listener.timer = setTimeout(listener.flush, wait + turn * TURN);
+  };
+  listener.stir = () => {
+    listener.stirred = true;
+    listener.soon();
   };
   listener.flush = () => {
     listener.timer = null;
     const fresh = live.pending.filter((item) => item.changeId > listener.upTo);
-    if (!fresh.length) return;
+    if (!fresh.length && !listener.stirred) return;
     // One run at a time: while the page still works on the last batch, this one waits and grows.
     const waited = Date.now() - listener.sentAt;
-    if (listener.sent > listener.upTo && waited < PATIENCE) {
-      listener.timer = setTimeout(listener.flush, Math.min(100, PATIENCE - waited));
+    const patience = listener.sent > listener.upTo ? PATIENCE : fresh.length ? 0 : STIRRED;
+    if (waited < patience) {
+      listener.soon(Math.min(100, patience - waited));
       return;
     }
-    listener.sent = Math.max(...fresh.map((item) => item.changeId));
+    listener.stirred = false;
+    listener.sent = Math.max(listener.sent, ...fresh.map((item) => item.changeId));
     listener.sentAt = Date.now();
     listener.trigger("events", { items: fresh.slice(-100), last: listener.sent });
   };
@@ -152,15 +177,24 @@ export default function (component) {
   listener.upTo = Math.max(listener.upTo, data.upTo);
   // The first page was read at `upTo`: whatever was told since, the socket sends when it resumes from there.
   if (live.last === null) live.last = data.upTo;
+  listener.messages = Boolean(data.messages);
   live.listeners.add(listener);
+  live.watch();
+  clearTimeout(listener.again);
+  if (data.againIn !== null && data.againIn < LONGEST_TIMER) {
+    listener.again = setTimeout(listener.stir, data.againIn * 1000 + 300);
+  }
   live.pending = live.pending.filter((item) => [...live.listeners].some((one) => item.changeId > one.upTo));
   live.connect();
   listener.show();
   if (data.lost !== (live.state === "lost")) setStateValue("lost", live.state === "lost");
-  if (live.pending.length) listener.soon();
+  if (live.pending.length || listener.stirred) listener.soon();
   return () => {
     live.listeners.delete(listener);
     clearTimeout(listener.timer);
+    clearTimeout(listener.again);
     listener.timer = null;
+    // Detached and attached again at each run of the page: only who stays away is told nothing more.
+    setTimeout(live.watch, 1000);
   };
 }
