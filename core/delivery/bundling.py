@@ -77,15 +77,37 @@ def items(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(payload.get("items") or ())
 
 
+def tell_left_out(session: Session, lead_id: str, left_out: Mapping[str, ledger.Rule], *, now: datetime) -> None:
+    """What a bundle did not tell when it came to it ends by the rule it was left out for, and not as told in another message.
+
+    The message itself may have gone out with the others' news: of its own only the ledger says that it is not in it.
+    """
+    by_rule: dict[ledger.Rule, list[str]] = {}
+    for delivery_id, rule in left_out.items():
+        if delivery_id == lead_id:
+            ledger.note(session, [lead_id], ledger.What.LEFT_OUT, rule, now=now)
+        else:
+            by_rule.setdefault(rule, []).append(delivery_id)
+    for rule, delivery_ids in by_rule.items():
+        session.execute(
+            update(Delivery)
+            .where(Delivery.id.in_(delivery_ids), Delivery.merged_into == lead_id)
+            .values(reason=ledger.WORDS[rule], merged_into=None)
+            .execution_options(synchronize_session=False)
+        )
+        ledger.note(session, delivery_ids, ledger.What.SUPPRESSED, rule, now=now)
+
+
 def _merge(session: Session, lead: Delivery, others: Sequence[Delivery], *, now: datetime) -> None:
     told = [*_items(lead), *(item for other in others for item in _items(other))]
     lead.payload = {**lead.payload, "items": told}
     lead.kind = Kind.DIGEST
     session.flush()
     ids = [other.id for other in others]
+    gathered = [item["id"] for other in others for item in items(other.payload)]  # by one that was put off
     session.execute(
         update(Delivery)
-        .where(Delivery.id.in_(ids))
+        .where(Delivery.id.in_({*ids, *gathered}))
         .values(
             state=DeliveryState.SUPPRESSED,
             reason=ledger.WORDS[ledger.Rule.MERGED],

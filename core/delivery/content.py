@@ -131,6 +131,8 @@ class Message:
     """The delivery it is sent for, for a provider that is to name it later."""
     unsubscribe: str = ""
     """For a digest: where its reader says that they want no more of them."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Of a bundle: deliveries whose news it does not tell any more, with the rule (core.delivery.ledger.Rule) why not."""
 
 
 @dataclass(frozen=True, kw_only=True)

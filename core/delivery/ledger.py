@@ -18,6 +18,8 @@ class What(StrEnum):
     MERGED = "merged"
     """Another message tells it too."""
     SUPPRESSED = "suppressed"
+    LEFT_OUT = "left_out"
+    """It went out with the news of others and without its own."""
     REPLAYED = "replayed"
     PROVIDER = "provider"
     """The provider's later word."""

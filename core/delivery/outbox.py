@@ -9,7 +9,7 @@ channel is claimed for itself: a hundred thousand messages of one never stand in
 import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -91,6 +91,8 @@ class Sent:
     provider: str = ""
     delivered: bool = False
     said: str = ""
+    left_out: Mapping[str, ledger.Rule] = field(default_factory=dict)
+    """Of a bundle: deliveries whose news it did not tell, and why not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,8 @@ class Suppressed:
 
     rule: ledger.Rule
     detail: str = ""
+    left_out: Mapping[str, ledger.Rule] = field(default_factory=dict)
+    """Of a bundle: each delivery whose news it was to tell, and why not."""
 
     @property
     def reason(self) -> str:
@@ -321,8 +325,8 @@ def record(
     )
     held_ones = [(claimed, result) for claimed, result in done if claimed.id in held]
     _note(session, held_ones, now=now)
-    sent = [claimed for claimed, result in held_ones if isinstance(result, Sent)]
-    for claimed in sent:
+    sent = [(claimed, result.left_out) for claimed, result in held_ones if isinstance(result, Sent)]
+    for claimed, _ in sent:
         if claimed.channel in phone_words.CHANNELS:
             phone_words.catch_up(session, claimed.id, now=now)
     return _reached_first(session, sent)
@@ -381,13 +385,15 @@ def _outcome(
 
 
 def _note(session: Session, done: Sequence[tuple[Claimed, Result]], *, now: datetime) -> None:
-    """A line in the ledger of each that was not sent, or not yet."""
+    """A line in the ledger of each that was not sent, or not yet, or not with all it was to tell."""
     lines: dict[tuple[ledger.What, ledger.Rule, str | None], list[str]] = defaultdict(list)
     for claimed, result in done:
         if isinstance(result, Suppressed):
             lines[(ledger.What.SUPPRESSED, result.rule, result.detail or None)].append(claimed.id)
         elif isinstance(result, Deferred):
             lines[(ledger.What.DEFERRED, result.rule, None)].append(claimed.id)
+        if isinstance(result, Sent | Suppressed) and result.left_out:
+            bundling.tell_left_out(session, claimed.id, result.left_out, now=now)
     for (what, rule, detail), ids in lines.items():
         ledger.note(session, ids, what, rule, detail=detail, now=now)
 
@@ -422,12 +428,13 @@ def _tell_provider(session: Session, claimed: Claimed, result: Result, *, now: d
         )
 
 
-def _reached_first(session: Session, sent: Sequence[Claimed]) -> list[str]:
+def _reached_first(session: Session, sent: Sequence[tuple[Claimed, Collection[str]]]) -> list[str]:
     """Alerts that these told their owners of, whose clocks have not started."""
     told = [
         item
-        for one in sent
+        for one, left_out in sent
         for item in bundling.items(one.payload) or [{"alertId": one.alert_id, "owner": one.payload.get("owner")}]
+        if item.get("id") not in left_out
     ]
     alert_ids = {item["alertId"] for item in told if item["alertId"] and item["owner"]}
     if not alert_ids:

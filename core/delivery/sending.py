@@ -87,9 +87,10 @@ def prepare(
         if held is not None:
             bundle = claimed.bundle or f"held:{user.id}:{claimed.channel}:{claimed.address_id or '-'}"
             return Deferred(until=held.until, rule=held.rule, bundle=bundle)
-    told = _still_to_tell(session, claimed, Voice(chosen.language, user.timezone), settings=settings, now=now)
-    if isinstance(told, Suppressed):
-        return told
+    told, left_out = _still_to_tell(session, claimed, Voice(chosen.language, user.timezone), settings=settings, now=now)
+    if not told:
+        rule = left_out.get(claimed.id) or next(iter(left_out.values()))
+        return Suppressed(rule=rule, left_out={id_: why for id_, why in left_out.items() if id_ != claimed.id})
     message = content.compose(
         session,
         key=claimed.key,
@@ -104,7 +105,7 @@ def prepare(
         digest=claimed.id if claimed.is_digest else "",
         now=now,
     )
-    return replace(message, delivery_id=claimed.id)
+    return replace(message, delivery_id=claimed.id, left_out=left_out)
 
 
 def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> Result:
@@ -128,13 +129,15 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
         provider=accepted.provider,
         delivered=accepted.delivered,
         said=accepted.said,
+        left_out={id_: Rule(rule) for id_, rule in message.left_out.items()},
     )
 
 
 def _still_to_tell(
     session: Session, claimed: Claimed, voice: Voice, *, settings: Settings, now: datetime
-) -> list[content.Told] | Suppressed:
-    """What of this message is still worth telling: the one thing it is about, or what is left of a bundle."""
+) -> tuple[list[content.Told], dict[str, Rule]]:
+    """What of this message is still worth telling, the one thing it is about or what is left of a bundle; and by which rule
+    the rest is not, by the delivery that was to tell it."""
     items = bundling.items(claimed.payload) or [
         {
             "key": claimed.key,
@@ -149,8 +152,9 @@ def _still_to_tell(
         }
     ]
     left: list[content.Told] = []
-    first: Rule | None = None
+    left_out: dict[str, Rule] = {}
     for item in items:
+        delivery_id = str(item.get("id") or claimed.id)
         alert = session.get(Alert, item["alertId"]) if item["alertId"] else None
         written_at = datetime.fromisoformat(item["at"])
         rule = why_not(
@@ -177,11 +181,12 @@ def _still_to_tell(
                     if item.get("said")
                     else str(addresses.open_(item["text"], settings)),
                     at=written_at,
-                    delivery_id=str(item.get("id") or claimed.id),
+                    delivery_id=delivery_id,
                 )
             )
-        first = first or rule
-    return left if left else Suppressed(rule=first or Rule.ALERT_CLOSED)
+        else:
+            left_out[delivery_id] = rule
+    return left, left_out
 
 
 def _most_urgent(claimed: Claimed) -> str:

@@ -28,6 +28,7 @@ _HAPPENED = {
     What.THROTTLED: "Held back",
     What.MERGED: "Not sent by itself",
     What.SUPPRESSED: "Not sent",
+    What.LEFT_OUT: "Went out without its own news",
     What.REPLAYED: "Queued again by hand",
     What.PROVIDER: "The provider says",
     What.IGNORED: "The provider says, too late to count",
@@ -113,7 +114,9 @@ def _own(one: Delivery) -> list[Step]:
     items: Any = one.payload.get("items")
     steps = [Step(at=one.created_at, what="written", text=f"Written for {to}")]
     if isinstance(items, list) and len(items) > 1:
-        steps.append(Step(at=one.sent_at or one.created_at, what="written", text=f"Tells {len(items)} things at once"))
+        steps.append(
+            Step(at=one.sent_at or one.created_at, what="written", text=f"Gathers {len(items)} pieces of news")
+        )
     if one.delivered_at is not None and one.attempts == 0:
         steps.append(Step(at=one.delivered_at, what="delivered", text=f"Put into {to}"))
     for at, what in ((one.opened_at, "opened"), (one.clicked_at, "clicked")):

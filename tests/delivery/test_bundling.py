@@ -6,15 +6,20 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from core import delivery
+from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Alert, Delivery, Notification
+from core.db.tables.acting import DeliveryEvent
 from core.delivery import Claimed, Deferred, Failed, Message, Notice, Sent, Suppressed, preferences
 from core.delivery.consent import Scope, Source, record
-from core.delivery.ledger import Rule
+from core.delivery.ledger import WORDS, Rule, What
 from core.settings import Settings
+from core.views.delivery_story import stories
 from core.words import DeliveryState, Priority
+from jobs import work
 from tests import factories
 from tests.delivery.making import LEASE, claim_one, row
+from tests.mail import MailServer
 
 SETTINGS = Settings(public_url="https://bell.example.com")
 HOUR = timedelta(hours=1)
@@ -38,6 +43,14 @@ def prepared(session: Session, claimed: Claimed, *, now: datetime) -> Message:
     found = delivery.prepare(session, claimed, settings=SETTINGS, now=now)
     assert isinstance(found, Message)
     return found
+
+
+def send_all(database: Database, settings: Settings, clock: FakeClock, at: datetime) -> None:
+    clock.set(at)
+    channels = delivery.open_channels(settings)
+    work.send_once(database, channels, clock, "w1", settings)
+    for sender in channels.values():
+        sender.close()
 
 
 def states(session: Session) -> list[str]:
@@ -106,7 +119,9 @@ def test_what_became_pointless_is_left_out_and_a_bundle_of_nothing_is_not_sent(
         assert len(prepared(session, claimed, now=later).items) == 2
         session.execute(update(Alert).values(closed_at=later, status="DISMISSED"))
         session.expire_all()
-        assert delivery.prepare(session, claimed, settings=SETTINGS, now=later) == Suppressed(rule=Rule.ALERT_CLOSED)
+        nothing = delivery.prepare(session, claimed, settings=SETTINGS, now=later)
+        assert isinstance(nothing, Suppressed)
+        assert (nothing.rule, set(nothing.left_out.values())) == (Rule.ALERT_CLOSED, {Rule.ALERT_CLOSED})
 
 
 def test_of_later_steps_told_together_only_what_was_read_is_left_out(database: Database, now: datetime) -> None:
@@ -240,3 +255,71 @@ def test_put_off_is_not_tried_and_gathers_what_came_meanwhile(database: Database
         assert (again.id, len(again.payload["items"]), again.attempt) == (claimed.id, 3, 2)
         delivery.record(session, [(again, Failed(reason="busy", retryable=True))], now=later, fraction=lambda: 0.999999)
         assert row(session, claimed.id).due_at - later < timedelta(seconds=2), "its first real try"
+
+
+def test_what_is_left_out_says_so_in_its_own_row_and_starts_no_clock(
+    database: Database, settings: Settings, mail_server: MailServer, clock: FakeClock
+) -> None:
+    now, later = clock.now(), clock.now() + HOUR
+    with database.write() as session:
+        _, alert_ids = digest(session, 4, now=now)
+        closed, snoozed = alert_ids[0], alert_ids[2]
+        first = update(Delivery).where(Delivery.alert_id == closed, Delivery.channel == "email")
+        session.execute(first.values(due_at=later - timedelta(seconds=1)))  # it becomes the message
+        session.execute(update(Alert).where(Alert.id == closed).values(closed_at=later, status="DISMISSED"))
+        session.execute(update(Alert).where(Alert.id == snoozed).values(snoozed_until=later + HOUR))
+    send_all(database, settings, clock, later)
+    assert len(mail_server.mails) == 1
+    with database.read() as session:
+        rows = {one.alert_id: one for one in session.scalars(select(Delivery).where(Delivery.channel == "email"))}
+        lead = rows[closed]
+        assert lead.state == DeliveryState.SENT
+        assert (rows[snoozed].state, rows[snoozed].reason, rows[snoozed].merged_into) == (
+            DeliveryState.SUPPRESSED,
+            WORDS[Rule.SNOOZED],
+            None,
+        )
+        for alert_id in (alert_ids[1], alert_ids[3]):
+            assert (rows[alert_id].reason, rows[alert_id].merged_into) == (WORDS[Rule.MERGED], lead.id)
+        told = stories(session, list(rows.values()))
+        assert told[rows[snoozed].id][-1].text == "Not sent: the alert was snoozed before it could be sent"
+        assert not any(step.rule == Rule.MERGED and "tells it" in step.text for step in told[rows[snoozed].id])
+        assert [step.text for step in told[lead.id] if step.rule == Rule.ALERT_CLOSED] == [
+            "Went out without its own news: the alert was closed before it could be sent"
+        ]
+        told_of = session.scalars(select(Alert.id).where(Alert.notified_at.is_not(None))).all()
+        assert set(told_of) == {alert_ids[1], alert_ids[3]}, "what nobody was told of has no clock"
+
+
+def test_a_bundle_of_which_nothing_is_left_says_of_each_why(
+    database: Database, settings: Settings, mail_server: MailServer, clock: FakeClock
+) -> None:
+    now, later = clock.now(), clock.now() + HOUR
+    with database.write() as session:
+        _, alert_ids = digest(session, 2, now=now)
+        session.execute(update(Alert).where(Alert.id == alert_ids[0]).values(closed_at=later, status="DISMISSED"))
+        session.execute(update(Alert).where(Alert.id == alert_ids[1]).values(snoozed_until=later + HOUR))
+    send_all(database, settings, clock, later)
+    assert mail_server.mails == []
+    with database.read() as session:
+        found = session.execute(select(Delivery.alert_id, Delivery.reason).where(Delivery.channel == "email")).all()
+        assert dict(found) == {alert_ids[0]: WORDS[Rule.ALERT_CLOSED], alert_ids[1]: WORDS[Rule.SNOOZED]}
+        rules = session.scalars(select(DeliveryEvent.rule).where(DeliveryEvent.what == What.SUPPRESSED)).all()
+        assert sorted(rules) == [Rule.ALERT_CLOSED, Rule.SNOOZED], "each has one line"
+
+
+def test_what_a_message_that_was_put_off_had_gathered_is_told_by_the_one_that_takes_it_in(
+    database: Database, now: datetime
+) -> None:
+    later = now + HOUR
+    with database.write() as session:
+        agent_id, _ = digest(session, 2, now=now)
+        put_off = claim_one(session, now=later)
+        until = later + HOUR + timedelta(minutes=1)
+        result = Deferred(until=until, rule=Rule.QUIET_HOURS, bundle=put_off.bundle)
+        delivery.record(session, [(put_off, result)], now=later)
+        news(session, agent_id, now=later)
+        lead = claim_one(session, now=later + HOUR)
+        assert (lead.id != put_off.id, len(lead.payload["items"])) == (True, 3)
+        merged = session.scalars(select(Delivery.merged_into).where(Delivery.merged_into.is_not(None))).all()
+        assert merged == [lead.id, lead.id]
