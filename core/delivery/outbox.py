@@ -224,7 +224,8 @@ def _take(
 
     with session.begin_nested() as taking:
         rows = []
-        for channel in _due_channels(session, [name for name, room in most.items() if room > 0], now=now):
+        # In order, as `record` goes by: two that lock providers in different orders could wait for each other.
+        for channel in sorted(_due_channels(session, [name for name, room in most.items() if room > 0], now=now)):
             rows += take(channel, most[channel])
         suspect = next((row.channel for row in rows if lost.is_suspect(row.payload)), None)
         if suspect is None:
@@ -307,7 +308,7 @@ def record(
     changes: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     tries = []
     fine: set[str] = set()
-    for claimed, result in sorted(done, key=lambda one: one[0].provider):
+    for claimed, result in sorted(done, key=lambda one: (one[0].channel, one[0].provider)):
         if not (isinstance(result, Sent) and claimed.provider in fine):  # to say so once is enough
             _tell_provider(session, claimed, result, now=now)
         (fine.add if isinstance(result, Sent) else fine.discard)(claimed.provider)

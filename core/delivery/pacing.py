@@ -86,12 +86,14 @@ def _to_endpoints(
     against = {endpoint_id: state for name, state in health.items() if (endpoint_id := providers.endpoint_of(name))}
     busy = _without_room(session, now=now)
     rows = _due(session, channel, wanted, without={*against, *busy}, now=now)
+    tried = sorted(one for one in set(against) - busy if not against[one].paused(now))
     probes = set()
-    for endpoint_id in sorted(set(against) - busy):
-        state = against[endpoint_id]
-        probing = state.to_be_probed(now)
-        if state.paused(now):
-            continue
+    if any(against[one].to_be_probed(now) for one in tried):
+        providers.lock(
+            session, {providers.destination(one) for one in [*tried, *(row.endpoint_id or "" for row in rows)]}
+        )
+    for endpoint_id in tried:
+        probing = against[endpoint_id].to_be_probed(now)
         if probing:
             if not providers.take_probe(session, providers.destination(endpoint_id), now=now):
                 continue

@@ -5,7 +5,7 @@ is the whole limit, and taking from it is one locked row, so any number of proce
 breaker: after THRESHOLD failures in a row nothing is sent until it is over, then one message tries.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,6 +72,12 @@ def health(session: Session) -> Mapping[str, Health]:
         row.name: Health(failures=row.failures, paused_until=row.paused_until, last_error=row.last_error)
         for row in rows
     }
+
+
+def lock(session: Session, names: Collection[str]) -> None:
+    """Lock these in the order in which everybody locks providers: channels by name, and of one channel its endpoints."""
+    rows = select(ProviderState.name).where(ProviderState.name.in_(names)).order_by(ProviderState.name)
+    session.scalars(rows.with_for_update()).all()
 
 
 def take_probe(session: Session, name: str, *, now: datetime) -> bool:
