@@ -142,10 +142,10 @@ def run(scratch: Path, postgres_url: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, url in (("sqlite", f"sqlite:///{scratch}/{{}}.db"), ("postgresql", "")):
 
-        def fresh(what: str, url: str = url) -> str:
-            return url.format(what) if url else _fresh(postgres_url, f"bench_delivery_{what}")
+        def place(what: str, url: str = url) -> str:
+            return url.format(what) if url else fresh(postgres_url, f"bench_delivery_{what}")
 
-        after = drill(scratch, fresh("kills"), kills=KILLS)
+        after = drill(scratch, place("kills"), kills=KILLS)
         if after.broken:
             raise AssertionError("; ".join(after.broken))
         found[name] = {
@@ -158,12 +158,12 @@ def run(scratch: Path, postgres_url: str) -> dict[str, Any]:
                 "seconds": after.seconds,
                 **{f"found_{state}": count for state, count in sorted(after.hit.items())},
             },
-            "drain": drain(scratch, fresh("drain"), per_second=2_000),
-            "paced": drain(scratch, fresh("paced"), per_second=20, queued=5_000, seconds=30),
-            "latency": latency(scratch, fresh("latency")),
+            "drain": drain(scratch, place("drain"), per_second=2_000),
+            "paced": drain(scratch, place("paced"), per_second=20, queued=5_000, seconds=30),
+            "latency": latency(scratch, place("latency")),
         }
     found["postgresql"]["shared"] = {
-        f"{count}_processes": share(scratch, _fresh(postgres_url, f"bench_delivery_share_{count}"), processes=count)
+        f"{count}_processes": share(scratch, fresh(postgres_url, f"bench_delivery_share_{count}"), processes=count)
         for count in (1, 2, 4)
     }
     return found
@@ -172,9 +172,9 @@ def run(scratch: Path, postgres_url: str) -> dict[str, Any]:
 def drill(folder: Path, database_url: str, *, kills: int, seed: int = 5) -> Aftermath:
     """Queue messages while killing whoever sends them, let everything settle, and look."""
     dice, started = random.Random(seed), time.monotonic()
-    database = _prepared(database_url)
+    database = prepared(database_url)
     hit: Counter[str] = Counter()
-    with posting(Post(slow=(0.01, 0.02, 0.02))) as post, nursery(folder, _environment(folder, database, post)) as house:
+    with posting(Post(slow=(0.01, 0.02, 0.02))) as post, nursery(folder, environment(folder, database, post)) as house:
         for number in range(kills):
             _queue(database, dice, number)
             before, pid = sum(map(len, post.came.values())), house.start()
@@ -188,7 +188,7 @@ def drill(folder: Path, database_url: str, *, kills: int, seed: int = 5) -> Afte
             hit.update(_found(database, seen, pid))
         _let_go(database)
         house.start()
-        settled = _settle(database)
+        settled = settle(database)
         broken = _broken(database, post) if settled else ("it did not settle",)
     with database.read() as session:
         messages = session.scalar(select(func.count()).select_from(Delivery).where(Delivery.channel == "email")) or 0
@@ -208,10 +208,10 @@ def drain(
     folder: Path, database_url: str, *, per_second: float, queued: int = QUEUED, seconds: float = DRAIN_SECONDS
 ) -> dict[str, Any]:
     """How fast a long queue goes out under a pace, and what memory that takes over time."""
-    database = _prepared(database_url)
-    _fill(database, queued)
+    database = prepared(database_url)
+    fill(database, queued)
     memory: list[float] = []
-    with posting(Post()) as post, nursery(folder, _environment(folder, database, post, pace=per_second)) as house:
+    with posting(Post()) as post, nursery(folder, environment(folder, database, post, pace=per_second)) as house:
         pid = house.start()
         _until(lambda: len(post.came) > 20)
         begun, first, used = time.monotonic(), len(post.came), house.processor(pid)
@@ -237,9 +237,9 @@ def drain(
 
 def latency(folder: Path, database_url: str, *, samples: int = SAMPLES) -> dict[str, float]:
     """Milliseconds from the commit that queued a message to the server's acceptance, nothing else to do."""
-    database = _prepared(database_url)
+    database = prepared(database_url)
     taken = []
-    with posting(Post()) as post, nursery(folder, _environment(folder, database, post)) as house:
+    with posting(Post()) as post, nursery(folder, environment(folder, database, post)) as house:
         house.start()
         for number in range(samples + 5):
             with database.write() as session:
@@ -256,16 +256,16 @@ def latency(folder: Path, database_url: str, *, samples: int = SAMPLES) -> dict[
 
 def share(folder: Path, database_url: str, *, processes: int, messages: int = SHARED) -> dict[str, Any]:
     """Several processes on one queue: how fast, and whether anything went out twice."""
-    database = _prepared(database_url)
-    _fill(database, messages)
-    with posting(Post()) as post, nursery(folder, _environment(folder, database, post)) as house:
+    database = prepared(database_url)
+    fill(database, messages)
+    with posting(Post()) as post, nursery(folder, environment(folder, database, post)) as house:
         for _ in range(processes):
             house.start()
         _until(lambda: len(post.came) > 20)
         begun, first = time.monotonic(), len(post.came)
         _until(lambda: len(post.came) == messages, seconds=4 * _PATIENCE)
         took = time.monotonic() - begun
-        _settle(database)
+        settle(database)
     with database.read() as session:
         workers = session.scalar(select(func.count(Attempt.id))) or 0
     database.dispose()
@@ -278,7 +278,7 @@ def share(folder: Path, database_url: str, *, processes: int, messages: int = SH
     }
 
 
-def _prepared(url: str) -> Database:
+def prepared(url: str) -> Database:
     database = Database(url)
     upgrade(database)
     now = SystemClock().now()
@@ -290,7 +290,7 @@ def _prepared(url: str) -> Database:
     return database
 
 
-def _environment(folder: Path, database: Database, post: Post, *, pace: float = 0.0) -> dict[str, str]:
+def environment(folder: Path, database: Database, post: Post, *, pace: float = 0.0) -> dict[str, str]:
     return {
         "DOORBELL_DATA_DIR": str(folder),
         "DOORBELL_DATABASE_URL": database.url,
@@ -406,7 +406,7 @@ def _broken(database: Database, post: Post) -> tuple[str, ...]:
     return tuple(found[:20])
 
 
-def _settle(database: Database) -> bool:
+def settle(database: Database) -> bool:
     """Wait until nothing waits, for as long as it becomes less."""
     least, until = -1, time.monotonic() + _PATIENCE
     while time.monotonic() < until:
@@ -429,7 +429,7 @@ def _until(come: Any, *, seconds: float = 60.0) -> bool:
     return True
 
 
-def _fill(database: Database, number: int) -> None:
+def fill(database: Database, number: int) -> None:
     """So many notices that are due, each about itself."""
     now = SystemClock().now()
     for first in range(0, number, 10_000):
@@ -455,7 +455,7 @@ def _fill(database: Database, number: int) -> None:
             )
 
 
-def _fresh(server_url: str, name: str) -> str:
+def fresh(server_url: str, name: str) -> str:
     engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))

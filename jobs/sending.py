@@ -20,8 +20,8 @@ _AHEAD = 6 * SENDERS
 """Messages leased at most a channel; more are claimed when half of them are done."""
 _STALE = work.LEASE / 2
 """What waited so long behind slow sends is given back: its lease could run out while it is being sent, and another's copy go out."""
-_GLANCE = 0.05
-"""Seconds until it is looked again for messages of the channels that have room, while others are at work."""
+_GLANCE, _LONGEST_PAUSE = 0.05, 0.2
+"""Seconds until it is looked again while something is due and has to wait; longer each time that it has to."""
 _AT_ONCE = 100
 """Messages recorded at most in one transaction."""
 _AGAIN = 0.5
@@ -54,6 +54,7 @@ class Sending:
         self._outstanding = dict.fromkeys(delivery.CHANNELS, 0)
         self._alone = False
         """What is held is to be sent alone."""
+        self._pause = _GLANCE
         self._lock = threading.Lock()
         self._room = threading.Event()
         """Some channel has room for more."""
@@ -68,29 +69,26 @@ class Sending:
         return [*self._senders, self._recorder]
 
     def turn(self) -> bool:
-        """Claim as many as there is room for; whether there may be more."""
+        """Claim as many as there is room for; whether to look again without waiting for anybody's commit."""
         self._room.clear()
         with self._lock:
             busy = any(self._outstanding.values())
             room = {name: _AHEAD - held for name, held in self._outstanding.items() if held <= _AHEAD // 2}
-            if busy and self._alone:
-                room = {}
-        claimed = (
-            work.claim_deliveries(
+            full = len(room) < len(self._outstanding) or (busy and self._alone)
+        claimed = None
+        if not (busy and self._alone):
+            claimed = work.claim_deliveries(
                 self._database, self._clock, worker=self._worker, limit=room, channels=self._channels, busy=busy
             )
-            if room
-            else []
-        )
-        with self._lock:
-            self._alone = any(one.alone for one in claimed) if claimed else self._alone
-            for one in claimed:
-                self._outstanding[one.channel] += 1
-        for one in claimed:
-            self._lane(one.channel).put(one)
-        if not claimed and any(self._outstanding.values()):
-            return self._room.wait(_GLANCE)
-        return bool(claimed)
+        if claimed:
+            self._hand_out(claimed)
+            self._pause = _GLANCE
+            return True
+        if full or claimed is not None:  # what is due has to wait, for room or by a provider's pace
+            self._room.wait(self._pause)
+            self._pause = _GLANCE if full else min(2 * self._pause, _LONGEST_PAUSE)
+            return True
+        return False
 
     def finish(self, wait: Callable[[threading.Thread], None]) -> None:
         """After `stop` is set and no turn runs any more: give back what was not begun, let what was begun end."""
@@ -109,6 +107,14 @@ class Sending:
         wait(self._recorder)
         for sender in self._channels.values():
             sender.close()
+
+    def _hand_out(self, claimed: list[Claimed]) -> None:
+        with self._lock:
+            self._alone = any(one.alone for one in claimed)
+            for one in claimed:
+                self._outstanding[one.channel] += 1
+        for one in claimed:
+            self._lane(one.channel).put(one)
 
     def _give_back(self, claimed: list[Claimed]) -> None:
         with self._database.write() as session:

@@ -107,8 +107,8 @@ def claim_deliveries(
     limit: int | Mapping[str, int],
     channels: Mapping[str, Sender] | None = None,
     busy: bool = False,
-) -> list[Claimed]:
-    """Lease what is due, up to `limit` of each channel; empty without touching the write lock when nothing is.
+) -> list[Claimed] | None:
+    """Lease what is due, up to `limit` of each channel; None, without touching the write lock, when nothing is.
 
     `busy` says that this worker holds messages already.
     """
@@ -116,7 +116,7 @@ def claim_deliveries(
     waiting = limit if isinstance(limit, Mapping) else delivery.CHANNELS
     with database.read() as session:
         if not delivery.has_due(session, channels=list(waiting), now=now):
-            return []
+            return None
     paces = {name: sender.pace for name, sender in (channels or {}).items()}
     with database.write() as session:
         return delivery.claim(session, worker=worker, limit=limit, lease=LEASE, paces=paces, busy=busy, now=now)
@@ -167,7 +167,7 @@ def send_once(
     limit: int = 20,
 ) -> int:
     """Claim what is due and send it, one after the other; how many were claimed."""
-    claimed = claim_deliveries(database, clock, worker=worker, limit=limit, channels=channels)
+    claimed = claim_deliveries(database, clock, worker=worker, limit=limit, channels=channels) or []
     for one in claimed:
         record_deliveries(database, [(one, deliver(database, one, channels, clock, settings=settings))], clock)
     return len(claimed)

@@ -128,7 +128,7 @@ def pace_of(config: Mapping[str, Any]) -> Pace:
     """An endpoint's own pace; ENDPOINT_PACE where its `perSecond` is no number above zero."""
     wish = config.get("perSecond")
     per_second = float(wish) if isinstance(wish, int | float) and 0 < wish < 1e6 else ENDPOINT_PACE
-    return Pace(per_second=per_second, burst=max(1, round(per_second)))
+    return Pace.steady(per_second)
 
 
 def _within_pace(session: Session, rows: Sequence[Delivery], *, now: datetime) -> list[Delivery]:

@@ -33,6 +33,11 @@ class Pace:
     per_second: float
     burst: int = 1
 
+    @classmethod
+    def steady(cls, per_second: float) -> "Pace":
+        """At once only what is due in a quarter of a second: what a provider counts by the second stays near its limit."""
+        return cls(per_second=per_second, burst=max(1, round(per_second / 4)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Health:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from core import delivery
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Delivery
+from core.delivery.providers import Pace
 from core.settings import Settings
 from jobs import sending, work
 from jobs.sending import Sending
@@ -126,3 +127,20 @@ def test_a_lease_that_ran_out_is_not_recorded_for_ever(
         clock.set(clock.now() + work.LEASE)
         eventually(lambda: threads._outstanding["email"] == 0)
     assert states(database) == ["leased"], "its lease has run out: whoever looks next takes it, with the same key"
+
+
+def test_what_waits_for_its_pace_is_looked_at_again_without_a_commit(
+    database: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    queue(database, 2, now=clock.now())
+    phone = Phone()
+    phone.pace = Pace(per_second=1)
+    with at_work(database, phone, clock, tmp_path) as threads:
+        assert threads.turn()
+        eventually(lambda: states(database) == ["queued", "sent"])
+        assert threads.turn(), "one is due and may not go yet"
+        assert states(database) == ["queued", "sent"]
+        clock.set(clock.now() + timedelta(seconds=1))
+        assert threads.turn()
+        eventually(lambda: states(database) == ["sent"] * 2)
+        assert not threads.turn(), "nothing is due: a commit wakes us"

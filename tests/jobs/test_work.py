@@ -14,6 +14,7 @@ from core.db import Database
 from core.db.tables import Alert, Attempt, Delivery, Event
 from core.delivery import Accepted, Message
 from core.delivery.channel import DeliveryFailed
+from core.delivery.providers import Pace
 from core.pipeline import Decided, World
 from core.settings import Settings
 from core.words import Status
@@ -30,7 +31,7 @@ class Phone:
         self.got: list[Message] = []
         self.broken_for = broken_for
 
-    pace = None
+    pace: Pace | None = None
 
     def send(self, message: Message) -> Accepted:
         if message.to in self.broken_for:

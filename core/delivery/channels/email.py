@@ -78,7 +78,7 @@ class Mailer:
         """`sendgrid` adds what its event webhook names a mail by."""
         self._server = server
         self._sendgrid = sendgrid or server.host == SENDGRID
-        self._pace = Pace(per_second=per_second, burst=max(1, round(per_second))) if per_second else None
+        self._pace = Pace.steady(per_second) if per_second else None
         self._from = parseaddr(mail_from)
         self._keep = keep
         self._idle: list[smtplib.SMTP] = []

@@ -39,7 +39,7 @@ class Texter:
 
     def __init__(self, twilio: "Twilio", *, per_second: float) -> None:
         self._twilio = twilio
-        self._pace = Pace(per_second=per_second, burst=max(1, round(per_second))) if per_second else None
+        self._pace = Pace.steady(per_second) if per_second else None
 
     @property
     def pace(self) -> Pace | None:
