@@ -28,7 +28,8 @@ class DeliveryFailed(Exception):
     `reason` is shown to people: it names what the provider said and never holds a secret. `retryable` is False where
     another try cannot help. `retry_after` is the provider's own wish, in seconds. `provider_at_fault` says whether this
     speaks against the provider (it is away, it is overloaded, it refuses our key) and not only against this message; it
-    is what pauses a provider. Left out it is `retryable`. `address` says what it means for the person's address.
+    is what pauses a provider. Left out it is `retryable`. `answered` says that the provider is there, takes our sign-in and
+    refuses this one message: that ends a pause. `address` says what it means for the person's address.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class DeliveryFailed(Exception):
         retryable: bool,
         retry_after: float | None = None,
         provider_at_fault: bool | None = None,
+        answered: bool = False,
         address: Refused | None = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retryable = retryable
         self.retry_after = retry_after
+        self.answered = answered
         self.address = address
         self.provider_at_fault = retryable if provider_at_fault is None else provider_at_fault
 

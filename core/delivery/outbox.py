@@ -101,6 +101,8 @@ class Failed:
     retryable: bool
     retry_after: float | None = None
     provider_at_fault: bool = False
+    answered: bool = False
+    """The provider is there and refuses this message alone."""
     address: Refused | None = None
 
 
@@ -412,6 +414,8 @@ def _tell_provider(session: Session, claimed: Claimed, result: Result, *, now: d
             retry_after=result.retry_after,
             now=now,
         )
+    elif isinstance(result, Failed) and result.answered:
+        providers.answered(session, claimed.provider, taken_at=claimed.claimed_at)
     else:
         providers.give_probe_back(session, claimed.provider, taken_at=claimed.claimed_at, now=now)
     if not isinstance(result, Failed):

@@ -126,11 +126,13 @@ def failure(status: int, headers: Mapping[str, str], *, who: str) -> DeliveryFai
         reason = f"{who} answered {said}: it points elsewhere, and redirects are not followed"
         return DeliveryFailed(reason, retryable=False, provider_at_fault=True)
     retryable = http_status_is_retryable(status)
+    at_fault = retryable or status in _SPEAKS_AGAINST_THE_PLACE
     return DeliveryFailed(
         f"{who} answered {said}",
         retryable=retryable,
         retry_after=retry_after(headers) if retryable else None,
-        provider_at_fault=retryable or status in _SPEAKS_AGAINST_THE_PLACE,
+        provider_at_fault=at_fault,
+        answered=400 <= status < 500 and not at_fault,
     )
 
 

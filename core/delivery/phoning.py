@@ -124,9 +124,9 @@ def refused(error: TwilioRestException) -> DeliveryFailed:
     if code == _TOO_MANY:
         return DeliveryFailed(reason, retryable=True)
     if code in _OPTED_OUT:
-        return DeliveryFailed(reason, retryable=False, address=Refused.OPTED_OUT)
+        return DeliveryFailed(reason, retryable=False, answered=True, address=Refused.OPTED_OUT)
     if code in _NOBODY:
-        return DeliveryFailed(reason, retryable=False, address=Refused.GONE)
+        return DeliveryFailed(reason, retryable=False, answered=True, address=Refused.GONE)
     return DeliveryFailed(reason, retryable=False)
 
 

@@ -79,6 +79,20 @@ def health(session: Session) -> Mapping[str, Health]:
     }
 
 
+def answered(session: Session, name: str, *, taken_at: datetime) -> None:
+    """It refused the probe for what is in it: it is there, and the pause is over. A failure of the next message begins
+    another one at once: something in front of it may have answered.
+
+    Args:
+        taken_at: when the message was claimed: no straggler ends a pause.
+    """
+    session.execute(
+        update(ProviderState)
+        .where(ProviderState.name == name, ProviderState.paused_until == taken_at + _PROBING)
+        .values(paused_until=None, failures=THRESHOLD - 1)
+    )
+
+
 def lock(session: Session, names: Collection[str]) -> None:
     """Lock these in the order in which everybody locks providers: channels by name, and of one channel its endpoints."""
     rows = select(ProviderState.name).where(ProviderState.name.in_(names)).order_by(ProviderState.name)

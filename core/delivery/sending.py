@@ -122,6 +122,7 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
             retryable=failure.retryable,
             retry_after=failure.retry_after,
             provider_at_fault=failure.provider_at_fault,
+            answered=failure.answered,
             address=failure.address,
         )
     return Sent(

@@ -159,6 +159,23 @@ def test_a_permanent_refusal_of_the_recipient_is_final(mail_server: MailServer) 
     assert (failure.reason, failure.retryable) == ("the mail server said 550 No such user here", False)
 
 
+@pytest.mark.parametrize(
+    ("rcpt", "answered"),
+    [
+        ("550 5.1.1 No such user here", True),
+        ("450 4.2.0 Greylisted", True),
+        ("421 4.3.2 Closing down", False),
+        ("530 5.7.0 Sign in first", False),
+        ("550 5.7.1 Relaying denied", False),
+    ],
+)
+def test_a_refused_recipient_says_that_the_server_is_there_unless_it_refuses_us(
+    mail_server: MailServer, rcpt: str, answered: bool
+) -> None:
+    mail_server.rcpt = rcpt
+    assert fails(mailer(mail_server)).answered == answered
+
+
 def test_a_permanent_refusal_of_the_content_is_final(mail_server: MailServer) -> None:
     mail_server.answer = "554 Looks like spam"
     assert not fails(mailer(mail_server)).retryable

@@ -220,6 +220,7 @@ def test_what_each_refusal_means(
     failure = fails(HubSpot(limits=replace(LOOPBACK, total=0.3)), to_hubspot(account))
     assert words in failure.reason
     assert (failure.retryable, failure.provider_at_fault, failure.retry_after) == (retryable, at_fault, after)
+    assert failure.answered == (not retryable and not at_fault)
 
 
 @pytest.mark.parametrize("part", ["contacts/batch", "tasks/batch", "associations", "notes/batch"])

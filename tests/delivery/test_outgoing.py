@@ -171,6 +171,7 @@ def test_a_redirect_is_final_and_not_followed(status: int, hostile_server: Hosti
     [
         (400, False, False),
         (401, False, True),
+        (403, False, True),
         (404, False, True),
         (408, True, True),
         (410, False, True),
@@ -185,6 +186,7 @@ def test_what_each_answer_means(status: int, retryable: bool, at_fault: bool, ho
     hostile_server.will(answer(status, {"Retry-After": "7"}))
     failed = failure(hostile_server.url)
     assert (failed.retryable, failed.provider_at_fault) == (retryable, at_fault)
+    assert failed.answered == (status in (400, 422)), "it is there, and refuses this message alone"
     assert failed.retry_after == (7.0 if retryable else None)
     assert str(status) in failed.reason
 

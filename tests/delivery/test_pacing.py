@@ -211,6 +211,29 @@ def test_a_probe_that_dies_or_finds_out_nothing_gives_the_next_one_its_chance(
         assert len(claim(session, limit=1, now=at)) == 1
 
 
+def test_a_probe_that_is_refused_for_itself_ends_the_pause_and_the_next_failure_begins_another(
+    database: Database, now: datetime
+) -> None:
+    refused = Failed(reason="550 no such mailbox", retryable=False, answered=True)
+    with database.write() as session:
+        until = bring_down(session, now=now)
+        (probe,) = claim(session, now=until)
+        delivery.record(session, [(probe, refused)], now=until + SECOND)
+        after = claim(session, now=until + SECOND)
+        assert len(after) > 1, "it is there: no further message has to find out"
+        fail(session, after[0], now=until + 2 * SECOND)
+        assert claim(session, now=until + 3 * SECOND) == [], "what answered was not the provider"
+        queue(session, 2, now=now)
+        probing = until + 2 * SECOND + FIRST_PAUSE
+        (probe,) = claim(session, now=probing)
+        delivery.record(session, [(after[1], refused)], now=probing)
+        assert claim(session, now=probing + SECOND) == [], "no straggler ends a pause"
+        delivery.record(session, [(probe, refused)], now=probing + SECOND)
+        (sent, *_) = claim(session, now=probing + SECOND)
+        delivery.record(session, [(sent, Sent(provider_id="m"))], now=probing + 2 * SECOND)
+        assert providers.health(session) == {}
+
+
 def test_stragglers_neither_lengthen_a_pause_nor_end_it(database: Database, now: datetime) -> None:
     with database.write() as session:
         queue(session, THRESHOLD + 4, now=now)

@@ -116,6 +116,7 @@ def test_each_error_means_what_twilio_says_of_it(
         send(server)
     failed = caught.value
     assert (failed.retryable, failed.provider_at_fault, failed.address) == (retryable, at_fault, address)
+    assert failed.answered == (address is not None), "a number that cannot be texted says nothing of the others"
     assert failed.retry_after == (7 if status in (429, 503) else None)
     assert TO not in failed.reason
     assert twilio.TOKEN not in failed.reason

@@ -113,7 +113,7 @@ class Mailer:
         except smtplib.SMTPRecipientsRefused as refusal:
             status, text = next(iter(refusal.recipients.values()))
             # A mailbox that is full or slow speaks against nobody else's; 421 is the server on its way down.
-            raise _refused(status, text, at_fault=status == 421) from refusal
+            raise _refused(status, text, at_fault=status == 421, answered=_is_about_mailbox(status, text)) from refusal
         except smtplib.SMTPAuthenticationError as refusal:
             # The password may be put right while the message waits: losing it for that would be wrong.
             raise DeliveryFailed(
@@ -277,13 +277,21 @@ def _had_died(error: BaseException) -> bool:
     return isinstance(error, smtplib.SMTPServerDisconnected) and not isinstance(error.__context__, TimeoutError)
 
 
-def _refused(status: int, text: bytes | str, *, at_fault: bool | None = None) -> DeliveryFailed:
+def _refused(status: int, text: bytes | str, *, at_fault: bool | None = None, answered: bool = False) -> DeliveryFailed:
     said = one_line(text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
     return DeliveryFailed(
         f"the mail server said {status} {said}".strip(),
         retryable=smtp_status_is_retryable(status),
         provider_at_fault=at_fault,
+        answered=answered,
     )
+
+
+def _is_about_mailbox(status: int, text: bytes | str) -> bool:
+    """Whether a refused recipient is all that is wrong. Not with 421 (on its way down), 53z (sign in first) and 5.7.z (RFC
+    3463: we may not send by this server), which every other message would hear too."""
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return status != 421 and status // 10 != 53 and not re.match(r"[45]\.7\.", said)
 
 
 def _connect(server: Server) -> smtplib.SMTP:

@@ -346,7 +346,7 @@ def failed(refused: Refused, *, without: str) -> DeliveryFailed:
         return DeliveryFailed("HubSpot is moving this account to another place", retryable=True, retry_after=wish)
     if 400 <= refused.status < 500 and refused.status not in (408, 425):
         setup = "PROPERTY_DOESNT_EXIST" in words or "does not exist" in words or refused.status == 404
-        return DeliveryFailed(reason, retryable=False, provider_at_fault=setup)
+        return DeliveryFailed(reason, retryable=False, provider_at_fault=setup, answered=not setup)
     return outgoing.failure(refused.status, refused.headers, who="HubSpot")
 
 

@@ -387,6 +387,7 @@ def failed(refused: Refused, *, without: str) -> DeliveryFailed:
             f"a duplicate rule of Salesforce holds this lead back: {words}. Merge the records there, or let the rule allow"
             " leads of the integration user, then send it again",
             retryable=False,
+            answered=True,
         )
     if code in _BUSY:
         return DeliveryFailed(reason, retryable=True, provider_at_fault=refused.status >= 500)
@@ -396,7 +397,9 @@ def failed(refused: Refused, *, without: str) -> DeliveryFailed:
             retryable=False,
         )
     if code and 400 <= refused.status < 500 and refused.status != 429:
-        return DeliveryFailed(reason, retryable=False, provider_at_fault=code in _OF_THE_SETUP)
+        at_fault = code in _OF_THE_SETUP
+        answered = not at_fault and refused.status not in (401, 403)
+        return DeliveryFailed(reason, retryable=False, provider_at_fault=at_fault, answered=answered)
     return outgoing.failure(refused.status, refused.headers, who="Salesforce")
 
 
