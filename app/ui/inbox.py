@@ -87,6 +87,8 @@ def _row(viewer: Viewer, row: NotificationRow) -> None:
             st.markdown(words.plain(row.body))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             when = words.short(row.created_at, viewer.timezone, now=queries.now())
+            if row.is_back:
+                when = f"Back since {words.short(row.shown_at, viewer.timezone, now=queries.now())} · first told {when}"
             hidden = row.snoozed_until is not None and row.snoozed_until > queries.now()
             back = f" · back {words.short(row.snoozed_until, viewer.timezone, now=queries.now())}" if hidden else ""
             st.caption(when + back, width="content")

@@ -38,7 +38,8 @@ def _row() -> DeltaGenerator:
 
 def _ends(viewer: Viewer, *, live_key: str, up_to: int, announce: bool, messages: bool = False) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-        live.mark(live_key, up_to=up_to, announce=announce, messages=messages)
+        again_in = queries.next_back(viewer)  # a notice that was snoozed comes back without anybody telling of it
+        live.mark(live_key, up_to=up_to, announce=announce, messages=messages, again_in=again_in)
         _bell(viewer)
 
 

@@ -179,6 +179,14 @@ def unread(viewer: Viewer) -> int:
         return notifications.unread_count(session, viewer, now=now())
 
 
+def next_back(viewer: Viewer) -> float | None:
+    """Seconds until a snoozed notice comes back; None while nothing is snoozed."""
+    at = now()
+    with reading() as session:
+        back = notifications.next_back(session, viewer, now=at)
+    return (back - at).total_seconds() if back else None
+
+
 def saved(viewer: Viewer, page: str) -> Mapping[str, saved_filters.SavedFilterRow]:
     with reading() as session:
         return {row.name: row for row in saved_filters.list_saved(session, viewer, page)}

@@ -35,6 +35,31 @@ def test_the_inbox_is_ones_own_newest_first_and_paged(database: Database, now: d
         assert notifications.list_notifications(session, people.ada, now=now).items == ()
 
 
+def test_what_was_snoozed_comes_back_on_top_and_pages_go_on_from_there(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        ann = open_brokerage(session, now=now).ann
+        made = [make.notification(session, "ann", at=now - number * MINUTE) for number in range(5)]
+        assert notifications.next_back(session, ann, now=now) is None
+        inbox.snooze(session, ann, [made[4]], until=now + 10 * MINUTE, now=now)
+        inbox.snooze(session, ann, [made[2]], until=now + 20 * MINUTE, now=now)
+        inbox.snooze(session, ann, [made[0]], until=now + 90 * MINUTE, now=now)
+        assert notifications.next_back(session, ann, now=now) == now + 10 * MINUTE
+        later = now + 30 * MINUTE
+        assert notifications.next_back(session, ann, now=later) == now + 90 * MINUTE
+
+        rows, cursor = [], None
+        while True:
+            page = notifications.list_notifications(session, ann, cursor=cursor, limit=1, now=later)
+            rows += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    assert [row.id for row in rows] == [made[2], made[4], made[1], made[3]]
+    assert [row.is_back for row in rows] == [True, True, False, False]
+    assert rows[0].shown_at == now + 20 * MINUTE
+    assert not any(row.read_at for row in rows)
+
+
 def test_reading_unreading_and_putting_away(database: Database, now: datetime) -> None:
     with database.write() as session:
         ann = open_brokerage(session, now=now).ann
