@@ -18,7 +18,7 @@ from core.delivery.links import Action
 from core.delivery.phrases import factors as factors
 from core.delivery.phrases import headline as headline
 from core.delivery.phrases import one_line as one_line
-from core.delivery.speaking import Voice
+from core.delivery.speaking import Voice, mark
 from core.settings import Settings
 from core.words import Priority, Status
 
@@ -29,6 +29,7 @@ _ACTIONS = {
     Status.CONTACTED: (Action.SNOOZE,),
 }
 """What the owner of an alert can do from a message."""
+_LABELS = {Action.ACKNOWLEDGE: mark("I’m on it"), Action.SNOOZE: mark("Later"), Action.DECLINE: mark("Not for me")}
 
 _DEAREST_HOME = (
     select(Property)
@@ -165,6 +166,12 @@ def brief(session: Session, alert_ids: Collection[str]) -> dict[str, Row[Any]]:
         .where(Alert.id.in_(alert_ids))
     )
     return {row.id: row for row in rows}
+
+
+def acts(links: Mapping[str, str], language: str) -> list[str]:
+    """What can be done from a message, the likeliest first, each as "I’m on it: https://…"."""
+    say = Voice(language)
+    return [f"{say(label)}: {links[action]}" for action, label in _LABELS.items() if action in links]
 
 
 def brief_line(message: Message, language: str) -> str:

@@ -59,6 +59,20 @@ def test_an_alert_is_said_with_its_link_whole(url: str, rooms: Chats, settings: 
 
 
 @every_service
+def test_what_can_be_done_is_said_with_its_links_whole(url: str, rooms: Chats, settings: Settings) -> None:
+    token = "YQ_aa-__Bb--" + "A_-" * 10 + "zz"
+    doable = {name: f"https://bell.example.com/act/{name[0]}{token}" for name in ("acknowledge", "snooze", "decline")}
+    send(settings, url, links=doable)
+    item = Item(priority="HIGH", title="Rosa", text="", link="https://x/feed", since="", why="", links=doable)
+    send(settings, url, story=None, items=(item,) * 10)
+    single, digest = rooms.said
+    for label, name in (("I’m on it", "acknowledge"), ("Later", "snooze"), ("Not for me", "decline")):
+        assert f"{label}: {doable[name]}" in single
+    assert digest.count(f"I’m on it: {doable['acknowledge']}") == 10
+    assert doable["snooze"] not in digest
+
+
+@every_service
 def test_a_name_stays_a_name_and_mentions_nobody(url: str, rooms: Chats, settings: Settings) -> None:
     item = Item(priority="HIGH", title=NASTY, text="", link="http://x/feed", since="", why="")
     for told in (

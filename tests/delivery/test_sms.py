@@ -1,5 +1,6 @@
 """Texts by Twilio: what they say, and what each of its answers means."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -7,9 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from core.delivery import DeliveryFailed, Refused, open_channels, outgoing, phoning
+from core.delivery import DeliveryFailed, Refused, links, open_channels, outgoing, phoning
 from core.delivery.channels import sms, voice
 from core.delivery.content import Item
+from core.delivery.links import Action
 from core.settings import Settings
 from tests import hostile
 from tests.delivery.making import message, story
@@ -51,6 +53,33 @@ def test_a_text_speaks_its_readers_language(server: twilio.TwilioServer) -> None
     )
 
 
+def acting(origin: str) -> dict[str, str]:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    doable = (Action.ACKNOWLEDGE, Action.SNOOZE, Action.DECLINE)
+    return {str(one): links.url(origin, one, "0" * 32, key="k", now=at) for one in doable}
+
+
+def test_a_text_carries_the_links_that_act_while_two_parts_have_room() -> None:
+    known = acting("https://bell.example.com")
+    said = sms.text(message(priority="CRITICAL", story=STORY, link=LINK, links=known))
+    assert said == (
+        f"CRITICAL: Rosa D. is likely to sell. {LINK} I'm on it: {known['acknowledge']} "
+        "Reply ACK to take it, STOP to end texts."
+    )
+    assert sms.septets(said) <= sms.LONGEST
+    short = acting("https://b.us")
+    both = sms.text(
+        message(priority="CRITICAL", story=STORY, link="https://b.us/feed?alert=1", links=short, language="es")
+    )
+    assert [name for name, url in short.items() if url in both] == ["acknowledge", "snooze"]
+    assert sms.septets(both) <= sms.LONGEST
+    assert both.endswith("STOP para no recibir mas.")
+
+
+def test_a_text_to_somebody_who_cannot_act_carries_none() -> None:
+    assert "/act/" not in sms.text(message(priority="CRITICAL", story=STORY, link=LINK))
+
+
 def test_a_messaging_service_sends_instead_of_a_number(server: twilio.TwilioServer) -> None:
     settings = Settings(**server.settings(twilio_from="MG" + "a" * 32))
     opened = open_channels(settings)
@@ -77,10 +106,16 @@ def test_a_messaging_service_sends_instead_of_a_number(server: twilio.TwilioServ
 @pytest.mark.parametrize("language", ["en", "es", "fr"])
 def test_a_text_fits_two_parts_and_keeps_its_link(name: str, language: str) -> None:
     said = sms.text(
-        message(story=story(contact=name, alert_type="OWN", type_name="€uro " * 60), link=LINK, language=language)
+        message(
+            story=story(contact=name, alert_type="OWN", type_name="€uro " * 60),
+            link=LINK,
+            links=acting("https://bell.example.com"),
+            language=language,
+        )
     )
     assert sms.septets(said) <= 306
     assert LINK in said
+    assert all(url in acting("https://bell.example.com").values() for url in re.findall(r"\S+/act/\S+", said))
     assert all(one in sms._BASIC | sms._DOUBLE for one in said)
 
 

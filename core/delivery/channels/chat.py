@@ -1,6 +1,6 @@
 """A person's own chat (Slack, Teams, Discord, Telegram and the like), through Apprise at the address that the person gave."""
 
-from core.delivery import chatting, outgoing, phrases
+from core.delivery import chatting, content, outgoing, phrases
 from core.delivery.channel import Accepted, Channel, DeliveryFailed
 from core.delivery.content import Message
 from core.delivery.outgoing import Limits
@@ -33,10 +33,12 @@ class Chats:
 
 
 def text(message: Message) -> str:
-    """What is said: the news, why, and where to answer."""
+    """What is said: the news, why, where to look, and what can be done from here."""
     plain, story, say = chatting.plain, message.story, Voice(message.language)
     if message.items:
-        lines = [plain(message.title), *(f"• {plain(item.title)}  {item.link}" for item in message.items[:10])]
+        lines = [plain(message.title)]
+        for item in message.items[:10]:
+            lines += [f"• {plain(item.title)}  {item.link}", *content.acts(item.links, message.language)[:1]]
         return "\n".join(lines)
     if story is None:
         return plain(message.title if message.text.startswith(message.title) else f"{message.title}\n{message.text}")
@@ -50,6 +52,7 @@ def text(message: Message) -> str:
         plain(message.text),
         plain("; ".join(story.factors)),
         message.link,
+        *content.acts(message.links, message.language),
     ]
     return "\n".join(line for line in lines if line.strip())
 

@@ -1,9 +1,10 @@
 """Texts by Twilio: short, without more of a person than one needs to know which alert it is."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from core.delivery import phrases
+from core.delivery import content, phrases
 from core.delivery.channel import Accepted, Channel, DeliveryFailed
 from core.delivery.content import Message, Story, one_line
 from core.delivery.providers import Pace
@@ -56,7 +57,8 @@ class Texter:
 
 
 def text(message: Message) -> str:
-    """At most LONGEST septets: who by first name and initial, what, the link, and how to answer."""
+    """At most LONGEST septets: who by first name and initial, what, the link, links that act while there is room, and how
+    to answer."""
     words = _WORDS.get(message.language, _WORDS["en"])
     if message.story is None and not message.items:
         return gsm7(message.text or message.title, LONGEST)
@@ -65,7 +67,7 @@ def text(message: Message) -> str:
         said = words["several"].format(count=len(message.items), priority=urgent)
     else:
         said = f"{urgent}: {_news(message, message.story)}."
-    return _joined(said, message.link, words["how"])
+    return _joined(said, message.link, content.acts(message.links, message.language), words["how"])
 
 
 def _news(message: Message, story: Story) -> str:
@@ -109,13 +111,20 @@ def _known(character: str) -> str:
     return bare or "?"
 
 
-def _joined(said: str, link: str, how: str) -> str:
-    """The link is never cut, the rest gives way to it."""
+def _joined(said: str, link: str, acts: Sequence[str], how: str) -> str:
+    """A link is never cut: the rest gives way to the first one, those that act come whole or not at all."""
     link = link if all(one in _BASIC or one in _DOUBLE for one in link) else ""
     rest = LONGEST - septets(link) - 1
     tail = f" {gsm7(how, 80)}"
     body = gsm7(said, rest - septets(tail)) if rest > 120 else gsm7(said, max(rest, 0))
-    return f"{body} {link}{tail if rest > 120 else ''}".strip()
+    base = f"{body} {link}".strip()
+    if rest <= 120:
+        return base
+    for act in (gsm7(one, LONGEST) for one in acts):
+        if septets(base) + 1 + septets(act) + septets(tail) > LONGEST:
+            break
+        base = f"{base} {act}"
+    return base + tail
 
 
 def _open(settings: Settings) -> Texter | None:
