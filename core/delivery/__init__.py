@@ -20,11 +20,11 @@ from core.delivery.outbox import (
     Suppressed,
     claim,
     has_due,
-    record,
     release,
     return_leases,
 )
 from core.delivery.reaching import reachable, set_up
+from core.delivery.recording import record
 from core.delivery.registry import CHANNELS, open_channels
 from core.delivery.replaying import replay
 from core.delivery.sending import prepare, send
