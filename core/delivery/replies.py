@@ -22,7 +22,7 @@ from core.words import Status
 STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "ALTO", "BAJA"})
 START = frozenset({"START", "UNSTOP", "YES", "ALTA"})
 HELP = frozenset({"HELP", "INFO", "AYUDA"})
-"""Twilio's own words, and Spanish ones it does not know."""
+"""Twilio's own words, which hold those that 47 CFR 64.1200(a)(10) names, and Spanish ones it does not know."""
 _TOLD = timedelta(days=14)
 _ASKED = timedelta(days=1)
 """How long the numbers of a list count."""
@@ -91,7 +91,7 @@ def texted(session: Session, *, sender: str, text: str, sid: str, keyword: str =
     word = re.sub(r"[^\w ]", "", text).strip().upper()
     phones = _phones(session, sender)
     language = _language(session, phones)
-    if keyword == "STOP" or word in STOP or word.startswith("STOP "):
+    if keyword == "STOP" or word.replace(" ", "") in STOP or word.startswith("STOP "):
         return _consent(
             session, sender, phones, given=False, text=text, sid=sid, keyword=keyword, language=language, now=now
         )
@@ -242,7 +242,8 @@ def _consent(
     language: str,
     now: datetime,
 ) -> Reply:
-    """A no to texts is a no to calls too: U.S. rules take it as one to all automatic messages (47 CFR 64.1200(a)(10))."""
+    """A no to texts is a no to calls too: 47 CFR 64.1200(a)(10) takes these words as one to robotexts and robocalls alike.
+    (That it covers unrelated matters of the same sender is put off to 31 January 2027; all of ours are one matter.)"""
     for channel in ("sms", "voice"):
         consent.record(
             session,

@@ -192,7 +192,21 @@ def test_a_snooze_that_is_too_long_is_refused_in_words(office: Phones) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["STOP", "stop", "Stopall", "UNSUBSCRIBE", "cancel", "END", "quit", "stop please", "Alto"]
+    "word",
+    [
+        "STOP",
+        "stop",
+        "Stopall",
+        "UNSUBSCRIBE",
+        "cancel",
+        "END",
+        "quit",
+        "revoke",
+        "opt out",
+        "Opt-out",
+        "stop please",
+        "Alto",
+    ],
 )
 def test_stop_and_its_kin_end_texts_and_calls(office: Phones, word: str) -> None:
     office.confirmed("ann", ANN)
