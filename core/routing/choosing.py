@@ -15,7 +15,7 @@ from core.routing.actions import Wish
 from core.routing.directory import Agent
 from core.routing.queues import Key, Queues
 from core.routing.refusals import DECLINED
-from core.routing.rules import Compiled, Promising
+from core.routing.rules import Compiled, Promising, first_miss
 from core.routing.state import House
 from core.routing.strategies import LEAVE, STRATEGIES
 from core.routing.strategy import BY_LOAD, KNOWS, PREFERS, Case, Pool, spoken
@@ -171,7 +171,7 @@ def _planned(case: Case, name: str, position: int, queues: Queues) -> _Found | N
     if not queues.free(position) or position in queues.too_heavy(case.units):
         return None
     agent = queues.directory.agents[position]
-    because = f"{spoken(agent, case, place=None)}, and it suits the whole batch best"
+    because = f"{spoken(agent, case.alert_type, place=None)}, and it suits the whole batch best"
     return _Found(
         position=position,
         strategy=name,
@@ -208,9 +208,9 @@ def _by_rules(
 ) -> _Found | None:
     """The first rule that holds and whose action finds somebody; every rule that holds gets to notify until then."""
     rules = house.rules.rules
-    for position in promising.positions:
+    for position, untold in zip(promising.positions, promising.untold, strict=True):
         rule = rules[position]
-        miss = rule.miss(case.facts)
+        miss = first_miss(untold, case.facts)
         if miss is not None:
             tried[position] = miss
             continue
@@ -252,10 +252,10 @@ def _grant(wish: Wish, case: Case, house: House, queues: Queues, exclude: frozen
     where = replace(case, territory=wish.territory) if wish.territory else case
     if not wish.skills:
         return _by_chain(where, house.chain_for(where.territory), queues, exclude, ring)
-    return _walk("skill", _skill_pools(wish, where, house), queues, None, exclude, ring)
+    return _walk("skill", skill_pools(wish, where, house), queues, None, exclude, ring)
 
 
-def _skill_pools(wish: Wish, case: Case, house: House) -> Iterator[Pool]:
+def skill_pools(wish: Wish, case: Case, house: House) -> Iterator[Pool]:
     """Those who know what is asked: near ones first, then everywhere."""
     directory, kind = house.directory, case.alert_type
     named = " and ".join(skill for skill, _ in wish.skills)
@@ -324,13 +324,13 @@ def _walk(
     for pool in pools:
         best = queues.line(name, pool, among, ring, exclude, most=MOST_CANDIDATES)
         if best:
-            candidates = queues.described(name, pool, among, best)
+            candidates = queues.described(best)
             return _Found(
                 position=best[0],
                 strategy=name,
                 why=candidates[0]["why"],
                 candidates=candidates,
-                reachable=queues.length(name, pool, among, exclude),
+                reachable=queues.length(exclude),
                 in_line=True,
             )
     return None

@@ -1,10 +1,10 @@
 """The house as routing sees it: agents, teams and territories, indexed so that no decision scans everybody."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,9 @@ SKILLS_OF_TYPE = {
     "INVESTMENT_INTEREST": ("INVESTMENT_INTEREST", "investment", "investor", "investors", "investing"),
 }
 """Names under which people write the skill for an alert type."""
+_MOST_KEPT = 40_000
+_Made = TypeVar("_Made")
+_FOLDED = {kind: tuple(name.casefold() for name in names) for kind, names in SKILLS_OF_TYPE.items()}
 
 
 class Result(NamedTuple):
@@ -74,9 +77,14 @@ class Agent:
 
     @cached_property
     def _known(self) -> dict[str, int]:
-        return {
-            kind: max(self._named.get(name.casefold(), 0) for name in names) for kind, names in SKILLS_OF_TYPE.items()
-        }
+        named = self._named
+        found = dict.fromkeys(_FOLDED, 0)
+        if named:
+            for kind, names in _FOLDED.items():
+                for name in names:
+                    if (level := named.get(name, 0)) > found[kind]:
+                        found[kind] = level
+        return found
 
     def level(self, skill: str) -> int:
         """0 (does not know it) to 5, by the skill's name or the alert type it stands for."""
@@ -137,10 +145,23 @@ class Directory:
         """What counts as a full load, in units."""
         self.by_units = [agent.position for agent in self.agents if agent.max_units is not None]
         self.by_day = [agent.position for agent in self.agents if agent.max_per_day is not None]
-        self.kept: dict[Any, Any] = {}
-        """What core.routing.queues works out once for as long as this directory lives."""
+        self._kept: dict[Any, Any] = {}
         self._around: dict[str, tuple[str, ...]] = {}
         self._teams_of: dict[str, str | None] = {}
+
+    def remember(self, key: Any, make: Callable[[], _Made]) -> _Made:
+        """What `make` gives, made once for as long as this directory lives."""
+        found: _Made | None = self._kept.get(key)
+        if found is None:
+            found = make()
+            if len(self._kept) < _MOST_KEPT:
+                self._kept[key] = found
+        return found
+
+    @property
+    def places(self) -> set[str]:
+        """Every territory there is, or that somebody covers."""
+        return {*self.names, *self.parents, *self._covering}
 
     def covering(self, territory: str | None) -> Sequence[int]:
         """Agents who have exactly this territory."""

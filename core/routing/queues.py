@@ -7,6 +7,7 @@ decision costs microseconds whatever the number of agents. Values only: no sessi
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from struct import Struct
 from typing import Any
 
 from core.routing.capacity import Load
@@ -14,20 +15,31 @@ from core.routing.directory import Agent, Directory
 from core.routing.roster import Roster
 from core.routing.strategy import BY_LOAD, Pool
 
-Row = tuple[Any, ...]
-"""(place of the rank, moving, moving, token, position)"""
+Row = bytes
+"""Place of the rank, moving, moving, token, position: big-endian, so that rows sort as these numbers do. Comparing tuples of
+them was most of what a hand-out cost."""
+_PLACE, _END = Struct(">I"), Struct(">ddII")
+_End = tuple[Row, Row]
+_LEVEL = _PLACE.size + 16
+"""So many bytes of a row say how its agent stands; the rest is the fixed order among equals."""
 Key = tuple[Any, ...]
-_MOST_KEPT = 20_000
+_LAST = b"\xff" * 9
+"""After every row that begins with the same."""
 _NOTHING = Load()
 _NOBODY: frozenset[int] = frozenset()
 _BY_LOAD = ("has more room", "has had fewer turns")
 _BY_TURN = ("has had fewer turns", "has more room")
 
 
+def _positions(rows: Iterable[Row]) -> list[int]:
+    number = int.from_bytes
+    return [number(row[-4:]) for row in rows]
+
+
 class _Standing:
     """What loads do not change of a pool: who is in it, their ranks and reasons. Kept with the directory between batches."""
 
-    __slots__ = ("members", "order", "places", "ranks", "said")
+    __slots__ = ("members", "order", "places", "said")
 
     def __init__(self, pool: Pool, among: frozenset[int] | None, directory: Directory) -> None:
         self.order = (*pool.said, *(_BY_LOAD if pool.by == BY_LOAD else _BY_TURN))
@@ -37,23 +49,33 @@ class _Standing:
         if among is not None:
             members &= among
         self.members = members
-        self.ranks = {position: pool.rank(directory.agents[position]) for position in members}
-        distinct = {rank: place for place, rank in enumerate(sorted(set(self.ranks.values())))}
-        self.places: dict[int, tuple[int]] = {position: (distinct[rank],) for position, rank in self.ranks.items()}
-        """Ranks as numbers that sort alike: rows are compared some fifteen times for each alert handed out."""
+        rank, agents = pool.rank, directory.agents
+        ranks = {position: rank(agents[position]) for position in members}
+        distinct = {rank: _PLACE.pack(place) for place, rank in enumerate(sorted(set(ranks.values())))}
+        self.places: dict[int, bytes] = {position: distinct[rank] for position, rank in ranks.items()}
+        """Ranks as numbers that sort alike, as a row begins with them."""
         self.said: dict[int, dict[str, Any]] = {}
         """Per member, what of a candidate's description loads do not change."""
 
 
+def standing_of(
+    directory: Directory, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None = None
+) -> _Standing:
+    """What loads do not change of a pool, worked out when it is first asked for."""
+    key = (strategy_id, pool.key, among[0] if among else None)
+    return directory.remember(key, lambda: _Standing(pool, among[1] if among else None, directory))
+
+
 class _Queue:
-    __slots__ = ("by_load", "rows", "shown", "standing")
+    __slots__ = ("by_load", "pool", "rows", "shown", "standing")
 
     def __init__(self, pool: Pool, standing: _Standing) -> None:
+        self.pool = pool
         self.standing = standing
         self.by_load = pool.by == BY_LOAD
         self.rows: list[Row] = []
-        self.shown: dict[int, dict[str, Any]] = {}
-        """Position -> its description with its load. Shared between decisions, for as long as the load stays."""
+        self.shown: dict[int, tuple[_End, dict[str, Any]]] = {}
+        """Position -> its description, and the load that it tells. Shared between decisions, for as long as the load stays."""
 
 
 class Queues:
@@ -71,8 +93,9 @@ class Queues:
         agents = directory.agents
         read = [loads.get(agent.id, _NOTHING) for agent in agents]
         self.open = [one.open for one in read]
-        self.turn = [one.turn for one in read]
-        """Virtual time of the fair queue: one unit an alert, over the agent's weight; the smallest is next."""
+        self.turn = [max(0.0, one.turn) for one in read]
+        """Virtual time of the fair queue: one unit an alert, over the agent's weight; the smallest is next. Never below 0, as an
+        undo after a change of weight may leave it: rows have no sign."""
         self.units = [one.units for one in read]
         today = Today(roster.since)
         self.left: dict[int, int] = {}
@@ -85,8 +108,9 @@ class Queues:
                 self.left[found.position] = min(self.left.get(found.position, most), most)
         opened, capacities = self.open, directory.capacities
         self.full = {position for position in roster.eligible if opened[position] >= capacities[position]}
-        limited = {*directory.by_units, *self.left} & roster.eligible
-        self.full |= {position for position in limited if self._is_full(position)}
+        self._limited = {*directory.by_units, *self.left} & roster.eligible
+        """Who has more than one limit."""
+        self.full |= {position for position in self._limited if self._is_full(position)}
         self._by_units = [position for position in directory.by_units if position in roster.eligible]
         self._ends = _Ends(directory, self.units, self.turn)
         self.refused: set[int] = set()
@@ -94,7 +118,8 @@ class Queues:
         self.looked: list[_Queue] = []
         """The queues that the choice being made looked in, the one that decided last."""
         self._queues: dict[Key, _Queue] = {}
-        self._standing: list[list[_Queue]] = [[] for _ in directory.agents]
+        self._standing: list[list[tuple[_Queue, bytes]]] = [[] for _ in directory.agents]
+        """Per agent, the queues they stand in and how their rows begin there."""
 
     def line(
         self,
@@ -111,21 +136,20 @@ class Queues:
         self.looked.append(queue)
         return self._in_order(queue, seed, exclude, most)
 
-    @staticmethod
-    def _in_order(queue: _Queue, seed: int, exclude: frozenset[int], most: int | None = None) -> list[int]:
+    def _in_order(self, queue: _Queue, seed: int, exclude: frozenset[int], most: int | None = None) -> list[int]:
         """Of n who stand level at the head each begins for one in n of the seeds, wherever the others have their places."""
         rows = queue.rows
         if exclude:
-            rows = [row for row in rows if row[-1] not in exclude]
+            rows = [row for row in rows if int.from_bytes(row[-4:]) not in exclude]
         if not rows:
             return []
-        head = rows[0][:-2]
-        if len(rows) > 1 and rows[1][:-2] == head:
-            level = bisect_right(rows, (*head, 1 << 33))
+        head = rows[0][:_LEVEL]
+        if len(rows) > 1 and rows[1].startswith(head):
+            level = bisect_right(rows, head + _LAST)
             start = (seed * level) >> 32
             if start:
                 rows = rows[start:level] + rows[:start] + rows[level:]
-        return [row[-1] for row in rows[:most]]
+        return _positions(rows[:most])
 
     def free(self, position: int) -> bool:
         return position in self.roster.eligible and position not in self.full
@@ -174,57 +198,49 @@ class Queues:
 
     def behind(self, ahead: int, position: int) -> str:
         """The first thing that puts one agent before another in the queue that decided, said of the one ahead."""
-        queue = self.looked[-1]
-        first, second = (queue.standing.ranks[one] + self._ends[one][queue.by_load] for one in (ahead, position))
+        queue, agents = self.looked[-1], self.directory.agents
+        first, second = (queue.pool.rank(agents[one]) + self._stands(one, queue) for one in (ahead, position))
         for part, said in enumerate(queue.standing.order):
             if first[part] != second[part]:
                 return said
         return "stood level, and the draw by the alert's own number fell on them"
 
-    def length(
-        self,
-        strategy_id: str,
-        pool: Pool,
-        among: tuple[Key, frozenset[int]] | None,
-        exclude: frozenset[int],
-    ) -> int:
-        """How many free agents who are not left out stand in this pool's queue."""
-        queue = self._queue(strategy_id, pool, among)
+    def length(self, exclude: frozenset[int]) -> int:
+        """How many free agents who are not left out stand in the queue that decided."""
+        queue = self.looked[-1]
         if not exclude:
             return len(queue.rows)
         return len(queue.rows) - sum(1 for one in exclude if one in queue.standing.members and self.free(one))
 
-    def described(
-        self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None, positions: Sequence[int]
-    ) -> list[dict[str, Any]]:
-        """Candidates as the trace shows them; what loads do not change is worked out once a pool."""
-        queue = self._queue(strategy_id, pool, among)
-        shown = queue.shown
-        return [shown.get(position) or self._show(queue, pool, position) for position in positions]
+    def described(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Candidates of the queue that decided, as the trace shows them; what loads do not change is worked out once a pool."""
+        queue = self.looked[-1]
+        shown, ends, said, found = queue.shown, self._ends, queue.standing.said, []
+        opened, units, turn, most = self.open, self.units, self.turn, self.directory.most
+        for position in positions:
+            kept, end = shown.get(position), ends[position]
+            if kept is None or kept[0] is not end:
+                fixed = said.get(position) or self._say(queue, position)
+                share = units[position] / most[position]
+                one = {**fixed, "open": opened[position], "share": share, "turn": turn[position]}
+                kept = shown[position] = end, one
+            found.append(kept[1])
+        return found
 
-    def _show(self, queue: _Queue, pool: Pool, position: int) -> dict[str, Any]:
-        standing = queue.standing
-        fixed = standing.said.get(position)
-        if fixed is None:
-            rank = [float(part) for part in standing.ranks[position]]
-            fixed = standing.said[position] = self._fixed(position, pool.why(self.directory.agents[position]), rank)
-        found = queue.shown[position] = self._with_load(fixed, position)
+    def _say(self, queue: _Queue, position: int) -> dict[str, Any]:
+        pool, agent = queue.pool, self.directory.agents[position]
+        found = self._fixed(position, pool.why(agent), [float(part) for part in pool.rank(agent)])
+        queue.standing.said[position] = found
         return found
 
     def describe(self, position: int, why: str, rank: list[float]) -> dict[str, Any]:
         """One candidate in a trace."""
-        return self._with_load(self._fixed(position, why, rank), position)
+        load = {"open": self.open[position], "share": self.share(position), "turn": self.turn[position]}
+        return self._fixed(position, why, rank) | load
 
     def _fixed(self, position: int, why: str, rank: list[float]) -> dict[str, Any]:
         agent = self.directory.agents[position]
         return {"agentId": agent.id, "why": why, "rank": rank, "capacity": agent.capacity}
-
-    def _with_load(self, fixed: dict[str, Any], position: int) -> dict[str, Any]:
-        one = fixed.copy()
-        one["open"] = self.open[position]
-        one["share"] = self.units[position] / self.directory.most[position]
-        one["turn"] = self.turn[position]
-        return one
 
     def least_loaded(self, among: Iterable[int]) -> int | None:
         """The smallest share of capacity in use, then turn, then id."""
@@ -232,8 +248,11 @@ class Queues:
 
     def heads(self, strategy_id: str, pool: Pool, exclude: frozenset[int]) -> list[int]:
         """Positions of those who stand level at the head of a pool's queue: any of them is as likely to be next."""
-        rows = [row for row in self._queue(strategy_id, pool, None).rows if row[-1] not in exclude]
-        return [row[-1] for row in rows if row[:-2] == rows[0][:-2]]
+        queue = self._queue(strategy_id, pool, None)
+        line = self._in_order(queue, 0, exclude)
+        ends, by_load = self._ends, queue.by_load
+        stands = [(queue.standing.places[one], ends[one][by_load][: _LEVEL - _PLACE.size]) for one in line]
+        return [one for one, stand in zip(line, stands, strict=True) if stand == stands[0]]
 
     def absent(self) -> dict[str, float]:
         """Agent id -> the virtual time to carry an absent or full agent to, so that absence earns no credit.
@@ -253,6 +272,10 @@ class Queues:
                     lifts[position] = max(floor, lifts.get(position, floor))
         return {self.directory.agents[position].id: turn for position, turn in lifts.items()}
 
+    def _stands(self, position: int, queue: _Queue) -> tuple[float, float]:
+        share, turn = self.share(position), self.turn[position]
+        return (share, turn) if queue.by_load else (turn, share)
+
     def _overload(self, position: int) -> tuple[float, float, str]:
         agent = self.directory.agents[position]
         return (self.share(position), self.turn[position], agent.id)
@@ -266,30 +289,25 @@ class Queues:
         return float("inf") if most is None else most - self.units[position]
 
     def _is_full(self, position: int) -> bool:
-        full = self.open[position] >= self.directory.agents[position].capacity
-        return full or self.left.get(position, 1) <= 0 or self._room(position) <= 0
+        if self.open[position] >= self.directory.capacities[position]:
+            return True
+        return position in self._limited and (self.left.get(position, 1) <= 0 or self._room(position) <= 0)
 
     def _queue(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None) -> _Queue:
         key = (strategy_id, pool.key, among[0] if among else None)
         queue = self._queues.get(key)
         if queue is None:
-            kept = self.directory.kept
-            standing = kept.get(key)
-            if standing is None:
-                standing = _Standing(pool, among[1] if among else None, self.directory)
-                if len(kept) < _MOST_KEPT:
-                    kept[key] = standing
+            standing = standing_of(self.directory, strategy_id, pool, among)
             queue = self._queues[key] = _Queue(pool, standing)
             present = standing.members & self.roster.eligible
-            for position in present:
-                self._standing[position].append(queue)
             places, ends, by_load = standing.places, self._ends, queue.by_load
+            for position in present:
+                self._standing[position].append((queue, places[position]))
             queue.rows = [places[position] + ends[position][by_load] for position in present - self.full]
             queue.rows.sort()
         return queue
 
     def _move(self, position: int, *, opened: int, turns: int, units: float, full: bool = False) -> None:
-        standing = self._standing[position]
         before = None if position in self.full else self._ends[position]
         self.open[position] = max(0, self.open[position] + opened)
         self.units[position] = max(0.0, self.units[position] + units)
@@ -305,16 +323,15 @@ class Queues:
         else:
             self.full.discard(position)
             after = self._ends[position]
-        for queue in standing:
-            queue.shown.pop(position, None)
-            place, by_load, rows = queue.standing.places[position], queue.by_load, queue.rows
+        for queue, place in self._standing[position]:
+            by_load, rows = queue.by_load, queue.rows
             if before is not None:
                 del rows[bisect_left(rows, place + before[by_load])]
             if after is not None:
                 insort(rows, place + after[by_load])
 
 
-class _Ends(dict[int, tuple[Row, Row]]):
+class _Ends(dict[int, _End]):
     """Per agent, the end of their rows as their load stands: where turns come first, and where the load does."""
 
     __slots__ = ("_directory", "_turn", "_units")
@@ -323,10 +340,11 @@ class _Ends(dict[int, tuple[Row, Row]]):
         super().__init__()
         self._directory, self._units, self._turn = directory, units, turn
 
-    def __missing__(self, position: int) -> tuple[Row, Row]:
+    def __missing__(self, position: int) -> _End:
         share, turn = self._units[position] / self._directory.most[position], self._turn[position]
         token = self._directory.agents[position].token
-        found = self[position] = (turn, share, token, position), (share, turn, token, position)
+        by_turn, by_load = (turn, share, token, position), (share, turn, token, position)
+        found = self[position] = _END.pack(*by_turn), _END.pack(*by_load)
         return found
 
 

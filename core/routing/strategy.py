@@ -91,13 +91,13 @@ def fit(agent: Agent, alert_type: str) -> float:
     return (0.7 + 0.06 * agent.level(alert_type)) * agent.result(alert_type).ratio
 
 
-def spoken(agent: Agent, case: Case, *, place: str | None) -> str:
-    """What about this agent fits this alert: "You cover Riverside and know sellers"."""
+def spoken(agent: Agent, alert_type: str, *, place: str | None) -> str:
+    """What about this agent fits such an alert: "You cover Riverside and know sellers"."""
     parts = []
     if place:
         parts.append(f"cover {place}")
-    if agent.level(case.alert_type) > 0:
-        parts.append(f"know {TOPICS.get(case.alert_type, case.alert_type.lower().replace('_', ' '))}")
+    if agent.level(alert_type) > 0:
+        parts.append(f"know {TOPICS.get(alert_type, alert_type.lower().replace('_', ' '))}")
     return f"You {' and '.join(parts)}" if parts else "You are on duty"
 
 

@@ -18,7 +18,7 @@ from core.routing.rules import RuleSet, compile_rule
 from core.routing.schedule import ALWAYS
 from core.routing.state import House
 from core.routing.strategies import STRATEGIES
-from core.routing.strategy import Case
+from core.routing.strategy import BY_LOAD, BY_TURN, Case, Pool
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 SELL = "LIKELY_TO_SELL"
@@ -182,6 +182,24 @@ def test_every_strategy_reaches_everybody_and_explains_itself(name: str) -> None
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_what_is_said_does_not_depend_on_what_was_asked_before(name: str) -> None:
+    people = [person(f"a{n}", territories=("riverside",), skills={"seller": n % 3}) for n in range(6)]
+    fresh, used = directory(*people), directory(*people)
+    for territory in ("riverside", "elsewhere"):
+        for number in range(6):
+            pick(used, case(alert_id=f"b{number}", alert_type="LIKELY_TO_BUY", territory=territory), strategy=name)
+        one = case(territory=territory)
+        assert pick(used, one, strategy=name) == pick(fresh, one, strategy=name)
+
+
+def test_turns_below_zero_count_as_none() -> None:
+    house = directory(person("ann"), person("bob"))
+    loads = {"ann": have(0, -3.0), "bob": have(0, 0.0)}
+    both = {chosen(house, case(), strategy="round_robin", loads=loads, seed=seed) for seed in range(20)}
+    assert both == {"ann", "bob"}
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_strategy_is_deterministic_and_spreads_ties_by_seed(name: str) -> None:
     house = directory(*(person(f"a{n}", territories=("riverside",)) for n in range(8)))
     by_seed = [chosen(house, case(), strategy=name, seed=seed) for seed in range(60)]
@@ -322,3 +340,27 @@ def test_coming_back_brings_no_flood() -> None:
         queues.hand(choice.position)
         first[back.agents[choice.position].id] += 1
     assert first == {"ann": 10, "bob": 10, "cleo": 10}
+
+
+floats = st.floats(0, 1e9, allow_nan=False)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), floats, floats), min_size=2, max_size=12), st.booleans())
+def test_rows_stand_in_the_order_of_their_numbers(each: list[tuple[int, float, float]], by_load: bool) -> None:
+    house = directory(*(person(f"a{n}", skills={"seller": level}) for n, (level, _, _) in enumerate(each)))
+    loads = {f"a{n}": Load(turn=turn, units=units) for n, (_, turn, units) in enumerate(each)}
+    queues = Queues(house, roster(house, NOW), loads)
+    pool = Pool(
+        ("all",),
+        range(len(each)),
+        lambda agent: (-agent.level(SELL),),
+        BY_LOAD if by_load else BY_TURN,
+        lambda agent: "You are here",
+    )
+
+    def stands(position: int) -> tuple[float, ...]:
+        agent, share, turn = house.agents[position], queues.share(position), queues.turn[position]
+        return (-agent.level(SELL), *((share, turn) if by_load else (turn, share)), agent.token)
+
+    assert queues.line("test", pool, None, 0) == sorted(range(len(each)), key=stands)

@@ -14,7 +14,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         whole_house(directory),
         lambda agent: (-agent.level(kind), not agent.prefers(kind)),
         BY_LOAD,
-        lambda agent: spoken(agent, case, place=None),
+        lambda agent: spoken(agent, kind, place=None),
         said=(KNOWS, PREFERS),
     )
 

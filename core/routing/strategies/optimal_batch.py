@@ -23,7 +23,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             directory.covering(territory),
             rank,
             BY_LOAD,
-            lambda agent, place=place: spoken(agent, case, place=place),  # type: ignore[misc]
+            lambda agent, place=place: spoken(agent, kind, place=place),  # type: ignore[misc]
             said=(SUITS,),
         )
     yield Pool(
@@ -31,7 +31,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         whole_house(directory),
         rank,
         BY_LOAD,
-        lambda agent: spoken(agent, case, place=None),
+        lambda agent: spoken(agent, kind, place=None),
         said=(SUITS,),
         last_resort=True,
     )

@@ -22,12 +22,12 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             lambda agent: f"It is your turn in {team.name}",
         )
     yield Pool(
-        ("everybody",),
+        ("everybody", case.alert_type),
         whole_house(directory),
         lambda agent: (),
         BY_TURN,
         lambda agent: (
-            f"It is your turn; {spoken(agent, case, place=None)[0].lower()}{spoken(agent, case, place=None)[1:]}"
+            f"It is your turn; {spoken(agent, case.alert_type, place=None)[0].lower()}{spoken(agent, case.alert_type, place=None)[1:]}"
         ),
         last_resort=True,
     )

@@ -16,7 +16,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             directory.in_team(before.team_id),
             lambda agent: (agent.level(kind) == 0,),
             BY_LOAD,
-            lambda agent: f"It waited with {before.name}; {_inside(spoken(agent, case, place=None))}",
+            lambda agent: f"It waited with {before.name}; {_inside(spoken(agent, kind, place=None))}",
             said=(KNOWS,),
         )
     for territory in directory.around(case.territory):
@@ -26,7 +26,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             directory.covering(territory),
             lambda agent: (agent.level(kind) == 0,),
             BY_LOAD,
-            lambda agent, place=place: f"It waited too long; {_inside(spoken(agent, case, place=place))}",  # type: ignore[misc]
+            lambda agent, place=place: f"It waited too long; {_inside(spoken(agent, kind, place=place))}",  # type: ignore[misc]
             said=(KNOWS,),
         )
     yield Pool(
@@ -34,7 +34,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         whole_house(directory),
         lambda agent: (agent.level(kind) == 0,),
         BY_LOAD,
-        lambda agent: f"It waited too long; {_inside(spoken(agent, case, place=None))}",
+        lambda agent: f"It waited too long; {_inside(spoken(agent, kind, place=None))}",
         said=(KNOWS,),
     )
 

@@ -15,11 +15,11 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             ("sticky", before.id, case.covered), (before.position,), lambda agent: (), BY_LOAD, lambda agent: because
         )
     yield Pool(
-        ("everybody",),
+        ("everybody", case.alert_type),
         whole_house(directory),
         lambda agent: (),
         BY_LOAD,
-        lambda agent: spoken(agent, case, place=None),
+        lambda agent: spoken(agent, case.alert_type, place=None),
         last_resort=True,
     )
 

@@ -1,6 +1,6 @@
 """Territory first, then skill, then the smallest load: the house default."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from core.routing.directory import Agent, Directory
 from core.routing.strategy import (
@@ -17,20 +17,25 @@ from core.routing.strategy import (
 )
 
 
-def pools(case: Case, directory: Directory) -> Iterator[Pool]:
+def pools(case: Case, directory: Directory) -> Sequence[Pool]:
     """The alert's own territory, then each larger one around it, then everybody."""
-    kind = case.alert_type
-    for territory in directory.around(case.territory):
+    kind, territory = case.alert_type, case.territory
+    return directory.remember(("pools", territory, kind), lambda: tuple(_pools(kind, territory, directory)))
+
+
+def _pools(kind: str, innermost: str | None, directory: Directory) -> Iterator[Pool]:
+    for territory in directory.around(innermost):
 
         def rank(agent: Agent, territory: str = territory) -> tuple[float, ...]:
             return (-agent.level(kind), agent.primary_territory != territory, not agent.prefers(kind))
 
+        place = directory.place(territory)
         yield Pool(
             ("territory", territory, kind),
             directory.covering(territory),
             rank,
             BY_LOAD,
-            lambda agent, territory=territory: spoken(agent, case, place=directory.place(territory)),  # type: ignore[misc]
+            lambda agent, place=place: spoken(agent, kind, place=place),  # type: ignore[misc]
             said=(KNOWS, HOME, PREFERS),
         )
     yield Pool(
@@ -38,7 +43,7 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
         whole_house(directory),
         lambda agent: (-agent.level(kind), not agent.prefers(kind)),
         BY_LOAD,
-        lambda agent: spoken(agent, case, place=None),
+        lambda agent: spoken(agent, kind, place=None),
         said=(KNOWS, PREFERS),
         last_resort=True,
     )

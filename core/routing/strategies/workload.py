@@ -18,11 +18,11 @@ def pools(case: Case, directory: Directory) -> Iterator[Pool]:
             lambda agent: f"You have the most room in {team.name}",
         )
     yield Pool(
-        ("everybody",),
+        ("everybody", case.alert_type),
         whole_house(directory),
         lambda agent: (),
         BY_LOAD,
-        lambda agent: f"{spoken(agent, case, place=None)} with the most room",
+        lambda agent: f"{spoken(agent, case.alert_type, place=None)} with the most room",
         last_resort=True,
     )
 
