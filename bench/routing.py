@@ -24,7 +24,6 @@ from core.routing import directory as houses
 from core.routing.choosing import choose
 from core.routing.conditions import leaves
 from core.routing.operators import OPERATORS
-from core.routing.preparing import prepare
 from core.routing.queues import Queues
 from core.routing.roster import roster, why_not
 from core.routing.rules import RuleSet, compile_rule
@@ -58,15 +57,12 @@ def run(scratch: Path, postgres_url: str) -> dict[str, Any]:
 def in_memory(decisions: int = DECISIONS, *, scans: int = 200) -> dict[str, float]:
     """Microseconds a decision with its whole trace, by the clock and of the thread's own work, beside a naive scan.
 
-    In a process that has been at it for a quarter of a second, as queues are kept between batches. Told apart: what a house costs
-    once when it has changed, the first decision in a pool after that, and the least of some runs of each decision, which is what
-    it costs where nothing else is at work on the machine.
+    In a process that has been at it for a quarter of a second, as queues are kept between batches. Told apart: the first decision in a
+    pool after the house has changed, and the least of some runs of each decision, which is what it costs where nothing else is at
+    work on the machine.
     """
     at, stream = house(), cases(WARM + decisions)
     duty = roster(at.directory, NOW)
-    begun = time.thread_time()
-    prepare(at)
-    prepared = time.thread_time() - begun
     met = {(case.territory, case.alert_type): case for case in reversed(stream)}
     queues = Queues(at.directory, duty, {})
     _, first = _timed(list(met.values()), lambda case: _give(case, at, queues))
@@ -92,7 +88,6 @@ def in_memory(decisions: int = DECISIONS, *, scans: int = 200) -> dict[str, floa
         "least_cpu_p50_us": median(least),
         "least_cpu_p95_us": quantiles(least, n=20)[-1],
         "cpu_first_of_a_pool_us": median(first),
-        "cpu_of_a_new_house_ms": prepared * 1e3,
         "per_s": 1e6 / (sum(taken) / len(taken)),
         "naive_p50_us": median(slow),
         "times_faster": median(scanned) / median(worked),
@@ -105,6 +100,8 @@ def durable(database: Database) -> dict[str, float]:
     with database.write() as session:
         _store_house(session.connection().execute)
         state = routing.State.load(session)
+    gc.collect()
+    gc.freeze()  # as the web process does after start
     measured = {}
     for name, batch, trigger in (("new", BATCH, "opened"), ("moved", BATCH, "escalated"), ("one_by_one", 1, "opened")):
         number = DURABLE if batch > 1 else 200
@@ -115,6 +112,7 @@ def durable(database: Database) -> dict[str, float]:
                 routing.route(session, ids[start : start + batch], state=state, trigger=trigger, now=NOW)
         measured[f"{name}_per_s"] = number / (time.perf_counter() - started)
         measured[f"{name}_cpu_us"] = (time.process_time() - begun) / number * 1e6
+    gc.unfreeze()
     measured["state_hit_rate"] = state.hits / (state.hits + state.misses)
     database.dispose()
     return measured

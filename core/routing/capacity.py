@@ -66,10 +66,19 @@ def take_turn(session: Session) -> bool:
     return False
 
 
+Reading = tuple[str, int, float, float, date | None, int]
+"""(agent id, *`Load`); the day is left out where nothing limits it."""
+
+
+def read(session: Session) -> list[Reading]:
+    """What everybody has, in one query."""
+    rows: Sequence[Any] = session.connection().execute(_reading()).all()
+    return list(rows)
+
+
 def loads(session: Session) -> dict[str, Load]:
-    """Agent id -> what they have, in one query."""
-    rows = session.connection().execute(_reading()).all()
-    return {row[0]: Load(*row[1:]) for row in rows}
+    """Agent id -> what they have."""
+    return {row[0]: Load(*row[1:]) for row in read(session)}
 
 
 @cache
@@ -80,7 +89,7 @@ def _reading() -> Select[Any]:
         agents.open_alerts,
         agents.round_robin_at,
         agents.open_units,
-        agents.given_on,
+        case((agents.max_per_day.is_not(None), agents.given_on)),
         agents.given_today,
     )
 

@@ -252,10 +252,10 @@ def _grant(wish: Wish, case: Case, house: House, queues: Queues, exclude: frozen
     where = replace(case, territory=wish.territory) if wish.territory else case
     if not wish.skills:
         return _by_chain(where, house.chain_for(where.territory), queues, exclude, ring)
-    return _walk("skill", skill_pools(wish, where, house), queues, None, exclude, ring)
+    return _walk("skill", _skill_pools(wish, where, house), queues, None, exclude, ring)
 
 
-def skill_pools(wish: Wish, case: Case, house: House) -> Iterator[Pool]:
+def _skill_pools(wish: Wish, case: Case, house: House) -> Iterator[Pool]:
     """Those who know what is asked: near ones first, then everywhere."""
     directory, kind = house.directory, case.alert_type
     named = " and ".join(skill for skill, _ in wish.skills)

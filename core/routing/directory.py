@@ -124,6 +124,7 @@ class Directory:
         self.agents = tuple(agents)
         self.teams = {team.id: team for team in teams}
         self.by_id = {agent.id: agent for agent in self.agents}
+        self.place_of = {agent.id: agent.position for agent in self.agents}
         self.parents = dict(parents or {})
         self.names = dict(names or {})
         self._covering: dict[str, list[int]] = {}
@@ -157,11 +158,6 @@ class Directory:
             if len(self._kept) < _MOST_KEPT:
                 self._kept[key] = found
         return found
-
-    @property
-    def places(self) -> set[str]:
-        """Every territory there is, or that somebody covers."""
-        return {*self.names, *self.parents, *self._covering}
 
     def covering(self, territory: str | None) -> Sequence[int]:
         """Agents who have exactly this territory."""

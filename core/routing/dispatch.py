@@ -1,6 +1,7 @@
 """ROUTE: alerts to agents, in one transaction: read, choose, reserve, write the decision, hand over, tell."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from core.db.base import table_of
 from core.db.tables import Alert, Decision, User
 from core.ids import new_id
 from core.routing import capacity, cases, ledger, matching, refusals, shadowing
-from core.routing.capacity import Handover
+from core.routing.capacity import Handover, Load, Reading
 from core.routing.choosing import AWAY, Choice, choose
 from core.routing.queues import Queues, Today
 from core.routing.state import House, State
@@ -100,7 +101,24 @@ def route_each(
         batch.strategies = strategies or {}
         said_no = {} if trigger == OPENED else refusals.of(session, some, now=now)
         found |= batch.route({key: (case, exclude[key] | said_no.get(key, frozenset())) for key, case in known.items()})
+        if trigger != RETURNED:  # which limits what each may get
+            state.queues.append(batch.queues)
     return [found[alert_id] for alert_id in alert_ids if alert_id in found]
+
+
+def _queues(state: State, loads: Sequence[Reading], *, at_most: Mapping[str, int] | None, now: datetime) -> Queues:
+    """The queues of the last batch where they still serve, with the loads as they were read just now."""
+    roster = state.roster(now)
+    if at_most is None and state.queues:
+        with suppress(IndexError):  # another thread was faster
+            kept: Queues = state.queues.pop()
+            if kept.directory is state.house.directory and kept.read_again(roster, loads):
+                return kept
+    return Queues(state.house.directory, roster, _by_id(loads), at_most=at_most)
+
+
+def _by_id(loads: Sequence[Reading]) -> dict[str, Load]:
+    return {row[0]: Load(*row[1:]) for row in loads}
 
 
 class _Batch:
@@ -120,10 +138,12 @@ class _Batch:
         self.strategies: Mapping[str, str] = {}
         """Alert id -> what stands for the team's default."""
         at_most = capacity.untouched_room(session) if trigger == RETURNED else None
-        loads = capacity.loads(session)
-        self.queues = Queues(state.house.directory, state.roster(now), loads, at_most=at_most)
+        loads = capacity.read(session)
+        self.queues = _queues(state, loads, at_most=at_most, now=now)
         shadow = shadowing.of(session, state)
-        self.beside = shadowing.Beside(shadow, loads, trigger=trigger, at_most=at_most, now=now) if shadow else None
+        self.beside = (
+            shadowing.Beside(shadow, _by_id(loads), trigger=trigger, at_most=at_most, now=now) if shadow else None
+        )
         self.shadows: dict[str, dict[str, Any]] = {}
         """Alert id -> what the policy in shadow would have done."""
         self.today = Today(now)

@@ -76,16 +76,16 @@ def keep_house(session: Session, state: State, *, now: datetime) -> str:
     """Store the house as it is, once; the id under which decisions name it."""
     house = state.house
     if state.kept is None or state.kept[0] is not house:
-        state.kept = (house, snapshot.dump(house)[0], False)
-    _, house_id, stored = state.kept
-    if stored:
+        state.kept = (house, *snapshot.dump(house))
+    _, house_id, content = state.kept
+    if content is None:
         return house_id
     if session.scalar(select(RoutingHouse.id).where(RoutingHouse.id == house_id)) is not None:
-        state.kept = (house, house_id, True)  # somebody's commit: it can no longer be rolled back
+        state.kept = (house, house_id, None)  # somebody's commit: it can no longer be rolled back
         return house_id
     session.execute(
         upsert(session, RoutingHouse)
-        .values(id=house_id, content=snapshot.dump(house)[1], created_at=now)
+        .values(id=house_id, content=content, created_at=now)
         .on_conflict_do_nothing(index_elements=["id"])
     )
     return house_id

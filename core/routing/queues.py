@@ -10,7 +10,7 @@ from datetime import date, datetime
 from struct import Struct
 from typing import Any
 
-from core.routing.capacity import Load
+from core.routing.capacity import Load, Reading
 from core.routing.directory import Agent, Directory
 from core.routing.roster import Roster
 from core.routing.strategy import BY_LOAD, Pool
@@ -25,6 +25,9 @@ _LEVEL = _PLACE.size + 16
 Key = tuple[Any, ...]
 _LAST = b"\xff" * 9
 """After every row that begins with the same."""
+_FEW = 20
+_MOST_STANDING = 60
+"""Queues an agent stands in, on average: with more, handing out costs more than making those anew that a batch looks in."""
 _NOTHING = Load()
 _NOBODY: frozenset[int] = frozenset()
 _BY_LOAD = ("has more room", "has had fewer turns")
@@ -58,7 +61,7 @@ class _Standing:
         """Per member, what of a candidate's description loads do not change."""
 
 
-def standing_of(
+def _standing_of(
     directory: Directory, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None = None
 ) -> _Standing:
     """What loads do not change of a pool, worked out when it is first asked for."""
@@ -97,12 +100,9 @@ class Queues:
         """Virtual time of the fair queue: one unit an alert, over the agent's weight; the smallest is next. Never below 0, as an
         undo after a change of weight may leave it: rows have no sign."""
         self.units = [one.units for one in read]
-        today = Today(roster.since)
-        self.left: dict[int, int] = {}
+        self._today = Today(roster.since)
+        self.left = {one: self._left_today(one, read[one].given_on, read[one].given) for one in directory.by_day}
         """How many more today, of those with a limit."""
-        for position in directory.by_day:
-            agent, one = agents[position], read[position]
-            self.left[position] = (agent.max_per_day or 0) - (one.given if one.given_on == today(agent) else 0)
         for agent_id, most in (at_most or {}).items():
             if (found := directory.by_id.get(agent_id)) is not None:
                 self.left[found.position] = min(self.left.get(found.position, most), most)
@@ -117,9 +117,48 @@ class Queues:
         """Those whom the database refused, whatever their loads say."""
         self.looked: list[_Queue] = []
         """The queues that the choice being made looked in, the one that decided last."""
+        self._asked: set[_Queue] = set()
+        """Those that any choice looked in since the loads were read."""
         self._queues: dict[Key, _Queue] = {}
+        self._stand = 0
         self._standing: list[list[tuple[_Queue, bytes]]] = [[] for _ in directory.agents]
         """Per agent, the queues they stand in and how their rows begin there."""
+
+    def read_again(self, roster: Roster, loads: Iterable[Reading]) -> bool:
+        """Stand as these loads say, for another batch; False where queues made anew serve better: others are on duty, or too many moved.
+
+        Args:
+            loads: of everybody, as read in the new transaction. Whatever was counted here before is looked over too: a transaction
+                that was rolled back leaves no trace.
+        """
+        if roster is not self.roster and roster.eligible != self.roster.eligible:
+            return False
+        if self._stand > _MOST_STANDING * len(self.open):
+            return False
+        self.roster, self._today = roster, Today(roster.since)
+        place, opened, units, turns = self.directory.place_of, self.open, self.units, self.turn
+        moved: list[tuple[int, Reading]] = []
+        for row in loads:
+            position = place.get(row[0])
+            if position is None:
+                continue
+            if position in self.left:
+                self.left[position] = self._left_today(position, row[4], row[5])
+            if opened[position] != row[1] or units[position] != row[3] or turns[position] != max(0.0, row[2]):
+                moved.append((position, row))
+        if len(moved) > max(_FEW, len(opened) // 8):
+            return False
+        for position, (_, number, turn, weight, _, _) in moved:
+            before = self._end_of(position)
+            opened[position], units[position], turns[position] = number, weight, max(0.0, turn)
+            self._ends.pop(position, None)
+            self._put(position, before)
+        refused, self.refused = self.refused, set()
+        for position in (*refused, *self.left):
+            self._put(position, self._end_of(position))
+        self.looked.clear()
+        self._asked.clear()
+        return True
 
     def line(
         self,
@@ -262,7 +301,7 @@ class Queues:
         """
         lifts: dict[int, float] = {}
         turn, free = self.turn, self.roster.eligible - self.full
-        for queue in self._queues.values():
+        for queue in self._asked:
             present = queue.standing.members & free
             floor = min((turn[position] for position in present), default=0.0)
             if floor <= 0.0:
@@ -284,6 +323,10 @@ class Queues:
         """How much of the capacity is in use, by weight; above 1 is overflow."""
         return self.units[position] / self.directory.most[position]
 
+    def _left_today(self, position: int, given_on: date | None, given: int) -> int:
+        agent = self.directory.agents[position]
+        return (agent.max_per_day or 0) - (given if given_on == self._today(agent) else 0)
+
     def _room(self, position: int) -> float:
         most = self.directory.agents[position].max_units
         return float("inf") if most is None else most - self.units[position]
@@ -296,25 +339,37 @@ class Queues:
     def _queue(self, strategy_id: str, pool: Pool, among: tuple[Key, frozenset[int]] | None) -> _Queue:
         key = (strategy_id, pool.key, among[0] if among else None)
         queue = self._queues.get(key)
-        if queue is None:
-            standing = standing_of(self.directory, strategy_id, pool, among)
+        if queue is not None:
+            self._asked.add(queue)
+        else:
+            standing = _standing_of(self.directory, strategy_id, pool, among)
             queue = self._queues[key] = _Queue(pool, standing)
             present = standing.members & self.roster.eligible
             places, ends, by_load = standing.places, self._ends, queue.by_load
             for position in present:
                 self._standing[position].append((queue, places[position]))
+            self._stand += len(present)
             queue.rows = [places[position] + ends[position][by_load] for position in present - self.full]
             queue.rows.sort()
+            self._asked.add(queue)
         return queue
 
     def _move(self, position: int, *, opened: int, turns: int, units: float, full: bool = False) -> None:
-        before = None if position in self.full else self._ends[position]
+        before = self._end_of(position)
         self.open[position] = max(0, self.open[position] + opened)
         self.units[position] = max(0.0, self.units[position] + units)
         self.turn[position] += turns / self.directory.agents[position].weight
         self._ends.pop(position, None)
         if position in self.left:
             self.left[position] -= opened
+        self._put(position, before, full=full)
+
+    def _end_of(self, position: int) -> _End | None:
+        """How their rows end in the queues they stand in; None where they stand in none."""
+        return None if position in self.full or position not in self.roster.eligible else self._ends[position]
+
+    def _put(self, position: int, before: _End | None, *, full: bool = False) -> None:
+        """Into their places as their load is now; `before` is how their rows ended."""
         if position not in self.roster.eligible:
             return
         if full or self._is_full(position):

@@ -57,11 +57,6 @@ class Compiled:
             {"id": self.id, "outcome": "no_match", "why": f"not: {condition.says}"} for condition in self.conditions
         )
 
-    def only(self, path: tuple[str, ...]) -> frozenset[str] | None:
-        """The only values of an indexed field with which it can hold; None where it does not say."""
-        allowed = [values for of, values, _ in _narrowed(self) if of == path]
-        return frozenset.intersection(*allowed) if allowed else None
-
     def miss(self, facts: Facts) -> dict[str, Any] | None:
         """What the trace says of the first condition that does not hold; None when all do."""
         for condition, said in zip(self.conditions, self.misses, strict=True):

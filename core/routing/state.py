@@ -1,5 +1,6 @@
 """What routing keeps in memory: the house and its compiled rules, refreshed when the version counter moves."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -69,8 +70,10 @@ class State:
         self.house = house
         self.hits = 0
         self.misses = 0
-        self.kept: tuple[House, str, bool] | None = None
+        self.kept: tuple[House, str, bytes | None] | None = None
         """What core.routing.ledger knows of its copy of the house."""
+        self.queues: deque[Any] = deque(maxlen=1)
+        """What core.routing.dispatch keeps for its next batch: whoever takes it out has it alone."""
         self.shadow: tuple[House, Any] | None = None
         """What core.routing.shadowing found beside this house."""
         self._roster: tuple[House, Roster] | None = None
