@@ -21,7 +21,7 @@ from core.errors import BadSetting
 
 _SMTP_SCHEMES = {"smtp", "smtps", "smtp+starttls"}
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_CHATS = ("slack", "teams", "discord", "telegram", "googlechat", "mattermost", "rocketchat", "ntfy")
+_CHATS = ("slack", "teams", "discord", "telegram", "googlechat", "mattermost", "rocketchat", "ntfy", "matrix")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 

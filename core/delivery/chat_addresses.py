@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from core.delivery.chatting import SERVICES
 from core.errors import Invalid
@@ -39,6 +39,11 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
         Part(name="server", label="Server", placeholder="https://ntfy.sh", is_secret=False, default="https://ntfy.sh"),
         Part(name="topic", label="Topic", placeholder="a name nobody guesses"),
     ),
+    "matrix": (
+        Part(name="server", label="Homeserver", placeholder="https://matrix.example.com", is_secret=False),
+        Part(name="room", label="Internal room ID", placeholder="!abc:example.com", is_secret=False),
+        Part(name="token", label="Access token", placeholder="syt_…"),
+    ),
 }
 """By service, in the order in which they are entered."""
 
@@ -51,10 +56,11 @@ def compose(service: str, values: Mapping[str, str]) -> str:
     """
     given = {part.name: values.get(part.name, "").strip() for part in PARTS[service]}
     wrong = {part.name: f"enter the {_inside(part.label)}" for part in PARTS[service] if not given[part.name]}
-    where = "server" if service == "ntfy" else "url"
+    by_server = service in ("ntfy", "matrix")
+    where = "server" if by_server else "url"
     whole = given.get(where, "")
     written = whole.partition("://")[0] in SERVICES[service].schemes
-    if not wrong and (service == "ntfy" or service in _HOOKS) and not written and not _host(whole):
+    if not wrong and (by_server or service in _HOOKS) and not written and not _host(whole):
         wrong[where] = "a whole address, as in https://chat.example.com/…"
     if wrong:
         raise Invalid(f"{SERVICES[service].label} needs more than this.", fields=wrong)
@@ -62,6 +68,8 @@ def compose(service: str, values: Mapping[str, str]) -> str:
         return f"tgram://{given['token']}/{given['chat']}"
     if service == "ntfy":
         return f"{_scheme('ntfy', whole)}://{_host(whole)}/{given['topic'].strip('/')}"
+    if service == "matrix":
+        return f"{_scheme('matrix', whole)}://{quote(given['token'], safe='')}@{_host(whole)}/{given['room']}"
     return _HOOKS[service](whole) if service in _HOOKS and not written else whole
 
 

@@ -5,6 +5,7 @@ that could read a file, switch off checks or mention somebody is dropped, and ev
 core.delivery.outgoing. Apprise writes the requests; it opens no connection of its own.
 """
 
+import hashlib
 import importlib
 import json
 import logging
@@ -55,8 +56,12 @@ class Service:
     """Hosts of the https:// addresses that the service itself gives out; a leading dot stands for anything before."""
     dialect: str = "text"
     """How the plugin is to take the text so that it changes nothing."""
-    gone: frozenset[int] = frozenset({404, 410})
-    """Answers that say that nobody is there."""
+    gone: frozenset[int | str] = frozenset({404, 410})
+    """Answers that say that nobody is there: statuses, and what `error` of a 200 may be."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the plugin that are ours to choose."""
+    by_token: bool = False
+    """Signed in to with a token, for rooms by their ids; and it takes a key, by which it drops a second copy."""
 
 
 SERVICES: Mapping[str, Service] = {
@@ -69,6 +74,9 @@ SERVICES: Mapping[str, Service] = {
             plugin="NotifySlack",
             schemes=("slack",),
             native=("hooks.slack.com",),
+            gone=frozenset(
+                {404, 410, "account_inactive", "channel_not_found", "invalid_auth", "is_archived", "token_revoked"}
+            ),
         ),
         Service(
             name="teams",
@@ -128,6 +136,16 @@ SERVICES: Mapping[str, Service] = {
             schemes=("ntfys", "ntfy"),
             native=("ntfy.sh",),
         ),
+        Service(
+            name="matrix",
+            label="Matrix",
+            module="matrix.base",
+            plugin="NotifyMatrix",
+            schemes=("matrixs", "matrix"),
+            gone=frozenset({401, 403, 404}),
+            fixed={"mode": "off", "version": "3", "discovery": False, "e2ee": False},
+            by_token=True,
+        ),
     )
 }
 
@@ -152,13 +170,18 @@ def plain(text: str) -> str:
     return text.translate(_PLAIN).replace("://", ":\u2044\u2044")
 
 
-def send(url: str, text: str, *, allowed: frozenset[str], limits: Limits) -> str:
+def send(url: str, text: str, *, key: str, allowed: frozenset[str], limits: Limits) -> str:
     """Say it there; the service's label. `text` is sent as it is: what comes from outside goes through `plain` first.
+
+    Args:
+        key: the message's idempotency key, for a service that takes one.
 
     Raises:
         DeliveryFailed: with what the service answered.
     """
     service, plugin = _plugin(url, allowed)
+    if service.by_token:
+        plugin.access_token, plugin.transaction_id = plugin.password, hashlib.sha256(key.encode()).hexdigest()[:32]
     with _calling(service, limits) as calls:
         ok = plugin.notify(body=_cut(text), body_format=service.dialect)
     if not ok:
@@ -206,16 +229,29 @@ def _plugin(url: str, allowed: frozenset[str]) -> tuple[Service, Any]:
     query = urlencode([pair for pair in parse_qsl(parts.query) if pair[0].lower() in _KEPT])
     kept = parts._replace(query=query).geturl()
     try:
-        read = maker.parse_native_url(kept) if parts.scheme == "https" else maker.parse_url(kept)
-        if not read:
+        # A room's "#" begins no fragment: without its name the message would go to the service's first room.
+        read = maker.parse_native_url(kept) if parts.scheme == "https" else maker.parse_url(kept.replace("#", "%23"))
+        if not read or not _names_its_room(service, read):
             raise _refused(f"{service.label} gives out other addresses than this")
         asset = AppriseAsset(app_id="Doorbell", app_desc="Doorbell", storage_mode="memory")
         quiet = {"include_image": False, "include_footer": False, "avatar": False, "footer_logo": False}
-        plugin = maker(**{**read, **{name: off for name, off in quiet.items() if name in read}, "asset": asset})
+        off = {name: value for name, value in quiet.items() if name in read}
+        plugin = maker(**{**read, **off, **service.fixed, "asset": asset})
     except (AppriseException, TypeError, ValueError, KeyError) as error:
         raise _refused(f"{service.label} gives out other addresses than this") from error
-    plugin.request_rate_per_sec = 0  # our own pace is kept by core.delivery.pacing; a sender thread does not sleep
+    plugin.throttle = lambda *_, **__: (
+        None
+    )  # our own pace is kept by core.delivery.pacing; a sender thread does not sleep
     return service, plugin
+
+
+def _names_its_room(service: Service, read: Mapping[str, Any]) -> bool:
+    """Of Slack's bots (which would write into #general) and of Matrix: there a token and ids, for a password would sign in
+    each time, and a name may make a room that is not there."""
+    rooms = read.get("targets") or []
+    if service.by_token:
+        return bool(read.get("password") and not read.get("user") and rooms and all(one[:1] == "!" for one in rooms))
+    return bool(rooms or not read.get("access_token"))
 
 
 @cache
@@ -310,7 +346,10 @@ def _failure(service: Service, calls: _Calls, url: str) -> DeliveryFailed:
         return _refused(f"{service.label} cannot be reached with it")
     said = _said(answer, url)
     if refused is None:
-        return DeliveryFailed(f"{service.label} refused it{said or ': it gave no reason'}", retryable=False)
+        gone = Refused.GONE if _json(answer).get("error") in service.gone else None
+        return DeliveryFailed(
+            f"{service.label} refused it{said or ': it gave no reason'}", retryable=False, address=gone
+        )
     found = outgoing.failure(answer.status, {**answer.headers, **_wish(answer)}, who=service.label)
     found.reason += said
     if answer.status in service.gone:
@@ -331,10 +370,12 @@ def _said(answer: Answer, url: str) -> str:
 
 
 def _wish(answer: Answer) -> dict[str, str]:
-    """Telegram and Discord say in the body how long to wait, with parts of seconds."""
+    """Telegram, Discord and Matrix say in the body how long to wait, with parts of seconds."""
     told = _json(answer)
     inner = told.get("parameters")
     wish = inner.get("retry_after") if isinstance(inner, Mapping) else told.get("retry_after")
+    if isinstance(told.get("retry_after_ms"), int):
+        wish = told["retry_after_ms"] / 1000
     if isinstance(wish, int | float) and 0 <= wish < 1e6:
         return {"retry-after": str(ceil(wish))}
     return {}

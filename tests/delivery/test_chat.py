@@ -1,6 +1,9 @@
 """Chats: what each service is sent, that a name stays a name, and what a refusal means."""
 
+import itertools
+import json
 import re
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -36,8 +39,12 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path)
 
 
+_keys = itertools.count()
+
+
 def send(settings: Settings, url: str, **values: object) -> None:
-    open_channels(settings)["chat"].send(making.message(to=url, **values))
+    """A message of its own, unless a key says which."""
+    open_channels(settings)["chat"].send(making.message(**{"to": url, "key": f"k{next(_keys)}", **values}))
 
 
 def refused(settings: Settings, url: str, **values: object) -> DeliveryFailed:
@@ -89,6 +96,45 @@ def test_a_name_stays_a_name_and_mentions_nobody(url: str, rooms: Chats, setting
         assert "=cmd" in said
 
 
+@pytest.mark.parametrize("room", ["#leads", "%23leads"])
+def test_a_bot_of_slack_writes_into_the_room_that_is_named(rooms: Chats, settings: Settings, room: str) -> None:
+    send(settings, f"{chats.BOT.rpartition('/')[0]}/{room}")
+    (request,) = rooms.server.requests
+    assert json.loads(request.body)["channel"] == "#leads"
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [("token_revoked", True), ("is_archived", True), ("not_in_channel", False), ("fatal_error", False)],
+)
+def test_what_slack_refuses_with_a_200_is_a_refusal(rooms: Chats, settings: Settings, error: str, gone: bool) -> None:
+    rooms.will(answer(200, body={"ok": False, "error": error}))
+    failed = refused(settings, chats.BOT)
+    assert (failed.retryable, failed.reason) == (False, f"Slack refused it: {error}")
+    assert (failed.address is Refused.GONE) == gone
+
+
+def test_matrix_drops_a_second_copy_of_a_message(rooms: Chats, settings: Settings) -> None:
+    for key in ("one", "one", "two"):
+        send(settings, chats.MATRIX, key=key)
+    assert len(rooms.said) == 2
+
+
+def test_matrix_says_in_the_body_how_long_to_wait_and_nobody_sleeps(rooms: Chats, settings: Settings) -> None:
+    rooms.will(answer(429, body={"errcode": "M_LIMIT_EXCEEDED", "error": "Too many", "retry_after_ms": 61_500}))
+    before = time.monotonic()
+    failed = refused(settings, chats.MATRIX)
+    assert (failed.retryable, failed.retry_after) == (True, 62)
+    assert time.monotonic() - before < 5
+
+
+def test_a_room_matrix_does_not_let_us_into_is_gone(rooms: Chats, settings: Settings) -> None:
+    rooms.will(answer(403, body={"errcode": "M_FORBIDDEN", "error": "You are not invited to this room"}))
+    failed = refused(settings, chats.MATRIX)
+    assert failed.address is Refused.GONE
+    assert failed.reason == "Matrix answered 403 Forbidden: You are not invited to this room"
+
+
 def test_nothing_that_reads_files_runs_programs_or_leads_elsewhere_is_an_address() -> None:
     for url in (
         "file:///etc/passwd",
@@ -103,6 +149,10 @@ def test_nothing_that_reads_files_runs_programs_or_leads_elsewhere_is_an_address
         "https://evil.example#.logic.azure.com/workflows/3XXX5/triggers/manual/paths/invoke?sig=iXXXUsecret",
         "http://discord.com/api/webhooks/4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
         "matrixs://user:pass@example.com",
+        "matrixs://user:pass@example.com/!room:example.com",
+        "matrixs://token@example.com",
+        "matrixs://token@example.com/#room",
+        "slack://xoxb-1234567890-1234567890-abcdefghijklmnopqrstuvwx",
         "slack://",
         "discord://1",
         "tgram://nope",

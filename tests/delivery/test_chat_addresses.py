@@ -23,6 +23,7 @@ def test_every_service_says_what_it_needs() -> None:
         ("mattermost", {"url": "https://chat.example.com:8065/office/hooks/3ccdd113474722377935511fc85d3dd4"}, "mmosts://chat.example.com:8065/office/3ccdd113474722377935511fc85d3dd4"),
         ("mattermost", {"url": "mmosts://chat.example.com/3ccdd113474722377935511fc85d3dd4"}, "mmosts://chat.example.com/3ccdd113474722377935511fc85d3dd4"),
         ("rocketchat", {"url": f"https://chat.example.com/hooks/{'a' * 17}/{'b' * 24}"}, f"rockets://{'a' * 17}/{'b' * 24}@chat.example.com"),
+        ("matrix", {"server": "https://m.example.com", "room": "!abc:example.com", "token": "syt_a/b"}, "matrixs://syt_a%2Fb@m.example.com/!abc:example.com"),
         ("ntfy", {"server": "https://ntfy.sh", "topic": "/north-room/"}, "ntfys://ntfy.sh/north-room"),
     ],
 )  # fmt: skip
@@ -40,6 +41,7 @@ def test_what_the_service_shows_becomes_an_address(service: str, entered: dict[s
         ("mattermost", {"url": "chat.example.com/hooks/x"}, {"url"}),
         ("mattermost", {"url": "https://[/hooks/x"}, {"url"}),
         ("ntfy", {"server": "ntfy.sh", "topic": "x"}, {"server"}),
+        ("matrix", {"server": "m.example.com", "room": "!a:b", "token": "t"}, {"server"}),
     ],
 )
 def test_what_is_missing_is_named_by_its_part(service: str, entered: dict[str, str], named: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""Slack, Discord, Telegram, Teams, Google Chat, Mattermost, Rocket.Chat and ntfy on one loopback server, told apart by the host that was called.
+"""Slack, Discord, Telegram, Teams, Google Chat, Mattermost, Rocket.Chat, ntfy and Matrix on one loopback server, told apart by the host that was called.
 
 Each refuses what its published interface refuses. `said` is what was said, as the service would show it.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from urllib3.connection import HTTPConnection
@@ -28,6 +28,8 @@ GOOGLE = "https://chat.googleapis.com/v1/spaces/SPACE/messages?key=KEYKEY&token=
 MATTERMOST = "mmosts://chat.example.com/3ccdd113474722377935511fc85d3dd4"
 ROCKET = "rockets://6o2BArqDj7Tz4ncjb/YbP6G5Xo6bLsSX@rocket.example.com"
 NTFY = "ntfys://ntfy.example.com/doorbell-ann"
+BOT = "slack://xoxb-1234567890-1234567890-abcdefghijklmnopqrstuvwx/+C0123456789"
+MATRIX = "matrixs://syt_ZG9vcmJlbGw_abcdefghij_1a2b3c@matrix.example.com/!room:example.com"
 ALL = {
     "slack": SLACK,
     "discord": DISCORD,
@@ -37,6 +39,8 @@ ALL = {
     "mattermost": MATTERMOST,
     "rocketchat": ROCKET,
     "ntfy": NTFY,
+    "slack bot": BOT,
+    "matrix": MATRIX,
 }
 _TAGS = re.compile(r"</?(b|i|u|s|a|code|pre|strong|em)\b[^>]*>")
 
@@ -45,6 +49,8 @@ _TAGS = re.compile(r"</?(b|i|u|s|a|code|pre|strong|em)\b[^>]*>")
 class Chats:
     server: HostileServer
     said: list[str] = field(default_factory=list)
+    events: dict[str, str] = field(default_factory=dict)
+    """What Matrix keeps, by the transaction it came in."""
 
     def __post_init__(self) -> None:
         self.server.judge = self._judge
@@ -55,6 +61,8 @@ class Chats:
 
     def _judge(self, request: Request) -> Behaviour:
         host = request.headers["host"].split(":")[0]
+        if host == "matrix.example.com":
+            return self._matrix(request)
         if request.method != "POST":
             return answer(405)
         if not request.headers.get("content-type", "").startswith("application/json"):
@@ -68,6 +76,26 @@ class Chats:
             self.said.append(verdict)
             return _DONE.get(host, answer(200, body={}))
         return verdict
+
+    def _matrix(self, request: Request) -> Behaviour:
+        """The client-server API, v3: who the token is of, joining a room, and an event in it, once a transaction."""
+        if request.headers.get("authorization") != "Bearer syt_ZG9vcmJlbGw_abcdefghij_1a2b3c":
+            return answer(401, body={"errcode": "M_UNKNOWN_TOKEN", "error": "Unrecognised access token"})
+        asked = (request.method, unquote(request.path.removeprefix("/_matrix/client/v3")))
+        if asked == ("GET", "/account/whoami"):
+            return answer(200, body={"user_id": "@doorbell:example.com", "device_id": "D"})
+        if asked == ("POST", "/join/!room:example.com"):
+            return answer(200, body={"room_id": "!room:example.com"})
+        sent = re.fullmatch(r"/rooms/!room:example\.com/send/m\.room\.message/([0-9a-f-]{8,})", asked[1])
+        if request.method != "PUT" or sent is None:
+            return answer(404, body={"errcode": "M_UNRECOGNIZED", "error": "Unrecognized request"})
+        event = json.loads(request.body)
+        if event.get("msgtype") != "m.text" or not event.get("body") or "format" in event:
+            return answer(400, body={"errcode": "M_BAD_JSON", "error": "not a plain text"})
+        if sent[1] not in self.events:
+            self.events[sent[1]] = event["body"]
+            self.said.append(event["body"])
+        return answer(200, body={"event_id": f"${sent[1]}"})
 
 
 _Verdict = str | Behaviour
@@ -83,6 +111,19 @@ def _slack(request: Request, body: Mapping[str, Any]) -> _Verdict:
     if body.get("link_names"):
         return answer(400, body="names would be mentioned")
     return text
+
+
+def _slack_bot(request: Request, body: Mapping[str, Any]) -> _Verdict:
+    """Slack's Web API: errors come with 200."""
+    if request.path != "/api/chat.postMessage":
+        return answer(200, body={"ok": False, "error": "unknown_method"})
+    if request.headers.get("authorization") != f"Bearer {urlsplit(BOT).netloc}":
+        return answer(200, body={"ok": False, "error": "invalid_auth"})
+    if body.get("channel") not in ("C0123456789", "#leads"):
+        return answer(200, body={"ok": False, "error": "channel_not_found"})
+    texts = [body.get("text", ""), *(one.get("text", "") for one in body.get("attachments", []))]
+    text = "\n".join(one for one in texts if one)
+    return text or answer(200, body={"ok": False, "error": "no_text"})
 
 
 def _discord(request: Request, body: Mapping[str, Any]) -> _Verdict:
@@ -149,6 +190,7 @@ def _unknown(_request: Request, _body: Mapping[str, Any]) -> _Verdict:
 
 _HOSTS: Mapping[str, Callable[[Request, Mapping[str, Any]], _Verdict]] = {
     "hooks.slack.com": _slack,
+    "slack.com": _slack_bot,
     "discord.com": _discord,
     "api.telegram.org": _telegram,
     "prod-15.uksouth.logic.azure.com": _teams,
@@ -159,6 +201,7 @@ _HOSTS: Mapping[str, Callable[[Request, Mapping[str, Any]], _Verdict]] = {
 }
 _DONE = {
     "hooks.slack.com": answer(200, body="ok"),
+    "slack.com": answer(200, body={"ok": True, "channel": "C0123456789", "ts": "1503435956.000247"}),
     "discord.com": answer(204),
     "api.telegram.org": answer(200, body={"ok": True, "result": {"message_id": 7}}),
     "prod-15.uksouth.logic.azure.com": answer(202),
@@ -168,7 +211,7 @@ _DONE = {
 
 def lead_here(server: HostileServer, resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> Chats:
     """The services' names lead to public addresses, and the last step, the connection, to this server."""
-    for host in _HOSTS:
+    for host in [*_HOSTS, "matrix.example.com"]:
         resolver.says(host, "93.184.216.34")
     monkeypatch.setattr(outgoing, "_connection", lambda *_: HTTPConnection("127.0.0.1", server.port, timeout=5))
     return Chats(server)

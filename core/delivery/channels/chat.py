@@ -21,7 +21,9 @@ class Chats:
 
     def send(self, message: Message) -> Accepted:
         try:
-            service = chatting.send(message.to, text(message), allowed=self._allowed, limits=self._limits)
+            service = chatting.send(
+                message.to, text(message), key=message.key, allowed=self._allowed, limits=self._limits
+            )
         except DeliveryFailed as failure:
             # Each person has a chat of their own: one that is away must not hold up those of all others.
             failure.provider_at_fault = False

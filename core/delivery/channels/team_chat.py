@@ -34,7 +34,7 @@ class TeamChats:
     def send(self, message: Message) -> Accepted:
         assert message.endpoint is not None
         address = next(iter(message.endpoint.valid(message.sent_at or message.at)), "")
-        service = chatting.send(address, text(message), allowed=self._allowed, limits=self._limits)
+        service = chatting.send(address, text(message), key=message.key, allowed=self._allowed, limits=self._limits)
         return Accepted(provider_id=message.key, provider=service)
 
     def close(self) -> None:
