@@ -141,9 +141,8 @@ def _inbox(row: Mapping[str, Any], told: _Told, voice: Voice) -> Inbox:
     else:
         who, language = alert.contact_name or alert.contact_id, voice.language
         title = content.headline(row["kind"], alert.alert_type, who, type_name=alert.type_name, language=language)
-        body = ". ".join(
-            part for part in (text, "; ".join(content.factors(alert.top_factors, language=language))) if part
-        )
+        said = (text, "; ".join(content.factors(alert.top_factors, language=language)))
+        body = ". ".join(part[:1].upper() + part[1:] for part in said if part)
     return Inbox(
         delivery_id=row["id"],
         user_id=notice.user_id,

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from core import changes, delivery
 from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import Attempt, AuditRow, Delivery, DeliveryEvent, Notification
+from core.db.tables import Alert, Attempt, AuditRow, Delivery, DeliveryEvent, Notification
 from core.delivery import Failed, Message, Notice, Sent, Suppressed, Word, consent
 from core.delivery.callbacks import Said
 from core.delivery.ledger import Rule
@@ -35,6 +35,19 @@ def test_a_critical_alert_is_in_the_inbox_at_once_and_queued_for_mail(database: 
         (agent_id,),
         alert_id,
     )
+
+
+def test_the_inbox_speaks_in_sentences(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, agent_id = owned_alert(session, now=now)
+        alert = session.get_one(Alert, alert_id)
+        alert.top_factors = [{"text": "checked the home's value twice"}, {"text": "opened a mail"}]
+        notice = Notice(
+            alert_id=alert_id, user_id=agent_id, kind="alert_escalated", priority="HIGH", text="it is yours now"
+        )
+        delivery.enqueue(session, [notice], now=now)
+        (note,) = session.scalars(select(Notification))
+    assert note.body == "It is yours now. Checked the home's value twice; opened a mail"
 
 
 @pytest.mark.parametrize(("priority", "waits"), [(Priority.MEDIUM, "hourly"), (Priority.LOW, "daily")])
