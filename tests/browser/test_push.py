@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import CDPSession, Page
 
+from core.clock import SystemClock
+from core.delivery import subscriptions
 from core.delivery.channels import push
+from core.settings import Settings
 from tests.browser.house import House, Open
 from tests.delivery.making import message, story
+from tests.push_service import Browser
 
 pytestmark = pytest.mark.browser
 
@@ -18,6 +22,29 @@ REGISTER = """async () => {
 }"""
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
   .map(({ title, body, tag, data, requireInteraction }) => ({ title, body, tag, url: data.url, requireInteraction }))"""
+
+CHANGE = """async ({ old, fresh, handed }) => {
+  const real = self.fetch;
+  const wanted = [];
+  PushManager.prototype.subscribe = async (options) => (wanted.push(options), { toJSON: () => fresh });
+  const told = new Promise((resolve) => {
+    self.fetch = async (...given) => {
+      const answer = await real(...given);
+      if (given[1]?.method === "POST") resolve(answer.status);
+      return answer;
+    };
+  });
+  const event = Object.assign(new Event("pushsubscriptionchange"), {
+    oldSubscription: old ? { endpoint: old } : null,
+    newSubscription: handed ? { toJSON: () => fresh } : null,
+    waitUntil: () => {},
+  });
+  self.dispatchEvent(event);
+  const status = await told;
+  self.fetch = real;
+  return { status, wanted };
+}"""
+"""What a push service does to a worker when it changes a subscription; the browser hands the new one over, or does not."""
 
 
 class Pushed:
@@ -101,3 +128,26 @@ def test_a_click_opens_the_alert_on_our_own_site_alone(pushed: Pushed, house: Ho
     )
     assert went == house.url + opened
     assert pushed.page.evaluate(SHOWN) == []
+
+
+@pytest.mark.parametrize("handed", [True, False], ids=["handed over", "asked for"])
+def test_a_subscription_that_the_push_service_changes_is_taken_in_and_the_old_one_out(
+    pushed: Pushed, house: House, handed: bool
+) -> None:
+    old, fresh = (
+        Browser(endpoint=f"https://push.example/{name}-{handed}", server_key="-") for name in ("old", "fresh")
+    )
+    settings = Settings(secret_key="k" * 40)  # type: ignore[arg-type]
+    with house.database.write() as session:
+        subscriptions.subscribe(
+            session, "ann", endpoint=old.endpoint, **old.keys, settings=settings, now=SystemClock().now()
+        )
+    (worker,) = pushed.page.context.service_workers
+    toward = {"endpoint": fresh.endpoint, "expirationTime": None, "keys": fresh.keys}
+    done = worker.evaluate(CHANGE, {"old": old.endpoint, "fresh": toward, "handed": handed})
+    assert done["status"] == 201
+    key = pushed.page.evaluate("async () => (await (await fetch('/session/push')).json()).key")
+    assert done["wanted"] == ([] if handed else [{"userVisibleOnly": True, "applicationServerKey": key}])
+    with house.database.read() as session:
+        assert subscriptions.find(session, "ann", old.endpoint) is None
+        assert subscriptions.find(session, "ann", fresh.endpoint) is not None
