@@ -49,7 +49,14 @@ def enqueue(session: Session, notices: Sequence[Notice], *, quiet: bool = False,
     for one in told:
         contact_id = one.alert.contact_id if one.alert else None
         person = people.about(one.notice.user_id, contact_id)
-        found = plan(one.notice.user_id, person, priority=one.notice.priority, only=one.notice.channels, now=now)
+        found = plan(
+            one.notice.user_id,
+            person,
+            priority=one.notice.priority,
+            only=one.notice.channels,
+            together=one.notice.together,
+            now=now,
+        )
         messages = [message for message in found.messages if not quiet or CHANNELS[message.channel].write]
         people.told(one.notice.user_id, contact_id, [message.channel for message in messages if not message.bundle])
         for message in messages:

@@ -47,6 +47,8 @@ class Notice:
     """One sentence of why, shown to the reader in their language; an admin notice is nothing else."""
     channels: tuple[str, ...] = ()
     """Only by these, whatever the priority; empty: by every channel that carries it."""
+    together: str = ""
+    """What goes to a person under the same name at once is one message by each channel; each stays in the inbox by itself."""
 
 
 def idempotency_key(notice: Notice, occasion: str, channel: str, *, address_id: str | None = None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
 from core.delivery.channel import ACCOUNT_EMAIL, ENDPOINT, Channel
 from core.delivery.ledger import Rule
@@ -69,13 +70,21 @@ class Plan:
 
 
 def plan(
-    user_id: str, person: Person, *, priority: str, only: Collection[str] = (), at_once: bool = False, now: datetime
+    user_id: str,
+    person: Person,
+    *,
+    priority: str,
+    only: Collection[str] = (),
+    together: str = "",
+    at_once: bool = False,
+    now: datetime,
 ) -> Plan:
     """How this person is told something of this priority.
 
     Args:
         only: channels asked for by name (an escalation's other channel): the priority does not choose then, but a channel
             that the person has switched off for every priority, as calls are unless asked for, stays off.
+        together: the name under which it goes out with others as one message, where it would go out now.
         at_once: without steps, digests and storms: somebody waits for it (a test, a code).
     """
     messages: list[Planned] = []
@@ -93,7 +102,9 @@ def plan(
         if why is not None:
             skipped[channel.name] = why
         messages += [
-            _planned(channel, way, user_id, person, priority, after or 0, digest, at_once=at_once, now=now)
+            _planned(
+                channel, way, user_id, person, priority, after or 0, digest, together=together, at_once=at_once, now=now
+            )
             for way in ways
         ]
     return Plan(messages=tuple(messages), skipped=skipped)
@@ -137,6 +148,7 @@ def _planned(
     after: int,
     digest: Digest,
     *,
+    together: str,
     at_once: bool,
     now: datetime,
 ) -> Planned:
@@ -154,7 +166,9 @@ def _planned(
         planned = replace(planned, due_at=now + STORM_PAUSE, bundle=f"storm:{to}", rules=(storm,))
     if held := wait(person.preferences, person.hours, priority, now=planned.due_at):
         bundle = planned.bundle or f"held:{to}"
-        planned = replace(planned, due_at=held.until, bundle=bundle, rules=(*planned.rules, held.rule))
+        return replace(planned, due_at=held.until, bundle=bundle, rules=(*planned.rules, held.rule))
+    if together and not planned.rules:
+        return replace(planned, bundle=f"with:{crc32(together.encode()):08x}:{to}")
     return planned
 
 

@@ -178,3 +178,17 @@ def test_channels_asked_for_by_name_come_unless_they_are_off_for_every_priority(
     assert found.skipped["voice"] is Rule.PREFERENCE_OFF
     at_once = plan("u1", phone, priority=Priority.LOW, only=["voice"], at_once=True, now=NOW)
     assert [message.channel for message in at_once.messages] == ["voice"], "what is asked for as a test comes"
+
+
+def test_what_goes_together_waits_for_nothing_and_yields_to_digests_storms_and_the_night() -> None:
+    def bundle(one: Person, priority: str = Priority.HIGH) -> tuple[str, datetime]:
+        found = plan("u1", one, priority=priority, together="moved-1", now=NOW)
+        (mail,) = [message for message in found.messages if message.channel == "email"]
+        return (mail.bundle or "").partition(":")[0], mail.due_at
+
+    assert bundle(person()) == ("with", NOW)
+    assert bundle(person(), Priority.MEDIUM)[0] == "hourly"
+    assert bundle(person(lately=99))[0] == "storm"
+    assert bundle(person(replace(DEFAULTS, quiet=QuietHours(start=time(9), end=time(10)))))[0] == "held"
+    inbox = plan("u1", person(), priority=Priority.HIGH, together="moved-1", now=NOW).messages
+    assert [one.bundle for one in inbox if one.channel == "in_app"] == [None]

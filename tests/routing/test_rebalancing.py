@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from core import alerts, changes, escalation, versions
+from core import alerts, changes, delivery, escalation, versions
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, AuditRow, Contact, Decision, Delivery, Rebalance, TimeOff
 from core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -239,9 +239,12 @@ def test_everybody_concerned_hears_once_and_the_ledger_tells_it(house: Database,
         assert audited == ["rebalance.plan", *["alert.assign"] * 3, "rebalance.apply"]
         clocks = session.execute(select(Alert.notified_at, Alert.escalate_at).where(Alert.assigned_agent_id == "bob"))
         assert all(notified == now and due is not None for notified, due in clocks)
-        written = session.scalars(select(Delivery).order_by(Delivery.channel)).all()
-        assert [one.channel for one in written] == ["email", "in_app", "in_app", "in_app"]
-        assert written[0].payload["text"] == "2 more alerts came to you with it."
+        written = session.scalars(select(Delivery.channel).order_by(Delivery.channel)).all()
+        assert written == [*["email"] * 3, *["in_app"] * 3]
+    with house.write() as session:
+        (mail,) = delivery.claim(session, worker="w", limit=9, lease=timedelta(minutes=2), now=now)
+        assert len(mail.payload["items"]) == 3, "all that came to Bob, in one mail"
+        assert session.scalar(select(func.count()).where(Delivery.merged_into == mail.id)) == 2
 
 
 def test_a_part_of_it_is_done_and_only_once(house: Database, now: datetime) -> None:
