@@ -28,8 +28,11 @@ from core.words import ChangeKind, Role
 PASSWORD = "correct horse battery"
 HASH = passwords.hash_password(PASSWORD)
 KEY = "k" * 40
-request = partial(httpx2.request, verify=ssl.create_default_context())
-"""Plain HTTP in a connection of its own: without a context at hand, each call would read all certificates, 20 ms."""
+_PATIENT = {"verify": ssl.create_default_context(), "timeout": 60.0}
+"""Without a context at hand each call would read all certificates, 20 ms; and a busy machine answers late."""
+request = partial(httpx2.request, **_PATIENT)
+"""Plain HTTP in a connection of its own."""
+client = partial(httpx2.Client, **_PATIENT)
 
 
 @dataclass(frozen=True, kw_only=True)

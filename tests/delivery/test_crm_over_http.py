@@ -16,7 +16,7 @@ from tests import factories
 from tests.providers import hubspot, salesforce
 from tests.providers.hubspot import Account
 from tests.providers.salesforce import Org
-from tests.webs import Running, people, serving_web
+from tests.webs import Running, people, request, serving_web
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def account() -> Iterator[Account]:
 
 def ask(running: Running, method: str, path: str = "", body: object = None, *, who: str = "ada") -> httpx2.Response:
     headers = {"authorization": f"Bearer {running.token(f'{who}@doorbell.test')}"}
-    return httpx2.request(method, f"{running.url}/api/v1/webhook-endpoints{path}", json=body, headers=headers)
+    return request(method, f"{running.url}/api/v1/webhook-endpoints{path}", json=body, headers=headers)
 
 
 def add(running: Running, url: str, **values: Any) -> dict[str, Any]:

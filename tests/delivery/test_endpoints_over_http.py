@@ -13,7 +13,7 @@ from core.db import Database
 from core.db.tables import IdempotentResponse
 from jobs import work
 from tests.hostile import HostileServer, answer
-from tests.webs import Running, people, serving_web
+from tests.webs import Running, people, request, serving_web
 
 HOOK = {"name": "Our CRM", "eventTypes": ["alert:new"], "config": {"perSecond": 5}}
 
@@ -30,7 +30,7 @@ def ask(
     running: Running, who: str, method: str, path: str = "", body: object = None, **headers: str
 ) -> httpx2.Response:
     headers = {"authorization": f"Bearer {running.token(f'{who}@doorbell.test')}", **headers}
-    return httpx2.request(method, f"{running.url}/api/v1/webhook-endpoints{path}", json=body, headers=headers)
+    return request(method, f"{running.url}/api/v1/webhook-endpoints{path}", json=body, headers=headers)
 
 
 def add(running: Running, who: str, url: str, **values: Any) -> dict[str, Any]:

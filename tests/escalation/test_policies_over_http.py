@@ -10,7 +10,7 @@ from core.clock import FakeClock
 from core.db import Database
 from core.words import Priority
 from tests.escalation.test_escalation import told
-from tests.webs import Running, people, serving_web
+from tests.webs import Running, people, request, serving_web
 
 POLICY = {
     "name": "Fast for sellers",
@@ -32,7 +32,7 @@ def running(database: Database, clock: FakeClock) -> Iterator[Running]:
 
 def ask(running: Running, who: str, method: str, path: str, body: object = None) -> httpx2.Response:
     headers = {"authorization": f"Bearer {running.token(f'{who}@doorbell.test')}"}
-    return httpx2.request(method, f"{running.url}/api/v1{path}", json=body, headers=headers)
+    return request(method, f"{running.url}/api/v1{path}", json=body, headers=headers)
 
 
 def test_a_policy_is_written_read_changed_and_used(running: Running, now: datetime) -> None:

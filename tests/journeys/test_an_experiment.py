@@ -45,7 +45,7 @@ class Office:
     def api(self) -> httpx2.Client:
         """As the admin; a token lives for an hour."""
         token = self.running.tokens("admin@doorbell.test")["access_token"]
-        client = httpx2.Client(base_url=f"{self.running.url}/api/v1", headers={"authorization": f"Bearer {token}"})
+        client = webs.client(base_url=f"{self.running.url}/api/v1", headers={"authorization": f"Bearer {token}"})
         return self.open_clients.enter_context(client)
 
     def work(self) -> None:

@@ -40,7 +40,7 @@ class Office:
 
     def api(self, who: str) -> httpx2.Client:
         token = self.running.tokens(f"{who}@doorbell.test")["access_token"]
-        client = httpx2.Client(base_url=f"{self.running.url}/api/v1", headers={"authorization": f"Bearer {token}"})
+        client = webs.client(base_url=f"{self.running.url}/api/v1", headers={"authorization": f"Bearer {token}"})
         return self.open_clients.enter_context(client)
 
     def work(self) -> None:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from core.changes import Audience
@@ -20,7 +19,7 @@ from core.clock import FakeClock
 from core.db import Database
 from core.words import ChangeKind
 from tests import webs
-from tests.webs import Running
+from tests.webs import Running, request
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
@@ -204,7 +203,7 @@ def test_a_revoked_session_is_disconnected(web: Running) -> None:
     with client(web.url, token) as one:
         one.next("connect")
         one.next("connected")
-        httpx2.post(f"{web.url}/api/v1/auth/revoke", headers={"authorization": f"Bearer {token}"})
+        request("POST", f"{web.url}/api/v1/auth/revoke", headers={"authorization": f"Bearer {token}"})
         assert one.next("disconnect")["reason"] == "io server disconnect"
     with client(web.url, token) as again:
         again.next("connect_error")

@@ -159,7 +159,7 @@ def test_signing_out_closes_the_open_pages_socket(web: Running) -> None:
     async def open_and_sign_out() -> int | None:
         async with connect(live(web), origin=web.url, additional_headers=headers) as socket:  # type: ignore[arg-type]
             assert orjson.loads(await socket.recv())["type"] == "hello"
-            async with httpx2.AsyncClient() as client:
+            async with httpx2.AsyncClient(timeout=60) as client:
                 await client.post(f"{web.url}/session/logout", headers={**headers, "origin": web.url})
             with pytest.raises(ConnectionClosed) as closed:
                 await asyncio.wait_for(socket.recv(), 5)

@@ -9,12 +9,15 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from tests.server.test_supervising import product, run
+from tests.webs import request
 
 EMAIL, PASSWORD = "ann@example.com", "a long password"
 
 
 def signed_in(url: str) -> dict[str, str]:
-    answer = httpx2.post(f"{url}/session/login", data={"email": EMAIL, "password": PASSWORD}, headers={"origin": url})
+    answer = request(
+        "POST", f"{url}/session/login", data={"email": EMAIL, "password": PASSWORD}, headers={"origin": url}
+    )
     assert answer.status_code == 204, answer.text
     return {"cookie": f"doorbell={answer.cookies['doorbell']}"}
 
@@ -26,7 +29,7 @@ async def stream(url: str, *, origin: str, headers: dict[str, str], sign_out: bo
     try:
         async with connect(address, origin=Origin(origin), additional_headers=headers, subprotocols=protocol) as socket:
             if sign_out:
-                async with httpx2.AsyncClient() as client:
+                async with httpx2.AsyncClient(timeout=60) as client:
                     await client.post(f"{url}/session/logout", headers={**headers, "origin": url})
             await asyncio.wait_for(socket.wait_closed(), 10)
             return socket.close_code
@@ -37,10 +40,10 @@ async def stream(url: str, *, origin: str, headers: dict[str, str], sign_out: bo
 def test_the_page_is_served_and_its_socket_ends_with_the_session(tmp_path: Path) -> None:
     assert run(tmp_path, "create-admin", "--email", EMAIL, "--name", "Ann", stdin=PASSWORD + "\n").returncode == 0
     with product(tmp_path, "--no-jobs") as (_process, url):
-        page = httpx2.get(f"{url}/")
+        page = request("GET", f"{url}/")
         assert page.status_code == 200
         assert "<!doctype html>" in page.text.lower()
-        assert httpx2.get(f"{url}/api/v1/auth/me").status_code == 401
+        assert request("GET", f"{url}/api/v1/auth/me").status_code == 401
         headers = signed_in(url)
         foreign = stream(url, origin="https://evil.example", headers=headers, sign_out=False)
         assert asyncio.run(foreign) == 403
