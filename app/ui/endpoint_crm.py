@@ -9,8 +9,7 @@ import streamlit as st
 
 from app import runtime
 from app.ui import queries, words
-from core.delivery import crm_mapping, endpoint_preview
-from core.delivery.channels import hubspot, salesforce
+from core.delivery import crm_mapping, endpoint_preview, hubspot_records, salesforce_records
 from core.errors import DoorbellError
 from core.viewer import Viewer
 from core.views.feed import Filters
@@ -41,16 +40,16 @@ FORMS = {
         placeholder="https://yourcompany.my.salesforce.com",
         key="Consumer secret",
         help="An external client app with the client credentials flow, and two fields: "
-        f"`{salesforce.LEAD_ID}` on leads and `{salesforce.TASK_ID}` on activities, both external ids.",
-        parts={"lead": ("Lead", salesforce.LEAD), "task": ("Task", salesforce.TASK)},
+        f"`{salesforce_records.LEAD_ID}` on leads and `{salesforce_records.TASK_ID}` on activities, both external ids.",
+        parts={"lead": ("Lead", salesforce_records.LEAD), "task": ("Task", salesforce_records.TASK)},
         owner="005...",
     ),
     "hubspot": Form(
         address="",
         key="Service key",
         help="A service key that may read and write contacts, and three properties with unique values: "
-        f"`{hubspot.CONTACT_ID}` on contacts, `{hubspot.TASK_ID}` on tasks, `{hubspot.NOTE_ID}` on notes.",
-        parts={"contact": ("Contact", hubspot.CONTACT), "task": ("Task", hubspot.TASK)},
+        f"`{hubspot_records.CONTACT_ID}` on contacts, `{hubspot_records.TASK_ID}` on tasks, `{hubspot_records.NOTE_ID}` on notes.",
+        parts={"contact": ("Contact", hubspot_records.CONTACT), "task": ("Task", hubspot_records.TASK)},
         owner="64492917",
     ),
 }

@@ -8,7 +8,8 @@ import pytest
 
 from core.delivery import DeliveryFailed
 from core.delivery.channels import hubspot as channel
-from core.delivery.channels.hubspot import CONTACT_ID, NOTE_ID, TASK_ID, HubSpot
+from core.delivery.channels.hubspot import HubSpot
+from core.delivery.hubspot_records import CONTACT_ID, NOTE_ID, TASK_ID, check_config, preview
 from core.delivery.outgoing import Limits
 from core.settings import Settings
 from tests import hostile
@@ -270,10 +271,10 @@ def test_the_task_of_an_alert_that_went_to_another_team_is_closed_and_none_is_ma
 
 
 def test_in_production_only_hubspot_itself_is_called(account: Account) -> None:
-    assert list(channel.check_config(account.url, {}, Settings())) == ["url"]
+    assert list(check_config(account.url, {}, Settings())) == ["url"]
     assert channel.home(to_hubspot(account), private=False) == "https://api.hubapi.com"
     for url in ("", "https://api.hubapi.com"):
-        assert not channel.check_config(url, {}, Settings())
+        assert not check_config(url, {}, Settings())
 
 
 @pytest.mark.parametrize(
@@ -289,11 +290,11 @@ def test_in_production_only_hubspot_itself_is_called(account: Account) -> None:
     ],
 )
 def test_a_setting_that_is_wrong_is_named(config: dict[str, Any], field: str) -> None:
-    assert list(channel.check_config("", config, Settings())) == [field]
+    assert list(check_config("", config, Settings())) == [field]
 
 
 def test_the_preview_is_what_is_sent(account: Account, sender: HubSpot) -> None:
-    shown = channel.preview(known(), {}, Settings())
+    shown = preview(known(), {}, Settings())
     sender.send(told(to_hubspot(account)))
     assert (shown["contacts"], shown["tasks"]) == (account.contacts[0], account.tasks[0])
     assert (shown["notes"][NOTE_ID], shown["notes"]["hs_note_body"]) == (

@@ -10,8 +10,9 @@ import pytest
 
 from core.delivery import DeliveryFailed
 from core.delivery.channels import salesforce as channel
-from core.delivery.channels.salesforce import LEAD_ID, TASK_ID, Salesforce
+from core.delivery.channels.salesforce import Salesforce
 from core.delivery.outgoing import Limits
+from core.delivery.salesforce_records import LEAD_ID, TASK_ID, check_config, preview
 from core.settings import Settings
 from tests import hostile
 from tests.delivery.crm import LINK, SUMMARY, known, to_salesforce, told
@@ -298,7 +299,7 @@ def test_an_alert_that_is_gone_is_final(org: Org, sender: Salesforce) -> None:
     ],
 )
 def test_in_production_only_an_organization_s_own_address_is_called(org: Org, url: str) -> None:
-    fields = channel.check_config(url, {"clientId": salesforce.CLIENT_ID}, Settings())
+    fields = check_config(url, {"clientId": salesforce.CLIENT_ID}, Settings())
     assert list(fields) == ["url"]
     sender = Salesforce(limits=Limits(), timezone="UTC")
     with pytest.raises(DeliveryFailed, match="cannot be used") as caught:
@@ -308,7 +309,7 @@ def test_in_production_only_an_organization_s_own_address_is_called(org: Org, ur
 
 @pytest.mark.parametrize("url", ["https://acme.my.salesforce.com", "https://acme--uat.sandbox.my.salesforce.com/"])
 def test_an_organization_s_own_address_is_fine(url: str) -> None:
-    assert not channel.check_config(url, {"clientId": salesforce.CLIENT_ID}, Settings())
+    assert not check_config(url, {"clientId": salesforce.CLIENT_ID}, Settings())
 
 
 @pytest.mark.parametrize(
@@ -327,12 +328,12 @@ def test_an_organization_s_own_address_is_fine(url: str) -> None:
 )
 def test_a_setting_that_is_wrong_is_named(config: dict[str, Any], field: str) -> None:
     whole = {"clientId": salesforce.CLIENT_ID, **config}
-    assert list(channel.check_config("https://acme.my.salesforce.com", whole, Settings())) == [field]
+    assert list(check_config("https://acme.my.salesforce.com", whole, Settings())) == [field]
 
 
 def test_the_preview_is_what_is_sent(org: Org, sender: Salesforce) -> None:
     endpoint = to_salesforce(org, mapping={"lead": {"Company": "=Private"}})
-    shown = channel.preview(known(), endpoint.config, Settings())
+    shown = preview(known(), endpoint.config, Settings())
     sender.send(told(endpoint))
     assert shown["Lead"] == {LEAD_ID: "rosa", **{name: value for name, value in org.leads[0].items() if name != "Id"}}
     assert shown["Task"].items() <= {TASK_ID: "a1", **org.tasks[0]}.items()
