@@ -1,14 +1,16 @@
 """Experiments over HTTP: plan, draft, start, read by the stated method, stop, adopt. Managers read, admins change."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, StringConstraints
 
 from app.api.deps import Admin, Camel, Db, Manager, Now
 from core.experiments import lifecycle
 from core.experiments.definition import Experiment
+from core.experiments.hindsight import hindsight
 from core.experiments.outlook import Outlook, outlook
 from core.thresholds import adopting
 
@@ -130,6 +132,32 @@ class ExperimentList(Camel):
     items: list[ExperimentOut]
 
 
+class EstimateOut(Camel):
+    value: float
+    low: float
+    high: float
+    """A 95% interval."""
+    decisions: int
+    effective: float
+    """How many hand-outs of that way's own would say as much."""
+
+
+class HindsightOut(Camel):
+    strategy: str
+    metric: str
+    decisions: int
+    left_out: dict[str, int]
+    """Why some do not count: by_rule, matched, not_kept, no_number, older."""
+    actual: EstimateOut | None
+    would_be: EstimateOut | None
+    """null where too little is known."""
+    covered: float
+    """The part of its choices in which it would have taken somebody who had a chance; the figure is of those."""
+    bounds: list[float] | None
+    """[low, high] of a share over all of its choices."""
+    sentences: list[str]
+
+
 @router.get("", summary="All experiments, running ones first, and how many contacts come to experiment with")
 def list_experiments(_viewer: Manager, db: Db, now: Now) -> ExperimentList:
     with db.read() as session:
@@ -149,6 +177,32 @@ def create(body: ExperimentIn, viewer: Admin, db: Db, now: Now) -> ExperimentOut
 def plan(body: ExperimentIn, _viewer: Manager, db: Db, now: Now) -> dict[str, Any]:
     with db.read() as session:
         return lifecycle.plan(session, body.model_dump(), now=now)
+
+
+@router.get("/hindsight", summary="What another strategy would have brought with past alerts, as far as they can tell")
+def get_hindsight(
+    _viewer: Manager,
+    db: Db,
+    now: Now,
+    strategy: Annotated[str, Query(max_length=64, pattern=_PLAIN)],
+    metric: Annotated[str, Query(max_length=64, pattern=_PLAIN)] = "conversion",
+    days: int = 365,
+    alert_type: Annotated[str | None, Query(alias="alertType", max_length=64, pattern=_PLAIN)] = None,
+) -> HindsightOut:
+    """Of the whole house. Keeps nothing."""
+    with db.read() as session:
+        found = hindsight(session, strategy=strategy, metric=metric, days=days, alert_type=alert_type, now=now)
+    return HindsightOut(
+        strategy=found.strategy,
+        metric=found.metric,
+        decisions=found.decisions,
+        left_out=found.left_out,
+        actual=EstimateOut(**asdict(found.actual)) if found.actual else None,
+        would_be=EstimateOut(**asdict(found.would_be)) if found.would_be else None,
+        covered=found.covered,
+        bounds=list(found.bounds) if found.bounds else None,
+        sentences=list(found.sentences),
+    )
 
 
 @router.get("/{experiment_id}", summary="One experiment, with what its method allows to say by now")

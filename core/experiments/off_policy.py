@@ -21,6 +21,8 @@ class Logged:
     """With which probability this agent was chosen, as the decision logged it; above 0."""
     wanted: float
     """With which probability the other way would have chosen the same agent for the same alert."""
+    group: str = ""
+    """Decisions of one group (a contact) may hang together; empty stands for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,11 @@ def estimate(logged: Sequence[Logged], *, level: float = 0.95) -> Estimate | Non
     if total <= 0:
         return None
     value = sum(weight * one.value for weight, one in zip(weights, logged, strict=True)) / total
-    spread = sum((weight * (one.value - value)) ** 2 for weight, one in zip(weights, logged, strict=True))
+    apart: dict[object, float] = {}
+    for number, (weight, one) in enumerate(zip(weights, logged, strict=True)):
+        group = one.group or number
+        apart[group] = apart.get(group, 0.0) + weight * (one.value - value)
+    spread = sum(one**2 for one in apart.values())
     reach = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(spread) / total
     effective = total**2 / sum(weight**2 for weight in weights)
     return Estimate(value=value, low=value - reach, high=value + reach, decisions=len(logged), effective=effective)

@@ -18,6 +18,7 @@ from core.db.tables import Alert, Exposure
 from core.db.tables import Experiment as Row
 from core.experiments.assigning import assign
 from core.experiments.definition import Experiment, Kind, State, Variant, of_row
+from core.routing.strategy import Trial
 from core.scoring import Explanation, Scored
 from core.words import Priority, Status
 
@@ -37,18 +38,19 @@ class Met:
     given: dict[_Key, list[tuple[Experiment, Variant]]] = field(default_factory=dict)
     """(contact id, alert type) -> the variants it got."""
 
-    def opened(self, session: Session, alert_ids: Sequence[str]) -> dict[str, str]:
-        """Note the alerts on their exposures; alert id -> the strategy a routing experiment gives it."""
+    def opened(self, session: Session, alert_ids: Sequence[str]) -> dict[str, Trial]:
+        """Note the alerts on their exposures; alert id -> what a routing experiment says about it."""
         if not self.given or not alert_ids:
             return {}
         rows = session.execute(select(Alert.id, Alert.contact_id, Alert.alert_type).where(Alert.id.in_(alert_ids)))
-        strategies: dict[str, str] = {}
+        strategies: dict[str, Trial] = {}
         links = []
         for alert_id, contact_id, alert_type in rows:
             for experiment, variant in self.given.get((contact_id, alert_type), ()):
                 links.append({"e": experiment.id, "c": contact_id, "t": alert_type, "alert": alert_id})
-                if "strategy" in variant.config:
-                    strategies[alert_id] = variant.config["strategy"]
+                if experiment.kind is Kind.ROUTING:
+                    arms = tuple((one.share, one.config.get("strategy")) for one in experiment.variants)
+                    strategies[alert_id] = Trial(variant.config.get("strategy"), arms)
         if links:
             table = table_of(Exposure)
             session.connection().execute(

@@ -71,6 +71,11 @@ class _Found:
     reachable: int
     """How many free agents the pool that decided had."""
     in_line: bool = False
+    level: int = 0
+    """How many stood level, of whom the lot fell on one; 0 where nobody stood in a line."""
+    by_rule: bool = False
+    asked: Case | None = None
+    """The alert as a chain of strategies was asked for it; None where a rule asked a pool of its own."""
 
 
 def choose(
@@ -83,6 +88,7 @@ def choose(
     seed: int | None = None,
     strategy: str | None = None,
     instead: str | None = None,
+    arms: Sequence[tuple[float, str | None]] = (),
     planned: int | None = None,
     together: bool = False,
 ) -> Choice:
@@ -93,6 +99,7 @@ def choose(
         seed: fixes the order of equals; made from the alert's id when left out.
         strategy: skips rules and the team's default.
         instead: stands for the team's default, where an experiment says so; rules come first.
+        arms: the strategies that the experiment could have said, None for the team's default, each with its share.
         planned: the position that the matching of its batch found; rules were tried before.
         together: one of a batch: where the team's default matches batches, the choice waits for `planned`.
     """
@@ -100,6 +107,7 @@ def choose(
     ring = _lot(case.alert_id if seed is None else f"{seed}:{case.alert_id}")
     choice = Choice()
     queues.looked.clear()
+    queues.also.clear()
     tried: dict[int, dict[str, Any]] = {}
     chain = _chain(case, house, trigger=trigger, strategy=strategy, instead=instead)
     heavy = queues.too_heavy(case.units)
@@ -123,7 +131,7 @@ def choose(
     choice.trace = _trace(house, queues, exclude, heavy, found, choice, tried, promising, ring)
     if instead:
         choice.trace["experiment"] = {"strategy": instead}
-    if found is not None and (chance := _chance(case, found, queues, out)) is not None:
+    if found is not None and (chance := _propensity(found, chain, arms, house, queues, out)) is not None:
         choice.trace["propensity"] = chance
     return choice
 
@@ -162,6 +170,7 @@ def _by_chain(case: Case, chain: Sequence[str], queues: Queues, exclude: frozens
             pools = (pool for pool in pools if not pool.last_resort)
         found = _walk(name, pools, queues, None, exclude, ring)
         if found is not None:
+            found.asked = case
             return found
     return None
 
@@ -181,19 +190,66 @@ def _planned(case: Case, name: str, position: int, queues: Queues) -> _Found | N
     )
 
 
-def _chance(case: Case, found: _Found, queues: Queues, exclude: frozenset[int]) -> float | None:
-    """How likely this agent was to be chosen before the lot was drawn; None where no chance was in play."""
-    strategy = STRATEGIES.get(found.strategy)
-    if strategy is None or strategy.ways is None:
+def _propensity(
+    found: _Found,
+    chain: Sequence[str],
+    arms: Sequence[tuple[float, str | None]],
+    house: House,
+    queues: Queues,
+    exclude: frozenset[int],
+) -> float | None:
+    """How likely this agent was to be chosen before any lot was drawn; None where a batch was matched or a rule named them."""
+    if found.level == 0:
         return None
-    chance = 0.0
-    for share, pools in strategy.ways(case, queues.directory):
-        for pool in pools:
-            heads = queues.heads(strategy.id, pool, exclude)
-            if heads:
-                chance += share * (found.position in heads) / len(heads)
-                break
-    return chance
+    case = found.asked
+    if case is None:
+        return 1 / found.level
+    if found.by_rule:
+        chain, arms = house.chain_for(case.territory), ()
+    if not arms and not any(name != LEAVE and STRATEGIES[name].ways for name in chain):
+        return 1 / found.level
+    return mixed(case, chain, arms, house, queues, exclude).get(found.position, 0.0)
+
+
+def mixed(
+    case: Case,
+    chain: Sequence[str],
+    arms: Sequence[tuple[float, str | None]],
+    house: House,
+    queues: Queues,
+    exclude: frozenset[int],
+) -> dict[int, float]:
+    """`chances` of what an experiment could have said, by its shares; of the chain where there is none."""
+    found: dict[int, float] = {}
+    for share, arm in arms or ((1.0, None),):
+        way = chain if not arms else (arm,) if arm else house.chain_for(case.territory)
+        for position, chance in chances(case, way, queues, exclude).items():
+            found[position] = found.get(position, 0.0) + share * chance
+    return found
+
+
+def chances(case: Case, chain: Sequence[str], queues: Queues, exclude: frozenset[int]) -> dict[int, float]:
+    """Position -> how likely the chain is to choose this agent, before its lots are drawn; together 1, less where it may find nobody."""
+    found: dict[int, float] = {}
+
+    def walk(number: int, share: float) -> None:
+        if number == len(chain) or chain[number] == LEAVE:
+            return
+        strategy, is_last = STRATEGIES[chain[number]], number == len(chain) - 1
+        ways: Sequence[tuple[float, Iterable[Pool]]] = [(1.0, strategy.pools(case, queues.directory))]
+        if strategy.ways:
+            ways = strategy.ways(case, queues.directory)
+        for part, pools in ways:
+            tried = (queues.heads(strategy.id, pool, exclude) for pool in pools if is_last or not pool.last_resort)
+            heads = next(filter(None, tried), None)
+            if heads is None:
+                walk(number + 1, share * part)
+                continue
+            for position in heads:
+                found[position] = found.get(position, 0.0) + share * part / len(heads)
+
+    walk(0, 1.0)
+    return found
 
 
 def _by_rules(
@@ -227,6 +283,7 @@ def _by_rules(
         if found is not None:
             tried[position] = {"id": rule.id, "name": rule.name, "outcome": "assigned"}
             choice.rule = rule
+            found.by_rule = True
             found.why = f"Rule “{rule.name}”: {found.why[0].lower()}{found.why[1:]}"
             return found
         outcome = "nobody_free" if rule.assigns else "notified"
@@ -332,6 +389,7 @@ def _walk(
                 candidates=candidates,
                 reachable=queues.length(exclude),
                 in_line=True,
+                level=queues.level,
             )
     return None
 

@@ -19,7 +19,7 @@ from core.routing.choosing import AWAY, Choice, choose
 from core.routing.queues import Queues, Today
 from core.routing.state import House, State
 from core.routing.strategies import STRATEGIES
-from core.routing.strategy import Case
+from core.routing.strategy import Case, Trial
 from core.words import ChangeKind
 
 OPENED = "opened"
@@ -27,6 +27,7 @@ OPENED = "opened"
 RETURNED = "returned"
 """A backlog that drains: somebody may be back."""
 _MOST_AT_ONCE = 2_000
+_NO_TRIAL = Trial(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def route(
     now: datetime,
     exclude: frozenset[str] = frozenset(),
     seed: int | None = None,
-    strategies: Mapping[str, str] | None = None,
+    strategies: Mapping[str, Trial] | None = None,
 ) -> list[Routed]:
     """Give each open alert to the right agent, or leave it where it is with the reason; in the order of `alert_ids`.
 
@@ -69,7 +70,8 @@ def route(
             can take.
         exclude: agents who must not get these; who refused one is left out of it anyway.
         seed: fixes the order of equals for a replay.
-        strategies: alert id -> what stands for the team's default strategy, where an experiment says so.
+        strategies: alert id -> what stands for the team's default strategy, where an experiment says so, and what else it could
+            have been.
     """
     wanted = dict.fromkeys(alert_ids, exclude)
     return route_each(session, wanted, state=state, trigger=trigger, seed=seed, strategies=strategies, now=now)
@@ -83,7 +85,7 @@ def route_each(
     trigger: str,
     seed: int | None = None,
     by: str | None = None,
-    strategies: Mapping[str, str] | None = None,
+    strategies: Mapping[str, Trial] | None = None,
     now: datetime,
 ) -> list[Routed]:
     """`route` with the excluded agents of each alert: alert id -> agent ids."""
@@ -135,8 +137,8 @@ class _Batch:
             by,
             now,
         )
-        self.strategies: Mapping[str, str] = {}
-        """Alert id -> what stands for the team's default."""
+        self.strategies: Mapping[str, Trial] = {}
+        """Alert id -> what an experiment says about it."""
         at_most = capacity.untouched_room(session) if trigger == RETURNED else None
         loads = capacity.read(session)
         self.queues = _queues(state, loads, at_most=at_most, now=now)
@@ -201,6 +203,7 @@ class _Batch:
     def _pick(
         self, case: Case, exclude: frozenset[int], *, together: bool = False, planned: int | None = None
     ) -> Choice:
+        trial = self.strategies.get(case.alert_id, _NO_TRIAL)
         choice = choose(
             case,
             house=self.house,
@@ -208,7 +211,8 @@ class _Batch:
             trigger=self.trigger,
             exclude=exclude,
             seed=self.seed,
-            instead=self.strategies.get(case.alert_id),
+            instead=trial.strategy,
+            arms=trial.arms,
             together=together,
             planned=planned,
         )
@@ -220,7 +224,7 @@ class _Batch:
                 exclude=exclude,
                 trigger=self.trigger,
                 seed=self.seed,
-                instead=self.strategies.get(case.alert_id),
+                trial=trial,
                 planned=planned,
             )
             if self.beside:

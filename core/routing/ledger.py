@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import select
@@ -26,13 +26,15 @@ from core.routing.choosing import Choice, choose
 from core.routing.queues import Queues, Today
 from core.routing.roster import roster
 from core.routing.state import House, State
-from core.routing.strategy import Case
+from core.routing.strategy import Case, Trial
 from core.viewer import Viewer, alert_scope
 from core.words import Role
 
 _LARGE = 2_048
 """Bytes from which inputs are compressed."""
 _ZIPPED = b"\x78"
+_SMALL = 50
+"""Agents up to whom everybody's load is kept, so that it can be asked what any other strategy would have done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,18 +101,21 @@ def pack(
     exclude: frozenset[int],
     trigger: str,
     seed: int | None,
-    instead: str | None,
+    trial: Trial,
     planned: int | None,
 ) -> bytes:
     """What a choice rested on besides the house; to be called before the alert is counted for its agent."""
     looked_at = queues.looked_at()
+    if len(queues.open) <= _SMALL:
+        looked_at.update(range(len(queues.open)))
     if choice.position is not None:
         looked_at.add(choice.position)
     plain = {
         "case": {name: getattr(case, name) for name in Case.__slots__},
         "trigger": trigger,
         "seed": seed,
-        "instead": instead,
+        "instead": trial.strategy,
+        "arms": trial.arms,
         "planned": planned,
         "exclude": sorted(exclude),
         "refused": sorted(queues.refused),
@@ -143,7 +148,7 @@ def recompute(session: Session, viewer: Viewer, alert_id: str, *, decision_id: s
     if row is None:
         raise NotFound("There is no decision of the product on this alert that could be worked out again.")
     house = snapshot.load(row.content, version=row.trace["versions"]["routing"])
-    case, choice, queues, exclude = again(row.inputs, house, at=row.decided_at)
+    case, choice, queues, exclude, *_ = again(row.inputs, house, at=row.decided_at)
     found = {
         "agent_id": house.directory.agents[choice.position].id if choice.position is not None else None,
         "strategy": choice.strategy,
@@ -152,6 +157,8 @@ def recompute(session: Session, viewer: Viewer, alert_id: str, *, decision_id: s
         "reason": choice.reason,
         "trace": orjson.loads(orjson.dumps(choice.trace)),
     }
+    if "propensity" not in row.trace:  # older decisions told it for some strategies alone
+        found["trace"].pop("propensity", None)
     everybody = list(_everybody(case, choice, queues, exclude, viewer))
     differences = tuple(name for name, value in found.items() if value != getattr(row, name))
     return Recomputed(
@@ -186,8 +193,22 @@ def _sees(viewer: Viewer, team_id: str | None) -> bool:
     return viewer.role is Role.ADMIN or team_id in viewer.team_ids
 
 
-def again(inputs: bytes, house: House, *, at: datetime) -> tuple[Case, Choice, Queues, frozenset[int]]:
-    """The case, the choice made anew, the loads it was made from, and whom it left out."""
+class Again(NamedTuple):
+    """A decision made anew from what was kept."""
+
+    case: Case
+    choice: Choice
+    queues: Queues
+    """With the loads as they were."""
+    exclude: frozenset[int]
+    """Whom it left out."""
+    known: frozenset[int]
+    """Those whose loads were kept; all others count as idle."""
+    trial: Trial
+
+
+def again(inputs: bytes, house: House, *, at: datetime) -> Again:
+    """The decision of these inputs in this house, made anew."""
     plain = orjson.loads(zlib.decompress(inputs) if inputs[:1] == _ZIPPED else inputs)
     agents = house.directory.agents
     today = Today(at)
@@ -204,6 +225,7 @@ def again(inputs: bytes, house: House, *, at: datetime) -> tuple[Case, Choice, Q
     raw = plain["case"]
     case = Case(**raw | {"opened_at": datetime.fromisoformat(raw["opened_at"])})
     exclude = frozenset(plain["exclude"])
+    trial = Trial(plain["instead"], tuple((share, arm) for share, arm in plain.get("arms", ())))
     choice = choose(
         case,
         house=house,
@@ -211,10 +233,11 @@ def again(inputs: bytes, house: House, *, at: datetime) -> tuple[Case, Choice, Q
         trigger=plain["trigger"],
         exclude=exclude,
         seed=plain["seed"],
-        instead=plain["instead"],
+        instead=trial.strategy,
+        arms=trial.arms,
         planned=plain["planned"],
     )
-    return case, choice, queues, exclude
+    return Again(case, choice, queues, exclude, frozenset(one[0] for one in plain["loads"]), trial)
 
 
 def _everybody(

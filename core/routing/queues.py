@@ -117,6 +117,10 @@ class Queues:
         """Those whom the database refused, whatever their loads say."""
         self.looked: list[_Queue] = []
         """The queues that the choice being made looked in, the one that decided last."""
+        self.level = 0
+        """How many stood level at the head of the queue that was looked in last: the lot fell on one of them."""
+        self.also: list[_Queue] = []
+        """Those looked in only to say how likely the choice was."""
         self._asked: set[_Queue] = set()
         """Those that any choice looked in since the loads were read."""
         self._queues: dict[Key, _Queue] = {}
@@ -182,9 +186,11 @@ class Queues:
             rows = [row for row in rows if int.from_bytes(row[-4:]) not in exclude]
         if not rows:
             return []
+        self.level = 1
         head = rows[0][:_LEVEL]
         if len(rows) > 1 and rows[1].startswith(head):
             level = bisect_right(rows, head + _LAST)
+            self.level = level
             start = (seed * level) >> 32
             if start:
                 rows = rows[start:level] + rows[:start] + rows[level:]
@@ -227,7 +233,7 @@ class Queues:
         """Positions of those whose loads bore on the choice just made."""
         members: set[int] = set(self.full)
         members.update(self._by_units)
-        for queue in self.looked:
+        for queue in (*self.looked, *self.also):
             members.update(queue.standing.members & self.roster.eligible)
         return members
 
@@ -288,6 +294,7 @@ class Queues:
     def heads(self, strategy_id: str, pool: Pool, exclude: frozenset[int]) -> list[int]:
         """Positions of those who stand level at the head of a pool's queue: any of them is as likely to be next."""
         queue = self._queue(strategy_id, pool, None)
+        self.also.append(queue)
         line = self._in_order(queue, 0, exclude)
         ends, by_load = self._ends, queue.by_load
         stands = [(queue.standing.places[one], ends[one][by_load][: _LEVEL - _PLACE.size]) for one in line]

@@ -42,6 +42,15 @@ class Case:
     facts: dict[str, Any] = field(compare=False)
 
 
+class Trial(NamedTuple):
+    """What an experiment says about one alert."""
+
+    strategy: str | None
+    """What stands for the team's default; None leaves it as it is."""
+    arms: tuple[tuple[float, str | None], ...] = ()
+    """The strategies it could have got, each with its share."""
+
+
 class Pool(NamedTuple):
     """Agents to choose among, best first by `rank`, then by the moving part (`by`)."""
 

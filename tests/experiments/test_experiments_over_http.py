@@ -135,3 +135,15 @@ def test_refusals_name_the_field_and_what_is_not_there_is_404(call: Client) -> N
     for method, path in (("GET", "/none"), ("PATCH", "/none"), ("POST", "/none/start"), ("DELETE", "/none")):
         body = {} if method == "PATCH" else None
         assert call("ada", method, path, body).status_code == 404
+
+
+def test_what_another_strategy_would_have_brought(call: Client) -> None:
+    asked = call("mia", "GET", "/hindsight?strategy=performance")
+    assert asked.status_code == 200, asked.text
+    assert asked.json()["wouldBe"] is None
+    assert asked.json()["sentences"] == [
+        "No hand-out of these days says anything about it: rules decided, or it is too early to know what came of them."
+    ]
+    wrong = call("mia", "GET", "/hindsight?strategy=nothing&metric=luck&days=0")
+    assert (wrong.status_code, sorted(wrong.json()["fields"])) == (422, ["days", "metric", "strategy"])
+    assert call("ann", "GET", "/hindsight?strategy=performance").status_code == 403
