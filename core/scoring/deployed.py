@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from core.words import Intent, ModelStatus
 
 SHIPPED = Path(__file__).parent / "shipped"
 VERSIONS = "models"
+_KEPT = 32
+"""Parsed models that are kept for the next load."""
+_PARSED: dict[tuple[str, str, str, str], Model] = {}
 _log = log.get(__name__)
 
 
@@ -126,9 +130,9 @@ def _last_good(session: Session, intent: str) -> Model | None:
             return model
     if intent not in set(Intent):
         return None
-    shipped = shipped_model(Intent(intent))
-    version = f"{intent.lower()}-{shipped['kind']}-{digest(shipped['parameters'])[:8]}"
-    return parse(shipped["parameters"], id=version, intent=intent, kind=shipped["kind"])
+    shipped, sha256 = _shipped(Intent(intent))
+    version = f"{intent.lower()}-{shipped['kind']}-{sha256[:8]}"
+    return _parsed(shipped["parameters"], sha256, id=version, intent=intent, kind=shipped["kind"])
 
 
 def one_version(session: Session, version: str) -> Model | None:
@@ -151,10 +155,20 @@ def _verified(intent: str, row: Any) -> Model:
         raise errors.Invalid(f"No model of {intent} is deployed: install the shipped ones first")
     if digest(row.parameters) != row.sha256:
         raise errors.Invalid(f"The parameters of {row.id} are not what was deployed: their digest differs")
-    model = parse(row.parameters, id=row.id, intent=row.intent, kind=row.kind)
+    model = _parsed(row.parameters, row.sha256, id=row.id, intent=row.intent, kind=row.kind)
     for name in model.features - features.INDEX.keys():
         generic.parse(name)  # raises Invalid for what is no feature, or speaks of a protected class
     return model
+
+
+def _parsed(parameters: Any, sha256: str, *, id: str, intent: str, kind: str) -> Model:
+    """`parse`, once for what stays the same: a deployment of one model has the others loaded again too."""
+    key = (id, intent, kind, sha256)
+    if key not in _PARSED:
+        if len(_PARSED) >= _KEPT:
+            _PARSED.clear()
+        _PARSED[key] = parse(parameters, id=id, intent=intent, kind=kind)
+    return _PARSED[key]
 
 
 def _in_shadow(rows: Sequence[Any]) -> list[Model]:
@@ -176,12 +190,11 @@ def install(session: Session, *, now: datetime) -> None:
     for intent in Intent:
         if intent in deployed:
             continue
-        shipped = shipped_model(intent)
-        sha256 = digest(shipped["parameters"])
+        shipped, sha256 = _shipped(intent)
         version = f"{intent.lower()}-{shipped['kind']}-{sha256[:8]}"
         if version in known:  # it was retired by hand: deploy it again under another name
             version = f"{version}-{now:%Y%m%d%H%M%S}"
-        parse(shipped["parameters"], id=version, intent=intent, kind=shipped["kind"])
+        _parsed(shipped["parameters"], sha256, id=version, intent=intent, kind=shipped["kind"])
         rows.append(
             {
                 "id": version,
@@ -200,6 +213,13 @@ def install(session: Session, *, now: datetime) -> None:
         # Two processes may begin together on an empty database: the second finds what the first put there.
         session.execute(upsert(session, ModelVersion).on_conflict_do_nothing(), rows)
         versions.bump(session, VERSIONS)
+
+
+@cache
+def _shipped(intent: Intent) -> tuple[dict[str, Any], str]:
+    """What `shipped_model` says, not to be changed, and the digest of its parameters."""
+    shipped = shipped_model(intent)
+    return shipped, digest(shipped["parameters"])
 
 
 def shipped_model(intent: Intent) -> dict[str, Any]:
