@@ -16,8 +16,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from core.clock import FakeClock
-from core.db import Database
+from core.db import Database, session
 from core.db.migrate import upgrade
+from tests import engines
 from tests.postgres import Databases
 
 # The workers and the processes that tests start import the same modules some thirty times: compiled once, whatever the
@@ -29,9 +30,10 @@ MONDAY_MORNING = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # 9:00 in Chicago
 
 
 def pytest_configure() -> None:
-    """Hypothesis judges what comes out, not how long it took: that is the machine's affair."""
+    """Hypothesis judges what comes out, not how long it took: that is the machine's affair. Engines share what they know."""
     settings.register_profile("doorbell", deadline=None)
     settings.load_profile("doorbell")
+    session.create_engine = engines.create_engine
 
 
 def pytest_collection_finish() -> None:
