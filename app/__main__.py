@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import getpass
 import os
 import sys
@@ -67,6 +68,7 @@ def _serve(settings: Settings, *, role: "WebRole", with_jobs: bool) -> int:
     jobs = Supervisor(["-m", "app.child", str(os.getpid()), "jobs"], more=more) if with_jobs else None
     if jobs is not None:
         jobs.start()  # before the heavy imports below: the two start side by side
+    gc.disable()  # what is loaded now stays: to walk it again and again took a fifth of the start. Web goes on with it.
     try:
         from app.server import Web  # noqa: PLC0415  Streamlit, pandas and plotly: 2 s that a wrong setting need not wait
 
@@ -75,6 +77,7 @@ def _serve(settings: Settings, *, role: "WebRole", with_jobs: bool) -> int:
         server.serve_on(bound)
         return 0 if server.started else 1
     finally:
+        gc.enable()
         if jobs is not None:
             jobs.stop()
         made.database.dispose()

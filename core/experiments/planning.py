@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from scipy.special import gammaincinv
+import scipy  # not scipy.special: see analysing
 
 from core.errors import Invalid
 
@@ -92,8 +92,10 @@ def rate(count: int, weeks: float) -> Rate:
     """Events a week from a count, with the exact Poisson interval (Garwood 1936)."""
     if weeks <= 0:
         return Rate(per_week=0.0, low=0.0, high=0.0)
-    low = float(gammaincinv(count, 0.025)) if count else 0.0
-    return Rate(per_week=count / weeks, low=low / weeks, high=float(gammaincinv(count + 1, 0.975)) / weeks)
+    low = float(scipy.special.gammaincinv(count, 0.025)) if count else 0.0
+    return Rate(
+        per_week=count / weeks, low=low / weeks, high=float(scipy.special.gammaincinv(count + 1, 0.975)) / weeks
+    )
 
 
 def weeks_until(total: int, arriving: Rate, *, follow_up_days: float) -> Weeks:

@@ -11,9 +11,9 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
+import scipy  # not scipy.special: see analysing
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 _NODES, _WEIGHTS = leggauss(100)
 _NEVER = 38.0
@@ -27,7 +27,7 @@ def spent(fraction: float, alpha: float) -> float:
         return 0.0
     if fraction >= 1:
         return alpha
-    return float(4 * ndtr(ndtri(alpha / 4) / np.sqrt(fraction)))
+    return float(4 * scipy.special.ndtr(scipy.special.ndtri(alpha / 4) / np.sqrt(fraction)))
 
 
 @lru_cache(maxsize=256)
@@ -53,7 +53,7 @@ def boundaries(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:
 
 def level(boundary: float) -> float:
     """The confidence level of an interval that reaches `boundary` standard errors to each side."""
-    return float(2 * ndtr(boundary) - 1)
+    return float(2 * scipy.special.ndtr(boundary) - 1)
 
 
 def power(fractions: Sequence[float], bounds: Sequence[float], drift: float) -> float:
@@ -101,7 +101,7 @@ class _Walk:
     def passing(self, fraction: float, boundary: float) -> float:
         """The chance to be beyond the boundary at this look, having stayed until now."""
         edge, spread, moved = self._step(fraction, boundary)
-        outside = ndtr((moved - edge) / spread) + ndtr((-edge - moved) / spread)
+        outside = scipy.special.ndtr((moved - edge) / spread) + scipy.special.ndtr((-edge - moved) / spread)
         return float(self.mass @ outside)
 
     def stay(self, fraction: float, boundary: float) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy import special
+import scipy  # not scipy.special: see core.experiments.analysing
 
 from core.thresholds.outcomes import Worked
 from core.thresholds.series import LOWEST, Floats, Ints, Series, openings
@@ -228,8 +228,8 @@ def _one_type(
 
 def _counted(count: int, scale: float) -> Range:
     """A Poisson count with its exact interval (Garwood 1936), times `scale`."""
-    low = float(special.gammaincinv(count, 0.025)) if count else 0.0
-    high = float(special.gammaincinv(count + 1, 0.975))
+    low = float(scipy.special.gammaincinv(count, 0.025)) if count else 0.0
+    high = float(scipy.special.gammaincinv(count + 1, 0.975))
     return Range(value=count * scale, low=low * scale, high=high * scale)
 
 
@@ -239,7 +239,7 @@ def _beta(mean: float, variance: float) -> Range:
     if most <= 0 or variance <= 0:
         return Range(value=mean, low=mean, high=mean)
     size = max(most / variance - 1, 1e-3)
-    low, high = (float(special.betaincinv(mean * size, (1 - mean) * size, at)) for at in (0.025, 0.975))
+    low, high = (float(scipy.special.betaincinv(mean * size, (1 - mean) * size, at)) for at in (0.025, 0.975))
     return Range(value=mean, low=min(low, mean), high=max(high, mean))
 
 

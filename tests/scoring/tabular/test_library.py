@@ -24,7 +24,7 @@ Table = tuple[pd.DataFrame, pd.Series, pd.Series]
 
 
 def test_neither_web_nor_jobs_process_waits_at_its_start_for_what_only_learning_needs() -> None:
-    heavy = ("pandas", "sklearn", "scipy.stats", "scipy.optimize")
+    heavy = ("pandas", "sklearn", "scipy.stats", "scipy.optimize", "scipy.special")
     code = f"import app.server, jobs.__main__, sys; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
