@@ -171,31 +171,46 @@ def agents(rows: Sequence[ComparedAgent]) -> go.Figure:
 
 
 def service_level(days: Sequence[DayLevel]) -> go.Figure:
-    """The share accepted in time by day with its 95% interval, and the promise as a line."""
-    shown = [one for one in days if one.level.rate is not None]
-    figure = go.Figure(
-        go.Scatter(
+    """The share accepted in time by day with its 95% interval, and the promise as a line; what surely missed it stands out."""
+    figure = go.Figure()
+    missed = [one for one in days if one.level.rate is not None and one.level.high < TARGET]
+    kept = [one for one in days if one.level.rate is not None and one.level.high >= TARGET]
+    for name, shown, colour, symbol in (
+        ("Kept, as far as can be told", kept, _FOR, "circle"),
+        ("Missed beyond chance", missed, _AGAINST, "diamond"),
+    ):
+        if not shown:
+            continue
+        figure.add_scatter(
             x=[one.day for one in shown],
             y=[(one.level.rate or 0) * 100 for one in shown],
+            name=name,
             mode="markers",
-            marker={"size": 9, "color": _FOR},
+            marker={"size": 10, "color": colour, "symbol": symbol},
+            cliponaxis=False,
             error_y={
                 "type": "data",
                 "symmetric": False,
                 "array": [(one.level.high - (one.level.rate or 0)) * 100 for one in shown],
                 "arrayminus": [((one.level.rate or 0) - one.level.low) * 100 for one in shown],
-                "thickness": 2,
-                "width": 4,
+                "thickness": 1.5,
+                "width": 3,
             },
             customdata=[[one.level.hits, one.level.total] for one in shown],
-            hovertemplate="%{x|%a %d %b}: %{y:.1f}%<br>%{customdata[0]} of %{customdata[1]}<extra></extra>",
+            hovertemplate="%{x|%a %-d %b}: %{y:.1f}%<br>%{customdata[0]} of %{customdata[1]}<extra></extra>",
         )
+    figure.add_scatter(
+        x=[days[0].day, days[-1].day],
+        y=[TARGET * 100] * 2,
+        name=f"The promise, {TARGET:.0%}",
+        mode="lines",
+        line={"color": _AGAINST, "dash": "dash", "width": 2},
+        hoverinfo="skip",
     )
-    figure.add_hline(y=TARGET * 100, line={"color": _AGAINST, "dash": "dash", "width": 2})
-    lowest = min((one.level.low for one in shown), default=0) * 100
+    lowest = min((one.level.low for one in (*kept, *missed)), default=0) * 100
     figure.update_yaxes(title="Accepted within a minute (%)", range=[max(min(lowest, 90) - 5, -3), 103])
-    figure.update_xaxes(title="Day (your time zone); the dashed line is the promise, 95%")
-    return _laid_out(figure, height=320)
+    figure.update_xaxes(title="Day (your time zone)", tickformat="%-d %b", nticks=5)
+    return _laid_out(figure, height=320, legend=True)
 
 
 def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figure:

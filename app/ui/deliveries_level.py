@@ -47,11 +47,14 @@ def render(viewer: Viewer) -> None:
 
 def _headline(found: ServiceLevel, promise: str) -> None:
     share = found.together
-    text = (
-        f"**{words.percent(share.rate)}** ({words.percent_range(share.low, share.high)}) of "
-        f"{words.plural(share.total, 'message')} in 30 days were accepted within a minute. {promise}"
+    broken = delivery_slo.is_broken(share)
+    # A decimal: "89 to 95%" beside a promise of 95% would not say on which side of it they lie.
+    between = f"{share.low * 100:.1f}–{share.high * 100:.1f}%" if broken else words.percent_range(share.low, share.high)
+    (st.error if broken else st.success)(
+        f"**{words.percent(share.rate)}** ({between}) of {words.plural(share.total, 'message')} in 30 days were accepted "
+        f"within a minute. {'The promise is broken: ' if broken else ''}{promise[:1].lower() if broken else promise[:1]}"
+        f"{promise[1:]}"
     )
-    (st.error if delivery_slo.is_broken(share) else st.success)(text)
 
 
 def _share(share: Share) -> dict[str, str]:

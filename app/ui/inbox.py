@@ -78,20 +78,12 @@ def render() -> None:
 
 def _row(viewer: Viewer, row: NotificationRow) -> None:
     title = words.plain(row.title)
-    with st.container(border=True, gap="small"):
+    with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.checkbox(title if row.read_at else f"**{title}**", key=f"pick-{row.id}", width="stretch")
-            if row.read_at is None:
-                st.badge("New", color="green")
-        if row.body:
-            st.markdown(words.plain(row.body))
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            when = words.short(row.created_at, viewer.timezone, now=queries.now())
-            if row.is_back:
-                when = f"Back since {words.short(row.shown_at, viewer.timezone, now=queries.now())} · first told {when}"
-            hidden = row.snoozed_until is not None and row.snoozed_until > queries.now()
-            back = f" · back {words.short(row.snoozed_until, viewer.timezone, now=queries.now())}" if hidden else ""
-            st.caption(when + back, width="content")
+            st.checkbox(
+                title if row.read_at else f"**{title}** :green-badge[New]", key=f"pick-{row.id}", width="stretch"
+            )
+            st.caption(words.plain(_when(viewer, row)), width="content")
             if row.alert_id:
                 st.page_link(
                     menu.file("feed"),
@@ -100,6 +92,18 @@ def _row(viewer: Viewer, row: NotificationRow) -> None:
                     query_params={"alert": row.alert_id},
                     width="content",
                 )
+        if row.body:
+            st.caption(words.plain(row.body))
+
+
+def _when(viewer: Viewer, row: NotificationRow) -> str:
+    now = queries.now()
+    when = words.short(row.created_at, viewer.timezone, now=now)
+    if row.is_back:
+        return f"Back since {words.short(row.shown_at, viewer.timezone, now=now)} · first told {when}"
+    if row.snoozed_until is not None and row.snoozed_until > now:
+        return f"{when} · back {words.short(row.snoozed_until, viewer.timezone, now=now)}"
+    return when
 
 
 def _actions(viewer: Viewer, rows: Sequence[NotificationRow], which: str) -> None:
