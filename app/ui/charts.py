@@ -13,6 +13,8 @@ from core.views.analytics import ALL, ComparedAgent, ConversionRow, FunnelStep, 
 from core.views.delivery_slo import TARGET, DayLevel
 from core.words import Priority
 
+_LABEL = 20
+"""Letters in a line of a label: as many as leave room for the bars on a phone."""
 CONFIG = {"displayModeBar": False, "responsive": True}
 _FOR, _AGAINST = "#0f8a78", "#c9581a"
 _COLOURS = {
@@ -51,10 +53,10 @@ def contributions(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         tickvals=[math.log(mark) for mark in marks],
         ticktext=[f"×{mark:g}" if mark >= 1 else f"÷{1 / mark:g}" for mark in marks],
         tickangle=0,
-        title="Makes it less likely ← odds → more likely",
+        title="← less · odds · more →",
     )
     lines = max(label.count("<br>") for label in figure.data[0].y) + 1
-    return _laid_out(figure, height=100 + (50 if lines > 2 else 38) * len(shown), left=8)
+    return _laid_out(figure, height=100 + max(38, 14 * lines + 8) * len(shown), left=8)
 
 
 def _marks(low: float, high: float) -> list[float]:
@@ -167,7 +169,9 @@ def response(rows: Sequence[ResponseRow]) -> go.Figure:
 def agents(rows: Sequence[ComparedAgent]) -> go.Figure:
     """Agents' conversion rates with their intervals: where they overlap, nothing is proven."""
     shown = sorted((row for row in rows if row.rate.rate is not None), key=lambda row: row.rate.rate or 0)
-    return _shares([row.name for row in shown], [row.rate for row in shown], "Converted of closed alerts (%)")
+    return _shares(
+        [escape(row.name, quote=False) for row in shown], [row.rate for row in shown], "Converted of closed alerts (%)"
+    )
 
 
 def service_level(days: Sequence[DayLevel]) -> go.Figure:
@@ -217,7 +221,7 @@ def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figur
     figure = go.Figure(
         go.Scatter(
             x=[one.rate * 100 for one in shares],
-            y=list(names),
+            y=[_wrapped(name) for name in names],
             mode="markers",
             marker={"size": 11, "color": _FOR},
             error_x={
@@ -237,8 +241,8 @@ def _shares(names: Sequence[str], shares: Sequence[Any], title: str) -> go.Figur
 
 
 def _wrapped(label: str) -> str:
-    """In lines of a phone's width: labels must leave room for the bars."""
-    return "<br>".join(textwrap.wrap(label, 20, max_lines=3, placeholder=" …"))
+    """In as many short lines as it takes: on a phone the whole label is to be read beside its bar."""
+    return "<br>".join(textwrap.wrap(label, _LABEL))
 
 
 def _type(alert_type: str) -> str:

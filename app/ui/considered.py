@@ -1,5 +1,7 @@
 """Everybody a decision considered, worked out again on request: who came where, and for each why not them."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -16,6 +18,8 @@ _RULES = {
     "no_match": "does not fit",
     "not_reached": "was not reached any more",
 }
+_FIRST = 10
+"""Of the line; who comes later is behind a fold."""
 
 
 def render(viewer: Viewer, alert_id: str, decision_id: str) -> None:
@@ -35,24 +39,37 @@ def render(viewer: Viewer, alert_id: str, decision_id: str) -> None:
 
 
 def _people(found: Recomputed) -> None:
-    st.dataframe(
-        pd.DataFrame([_row(one) for one in found.everybody]),
-        hide_index=True,
-        width="stretch",
-        column_config={"Why": st.column_config.TextColumn(width="large")},
-    )
+    """Those in the line that decided, in order; then the others by why not them."""
+    line = [one for one in found.everybody if one.outcome != "excluded"]
+    if line:
+        st.table(_frame(line[:_FIRST]).set_index("Place"))
+    if later := line[_FIRST:]:
+        with st.expander(f"{words.plural(len(later), 'agent')} after them"):
+            st.dataframe(_frame(later), hide_index=True, width="stretch")
+    left = by_reason(found.everybody)
+    if left:
+        st.markdown("\n".join(f"- **{layout.plain(why)}:** {layout.plain(', '.join(names))}" for why, names in left))
     if found.others:
-        parts = [f"{words.plural(number, 'agent')} {words.excluded(code)}" for code, number in found.others.items()]
+        parts = [words.excluded(code, number) for code, number in found.others.items()]
         st.caption(f"Of other teams: {layout.plain('; '.join(parts))}.")
 
 
-def _row(one: Considered) -> dict[str, str]:
-    return {
-        "Place": f"{one.place}." if one.place else "–",
-        "Agent": one.name,
-        "Open": _open(one),
-        "Why": words.sentence(one.text) if one.outcome == "excluded" else one.text,
-    }
+def by_reason(everybody: Sequence[Considered]) -> list[tuple[str, list[str]]]:
+    """Why agents were left out, and whom it left out; what left out the most first."""
+    found: dict[str, list[str]] = {}
+    for one in everybody:
+        if one.outcome == "excluded":
+            found.setdefault(words.sentence(one.text), []).append(one.name)
+    return sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+
+
+def _frame(people: Sequence[Considered]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"Place": f"{one.place}." if one.place else "–", "Agent": one.name, "Open": _open(one), "Why": one.text}
+            for one in people
+        ]
+    )
 
 
 def _open(one: Considered) -> str:

@@ -157,7 +157,7 @@ def _decision(viewer: Viewer, alert_id: str, decision: DecisionRow) -> None:
     ]
     left = trace.get("excluded", {})
     if left:
-        parts = [f"{words.plural(int(count), 'agent')} {words.excluded(code)}" for code, count in left.items() if count]
+        parts = [words.excluded(code, int(count)) for code, count in left.items() if count]
         st.markdown(f"**Why not others:** {layout.plain('; '.join(parts))}.")
     if others:
         st.caption(f"{words.plural(len(others), 'other agent')} could have taken it and came after in the order.")

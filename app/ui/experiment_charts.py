@@ -1,5 +1,6 @@
 """Differences with their intervals, as a picture: what lies across the line in the middle is not proven."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -27,7 +28,9 @@ def differences(metric: Metric, rows: Sequence[tuple[str, Mapping[str, Any]]]) -
     figure = go.Figure(
         go.Scatter(
             x=[row["difference"] * scale for _, row in shown],
-            y=[escape(name) for name, _ in shown],  # Plotly reads its labels as HTML
+            y=[
+                "<br>".join(escape(part) for part in textwrap.wrap(name, 20)) for name, _ in shown
+            ],  # Plotly reads its labels as HTML
             mode="markers",
             marker={"size": 12, "color": _POINT},
             error_x={

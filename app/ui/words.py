@@ -89,6 +89,9 @@ _EXCLUDED = {
     "out_of_reach": "do not cover this territory or skill",
 }
 
+_ONE = {"are ": "is ", "take ": "takes ", "have ": "has ", "do not ": "does not "}
+"""Verbs of several to those of one."""
+
 
 def type_words(alert_type: str) -> str:
     """What people call a type: of the four in their words, a team's own by the name it was given."""
@@ -122,9 +125,13 @@ def pool_reason(reason: str | None) -> str:
     return _POOL[PoolReason(reason)] if reason in set(PoolReason) else "waits for an owner"
 
 
-def excluded(code: str) -> str:
-    """Why agents were not asked."""
-    return _EXCLUDED.get(code, code.replace("_", " "))
+def excluded(code: str, number: int) -> str:
+    """How many agents were not asked, and why: `5 agents are on time off`, `1 agent is on time off`."""
+    why = _EXCLUDED.get(code, code.replace("_", " "))
+    if number == 1:
+        verb = next((many for many in _ONE if why.startswith(many)), "")
+        why = _ONE.get(verb, "") + why.removeprefix(verb)
+    return f"{plural(number, 'agent')} {why}"
 
 
 def territory(territory_id: str | None) -> str:

@@ -173,6 +173,28 @@ def test_an_agent_has_no_page_of_models(house: House, visit: Open) -> None:
     expect(page.get_by_role("link", name="Models")).to_have_count(0)
 
 
+CUT = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((plot) => {
+    const frame = plot.getBoundingClientRect();
+    return [...plot.querySelectorAll('text')].filter((node) => node.textContent.trim() && node.checkVisibility())
+        .filter((node) => {
+            const at = node.getBoundingClientRect();
+            return at.width && (at.left < frame.left - 1 || at.right > frame.right + 1);
+        }).map((node) => node.textContent);
+})"""
+"""Words of charts that their frame cuts off."""
+
+
+def test_no_word_of_a_chart_is_cut_on_a_phone(house: House, visit: Open) -> None:
+    page = visit(f"/feed?alert={house.ring('Phone Person')}", who="ada", width=390)
+    expect(page.get_by_role("dialog").locator(".js-plotly-plot .xtitle")).to_be_visible()
+    page.wait_for_function(STILL)
+    assert page.evaluate(CUT) == []
+    for path in ("/analytics", "/agents?view=Coverage", "/models", "/models?view=Thresholds"):
+        page.goto(house.url + path)
+        settled(page, STEERING.get(path) or PAGES[path])
+        assert page.evaluate(CUT) == [], path
+
+
 def over_the_edge(page: Page) -> list[str]:
     """What cannot be seen whole on a phone 390 px wide."""
     if page.evaluate("document.documentElement.scrollWidth") > 390:

@@ -43,16 +43,18 @@ def test_the_list_is_worked_out_when_asked_for(
         make.agent(session, "ann", name="Ann", territories=["riverside"], skills={"seller": 5}, now=now)
         make.agent(session, "bob", name="Bob", territories=["riverside"], now=now)
         make.agent(session, "dee", name="Dee", available=False, now=now)
+        make.agent(session, "eve", name="Eve *Poe*", available=False, now=now)
+        make.agent(session, "fay", name="Fay", capacity=0, now=now)
         make.rule(session, rule_id="buyers", conditions=[BUYS], actions=[TELL], now=now)
         alert_id = make.alert(session, territory="riverside", now=now)
         decided = route(session, [alert_id], state=State.load(session), trigger="opened", now=now)[0]
         session.execute(update(Agent).values(skills={}))
     page = shown(alert_id, decided.decision_id)
-    assert not page.dataframe
+    assert not page.table
     page.toggle[0].set_value(True).run()
     assert not page.exception
     assert not page.warning
-    assert page.dataframe[0].value.to_dict("records") == [
+    assert page.table[0].value.reset_index().to_dict("records") == [
         {
             "Place": "1.",
             "Agent": "Ann",
@@ -60,9 +62,9 @@ def test_the_list_is_worked_out_when_asked_for(
             "Why": "You cover Riverside and know sellers; 0 of 10 open.",
         },
         {"Place": "2.", "Agent": "Bob", "Open": "0 of 10", "Why": "Ann knows this kind of client better"},
-        {"Place": "–", "Agent": "Dee", "Open": "", "Why": "Set to unavailable"},
     ]
-    assert page.table[0].value.iloc[0, 0].startswith("does not fit: not: alert.type is LIKELY_TO_BUY")
+    assert page.markdown[0].value == "- **Set to unavailable:** Dee, Eve \\*Poe\\*\n- **Take no alerts:** Fay"
+    assert page.table[1].value.iloc[0, 0].startswith("does not fit: not: alert.type is LIKELY_TO_BUY")
 
 
 BUYS = {"field": "alert.type", "operator": "equals", "value": "LIKELY_TO_BUY"}
