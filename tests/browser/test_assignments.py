@@ -60,6 +60,26 @@ def test_a_manager_reads_whole_lines_on_a_phone_and_an_address_keeps_the_choices
     assert "who=Bob" in page.url
 
 
+def test_back_leads_to_the_board_as_it_was_left(house: House, visit: Open) -> None:
+    house.ring("Bea Back", to="bob")
+    page = visit("/feed", who="mia")
+    page.get_by_role("link", name="Assignments").click()
+    expect(page.get_by_test_id("stCheckbox").filter(has_text="Bea Back")).to_be_visible()
+    page.get_by_role("radio", name="Overdue").click()
+    expect(page).to_have_url(re.compile("show=Overdue"))
+    settled(page, "Assignments")
+    page.get_by_role("link", name="Inbox").click()
+    settled(page, "Inbox")
+    expect(page).to_have_url(re.compile("/inbox$"))
+    page.go_back()
+    settled(page, "Assignments")
+    expect(page).to_have_url(re.compile("show=Overdue"))
+    expect(page.get_by_role("radio", name="Overdue")).to_be_checked()
+    expect(page.get_by_test_id("stCheckbox").filter(has_text="Bea Back")).to_have_count(0)
+    page.go_back()
+    settled(page, "Feed")
+
+
 @pytest.fixture
 def many(house: House) -> Iterator[None]:
     """More than Ann can take, and gone afterwards: they would fill the board of the other tests."""
