@@ -152,7 +152,8 @@ def add_federal(viewer: Viewer, year: int, team_id: str | None) -> Done:
 
 def remove_holiday(viewer: Viewer, one: holidays.StoredHoliday) -> Done:
     done = _do(
-        lambda session, now: holidays.remove(session, one.id, viewer=viewer, now=now), f"{one.name} is no holiday"
+        lambda session, now: holidays.remove(session, one.id, viewer=viewer, now=now),
+        f"{one.name} is no holiday any more",
     )
     raw = {"name": one.name, "day": one.day, "team_id": one.team_id}
     return _with_back(done, lambda: add_holiday(viewer, raw))

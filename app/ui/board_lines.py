@@ -24,12 +24,15 @@ def show(viewer: Viewer, alerts: Sequence[BoardAlert], *, list_key: str) -> None
 def line(viewer: Viewer, alert: BoardAlert, *, ticks: bool) -> None:
     now = queries.now()
     text = describe(alert, viewer.timezone, now=now, own=viewer.role is Role.AGENT)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    answers = alert.agent_id == viewer.user_id and alert.claimed_until is not None
+    # Text and one button stay in one line on a phone too (components/frame.css); with two the buttons go below.
+    key = f"board-line-{alert.alert_id}" if not answers else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=key):
         if ticks:
             st.checkbox(text, key=_tick(alert.alert_id), width="stretch")
         else:
             st.markdown(text, width="stretch")
-        if alert.agent_id == viewer.user_id and alert.claimed_until is not None:
+        if answers:
             st.button(
                 "Acknowledge", key=f"ack-{alert.alert_id}", type="primary", on_click=_answer, args=(viewer, alert)
             )

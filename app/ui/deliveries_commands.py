@@ -49,4 +49,4 @@ def told() -> None:
     """What became of the last of these, once."""
     done = st.session_state.pop(_TOLD, None)
     if done is not None:
-        (st.success if done.ok else st.error)(done.text)
+        (st.toast if done.ok else st.error)(done.text)  # a toast outlives the run that the message's move brings

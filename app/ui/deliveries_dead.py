@@ -3,7 +3,8 @@
 import streamlit as st
 
 from app.ui import deliveries_commands as commands
-from app.ui import deliveries_words, queries, words
+from app.ui import deliveries_words, layout, queries, words
+from core import changes
 from core.delivery import replaying
 from core.viewer import Viewer
 from core.views import deliveries
@@ -14,15 +15,17 @@ _SHOWN = 10
 
 @st.fragment
 def render(viewer: Viewer) -> None:
-    """The whole tab."""
+    """The whole tab; drawn again when a message moves."""
     commands.told()
     with queries.reading() as session:
+        up_to = changes.newest_id(session)
         groups = deliveries.dead_reasons(session, viewer)
+    total = sum(group.count for group in groups)
+    head = f"{words.plural(total, 'message')} given up, for {words.plural(len(groups), 'reason')}" if groups else "None"
+    layout.list_head(head, viewer=viewer, live_key="dead-live", up_to=up_to, messages=True)
     if not groups:
         st.success("No message was given up. What cannot be delivered after every try is kept here, to be sent again.")
         return
-    total = sum(group.count for group in groups)
-    st.markdown(f"**{words.plural(total, 'message')}** given up, for {words.plural(len(groups), 'reason')}")
     with st.popover("Send all again", width="content"):
         st.write(
             f"{words.plural(min(total, replaying.MOST), 'message')} will be tried anew. First put right what they failed "

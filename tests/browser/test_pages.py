@@ -29,6 +29,8 @@ STEERING = {
     "/deliveries?view=Channels": "Deliveries",
     "/deliveries?view=Endpoints": "Deliveries",
     "/deliveries?view=Service+level": "Deliveries",
+    "/preferences?whose=Another+person%E2%80%99s": "Preferences",
+    "/preferences?whose=The+house%E2%80%99s": "Preferences",
 }
 """Pages of those who answer for others."""
 PAGES = {
