@@ -77,6 +77,11 @@ def items(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(payload.get("items") or ())
 
 
+def untold(lead_id: str, payload: Mapping[str, Any], rule: ledger.Rule) -> dict[str, ledger.Rule]:
+    """What a bundle that is not sent at all leaves untold beside its own news, each by the rule that stopped it."""
+    return {item["id"]: rule for item in items(payload) if item["id"] != lead_id}
+
+
 def tell_left_out(session: Session, lead_id: str, left_out: Mapping[str, ledger.Rule], *, now: datetime) -> None:
     """What a bundle did not tell when it came to it ends by the rule it was left out for, and not as told in another message.
 

@@ -131,8 +131,9 @@ def _note(session: Session, done: Sequence[tuple[Claimed, Result]], *, now: date
             lines[(ledger.What.SUPPRESSED, result.rule, result.detail or None)].append(claimed.id)
         elif isinstance(result, Deferred):
             lines[(ledger.What.DEFERRED, result.rule, None)].append(claimed.id)
-        if isinstance(result, Sent | Suppressed) and result.left_out:
-            bundling.tell_left_out(session, claimed.id, result.left_out, now=now)
+        if isinstance(result, Sent | Suppressed):
+            untold = bundling.untold(claimed.id, claimed.payload, result.rule) if isinstance(result, Suppressed) else {}
+            bundling.tell_left_out(session, claimed.id, {**untold, **result.left_out}, now=now)
     for (what, rule, detail), ids in lines.items():
         ledger.note(session, ids, what, rule, detail=detail, now=now)
 

@@ -323,3 +323,21 @@ def test_what_a_message_that_was_put_off_had_gathered_is_told_by_the_one_that_ta
         assert (lead.id != put_off.id, len(lead.payload["items"])) == (True, 3)
         merged = session.scalars(select(Delivery.merged_into).where(Delivery.merged_into.is_not(None))).all()
         assert merged == [lead.id, lead.id]
+
+
+def test_a_bundle_that_may_not_be_sent_says_so_in_the_row_of_each(database: Database, now: datetime) -> None:
+    later = now + HOUR
+    with database.write() as session:
+        agent_id, _ = digest(session, 3, now=now)
+        mail = f"{agent_id}@doorbell.test"
+        claimed = claim_one(session, now=later)
+        record(session, channel="email", address=mail, given=False, source=Source.BOUNCE, now=later)
+        result = delivery.prepare(session, claimed, settings=SETTINGS, now=later)
+        assert result == Suppressed(rule=Rule.OPTED_OUT)
+        delivery.record(session, [(claimed, result)], now=later)
+        rows = session.execute(
+            select(Delivery.state, Delivery.reason, Delivery.merged_into).where(Delivery.channel == "email")
+        ).all()
+        assert set(rows) == {(DeliveryState.SUPPRESSED, WORDS[Rule.OPTED_OUT], None)}
+        lines = session.scalars(select(DeliveryEvent.rule).where(DeliveryEvent.what == What.SUPPRESSED)).all()
+        assert lines == [Rule.OPTED_OUT] * 3, "one line each"
