@@ -9,6 +9,7 @@ from core.routing.fields import Facts
 from core.routing.values import check_value, refusal
 
 _MOST_PARAMS = 20
+OWN_TERRITORY = "${alert.territory}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _assign_to_agent(params: Mapping[str, Any], at: str) -> Callable[[Facts], Wi
 
 
 def _assign_to_territory(params: Mapping[str, Any], at: str) -> Callable[[Facts], Wish]:
-    value = params.get("territory", "${alert.territory}")
+    value = params.get("territory", OWN_TERRITORY)
     if not isinstance(value, str) or not value:
         raise refusal(f"{at}.territory", "name one territory, or leave it out for the alert's own")
     read = _texts(value, f"{at}.territory")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.db.tables import User
 from core.db.tables.learning import AlertType
 from core.routing import contradictions
-from core.routing.actions import Action
+from core.routing.actions import OWN_TERRITORY, Action
 from core.routing.conditions import Condition, leaves
 from core.routing.rules import Compiled
 from core.routing.state import House, read, stored_rule
@@ -66,6 +66,7 @@ def of_rule(rule: Compiled, *, house: House, types: Iterable[str], user_ids: fro
     if not found:
         found += _taken(rule, house.rules.rules, known)
     found += _missing_in_conditions(rule, house)
+    found += _own_uncovered(rule, house)
     for number, action in enumerate(rule.actions):
         found += _missing_in_action(action, house, user_ids, at=f"actions.{number}.params")
     return found
@@ -130,8 +131,14 @@ def _missing_in_action(action: Action, house: House, user_ids: frozenset[str], *
             agent = directory.by_id.get(one)
             if agent is not None and not agent.active:
                 yield Doubt(at=f"{at}.{name}", text=f"{agent.name} has left: nobody is found this way.")
-    yield from _unknown(_texts(params.get("territory")), directory.knows_territory, "territory", at=f"{at}.territory")
+    places = _texts(params.get("territory"))
+    yield from _unknown(places, directory.knows_territory, "territory", at=f"{at}.territory")
     skills = _texts(params.get("requiredSkills", params.get("skills")))
+    then = "all who have the skill are asked, near or far" if skills else "everybody is asked, near or far"
+    if action.kind == "assign_to_territory":
+        then = "nobody is found this way"
+    for place in _uncovered(places, house):
+        yield Doubt(at=f"{at}.territory", text=f"{_nobody_covers(place, house)}: {then}.")
     level = params.get("minLevel", 1)
     for skill in skills:
         if not directory.able(((skill, level),)):
@@ -139,6 +146,35 @@ def _missing_in_action(action: Action, house: House, user_ids: frozenset[str], *
             yield Doubt(at=f"{at}.requiredSkills", text=f"Nobody has the skill “{skill}”{least}.")
     if len(skills) > 1 and not directory.able(tuple((skill, level) for skill in skills)):
         yield Doubt(at=f"{at}.requiredSkills", text="Nobody has all these skills together.")
+
+
+def _own_uncovered(rule: Compiled, house: House) -> Iterator[Doubt]:
+    """Areas whose alerts the rule takes and gives to whoever covers their own area, which nobody does."""
+    asked = [one.params.get("territory", OWN_TERRITORY) for one in rule.actions if one.kind == "assign_to_territory"]
+    if OWN_TERRITORY not in asked:
+        return
+    for number, node in enumerate(rule.conditions):
+        if isinstance(node, Condition) and node.path == ("alert", "territory"):
+            for place in _uncovered(_fixed(node), house):
+                yield Doubt(
+                    at=f"conditions.{number}", text=f"{_nobody_covers(place, house)}: its alerts find nobody this way."
+                )
+
+
+def _uncovered(places: Iterable[str], house: House) -> list[str]:
+    """Those that exist, and that nobody active covers, nor what is around them."""
+    directory = house.directory
+
+    def is_covered(place: str) -> bool:
+        people = (one for around in directory.around(place) for one in directory.covering(around))
+        return any(directory.agents[position].active for position in people)
+
+    return [place for place in places if directory.knows_territory(place) and not is_covered(place)]
+
+
+def _nobody_covers(place: str, house: House) -> str:
+    name, is_within = house.directory.place(place), len(house.directory.around(place)) > 1
+    return f"Nobody covers {name}, nor what is around it" if is_within else f"Nobody covers {name}"
 
 
 def _unknown(values: Iterable[str], is_known: Callable[[str], bool], what: str, *, at: str) -> Iterator[Doubt]:

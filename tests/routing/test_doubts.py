@@ -1,13 +1,16 @@
 """What is odd about a valid rule is told, and only where it is certain."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from core.clock import FakeClock
 from core.db import Database
+from core.db.tables import Agent, Territory, User
 from core.routing import contradictions, doubts, rule_book
 from core.routing.conditions import compile_all
 from core.routing.operators import OPERATORS
@@ -170,6 +173,37 @@ def test_names_that_nobody_has_are_told(house: Database, clock: FakeClock) -> No
         ("actions.3.params.requiredSkills", "Nobody has all these skills together."),
         ("actions.4.params.userIds", "There is no user “nobody”."),
     ]
+
+
+def test_an_area_nobody_covers_is_told_where_the_rule_needs_somebody_there(
+    house: Database, clock: FakeClock, now: datetime
+) -> None:
+    with house.write() as session:
+        make.territory(session, "mu", name="Mu")
+        make.territory(session, "lemuria")
+        session.execute(update(Territory).where(Territory.id == "mu").values(parent_id="lemuria"))
+    there = {"type": "assign_to_territory", "params": {"territory": "mu"}}
+    own = {"type": "assign_to_territory", "params": {}}
+    skill = {"type": "assign_by_skill", "params": {"requiredSkills": [], "territory": "mu"}}
+    at_home = one("alert.territory", "in", ["mu", "riverside"])
+    nobody = "Nobody covers Mu, nor what is around it"
+
+    def asked(conditions: list[Any], *actions: dict[str, Any]) -> list[tuple[str, str]]:
+        return [each for each in told(house, rule("r", conditions, *actions), clock) if "covers" in each[1]]
+
+    assert asked([SELLERS], there, skill) == [
+        ("actions.0.params.territory", f"{nobody}: nobody is found this way."),
+        ("actions.1.params.territory", f"{nobody}: everybody is asked, near or far."),
+    ]
+    assert asked([at_home], own) == [("conditions.0", f"{nobody}: its alerts find nobody this way.")]
+    ann = {"type": "assign_to_agent", "params": {"agentId": "ann"}}
+    assert asked([at_home], ann) == [], "Ann need not be there"
+    with house.write() as session:
+        session.execute(update(Agent).where(Agent.id == "ann").values(territories=["lemuria"]))
+    assert asked([SELLERS], there) == []
+    with house.write() as session:
+        session.execute(update(User).where(User.id == "ann").values(active=False))
+    assert len(asked([SELLERS], there)) == 1, "who has left covers nothing"
 
 
 def test_a_rule_that_never_applies_is_told_by_its_part_and_a_disabled_one_is_looked_at_too(
