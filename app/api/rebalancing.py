@@ -9,8 +9,9 @@ from fastapi import APIRouter
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from app.api.bulk_moves import BulkResult
 from app.api.deps import Camel, Db, Manager, Now
-from app.api.routing import BulkResult, Id, PathId, RoutingState
+from app.api.routing import Id, PathId, RoutingState
 from core import escalation
 from core.routing import rebalancing
 from core.routing.rebalancing import Kept, Options, Result

@@ -66,21 +66,6 @@ class AssignIn(Camel):
     """Give it even past the agent's capacity."""
 
 
-class BulkItem(Camel):
-    alert_id: Id
-    agent_id: Id
-
-
-class BulkAssignIn(Camel):
-    """Pairs in `items`, or `alertIds` that all go to one `agentId`."""
-
-    items: list[BulkItem] = Field(default_factory=list, max_length=moves.MOST_AT_ONCE)
-    alert_ids: list[Id] = Field(default_factory=list, max_length=moves.MOST_AT_ONCE)
-    agent_id: Id | None = None
-    reason: Said = ""
-    overflow: bool = False
-
-
 class StaleIn(Camel):
     hours: float = Field(default=moves.STALE_HOURS, gt=0, le=8760)
     limit: int = Field(default=500, ge=1, le=1000)
@@ -99,22 +84,6 @@ class RoutedOut(Camel):
 
 class RoutedList(Camel):
     items: list[RoutedOut]
-
-
-class BulkResult(Camel):
-    alert_id: str
-    agent_id: str
-    ok: bool
-    decision_id: str | None = None
-    overflow: bool = False
-    status: int = 200
-    error: str | None = None
-
-
-class BulkOut(Camel):
-    items: list[BulkResult]
-    done: int
-    failed: int
 
 
 class AvailableOut(Camel):
@@ -342,30 +311,6 @@ def _assign(body: AssignIn, viewer: Viewer, db: Database, now: datetime) -> Rout
         )
         escalation.ring(session, [routed], by=viewer.user_id, now=now)
     return routed_out(routed)
-
-
-@router.post("/routing/bulk-assign", summary="Give many alerts to agents; a result for each")
-def bulk_assign(body: BulkAssignIn, viewer: Manager, db: Db, now: Now) -> BulkOut:
-    wanted = [(item.alert_id, item.agent_id) for item in body.items]
-    if body.agent_id is not None:
-        wanted += [(alert_id, body.agent_id) for alert_id in body.alert_ids]
-    with db.write() as session:
-        moved = moves.bulk_reassign(session, wanted, viewer=viewer, reason=body.reason, overflow=body.overflow, now=now)
-        escalation.ring(session, [one.routed for one in moved if one.routed], by=viewer.user_id, now=now)
-    items = [
-        BulkResult(
-            alert_id=one.alert_id,
-            agent_id=one.agent_id,
-            ok=one.error is None,
-            decision_id=one.routed.decision_id if one.routed else None,
-            overflow=one.routed.overflow if one.routed else False,
-            status=one.error.status if one.error else 200,
-            error=one.error.detail if one.error else None,
-        )
-        for one in moved
-    ]
-    done = sum(item.ok for item in items)
-    return BulkOut(items=items, done=done, failed=len(items) - done)
 
 
 @router.post("/routing/handle-stale", summary="Move untouched alerts on to somebody else")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from core import assignments, audit, feed
@@ -74,11 +74,15 @@ def move(
     agent_id: str | None = None,
     reason: str = "",
     overflow: bool = False,
+    bulk_id: str | None = None,
     viewer: Viewer,
     state: State,
     now: datetime,
 ) -> Bulk:
     """Move open alerts; one result each. What cannot be moved says why and leaves the others alone.
+
+    Args:
+        bulk_id: of the move that these are another part of, done in a transaction of its own.
 
     Raises:
         Forbidden: the viewer is an agent.
@@ -99,7 +103,7 @@ def move(
     else:
         results = _to_pool(session, ids, before, reason, viewer=viewer, now=now)
     moved = [one for one in results if one.error is None]
-    bulk_id = new_id()
+    bulk_id = bulk_id or new_id()
     if moved:
         _note(session, _MOVED, bulk_id, {"to": to, "moves": [_memory(one, before) for one in moved]}, viewer, now=now)
     return Bulk(id=bulk_id, results=tuple(results))
@@ -141,34 +145,71 @@ def last(session: Session, viewer: Viewer, *, now: datetime) -> Last | None:
         .order_by(AuditRow.at.desc(), AuditRow.id.desc())
         .limit(1)
     ).one_or_none()
-    if row is None or _is_undone(session, row.subject_id):
+    left = [] if row is None else _left(session, row.subject_id, viewer)
+    if row is None or not left:
         return None
-    return Last(id=row.subject_id, number=len((row.after or {})["moves"]), until=row.at + UNDO)
+    return Last(id=row.subject_id, number=sum(number for _, number in left), until=row.at + UNDO)
 
 
-def undo(session: Session, bulk_id: str, *, viewer: Viewer, now: datetime) -> Bulk:
+def parts(session: Session, bulk_id: str, *, viewer: Viewer, now: datetime) -> list[tuple[int, int]]:
+    """(part, how many alerts) of a move that can be taken back: each as it was done, in a transaction of its own.
+
+    Raises:
+        NotFound: the viewer made no such move.
+        Conflict: it is too late, or all of it was taken back already.
+    """
+    at = session.scalar(_parts_of(bulk_id, viewer).with_only_columns(func.min(AuditRow.at)))
+    if at is None:
+        raise NotFound("There is no such move of yours.")
+    if at <= now - UNDO:
+        raise Conflict("A move can be taken back for 10 minutes.")
+    left = _left(session, bulk_id, viewer)
+    if not left:
+        raise Conflict("This move was taken back already.")
+    return left
+
+
+def undo(session: Session, bulk_id: str, *, part: int | None = None, viewer: Viewer, now: datetime) -> Bulk:
     """Give every alert back to whom it was taken from, past their capacity if need be; what was touched since stays.
+
+    Args:
+        part: only this one of `parts`.
 
     Raises:
         NotFound: the viewer made no such move.
         Conflict: it is too late, or it was taken back already.
     """
-    row = session.scalars(
-        select(AuditRow)
-        .where(
-            AuditRow.subject_type == _BULK,
-            AuditRow.subject_id == bulk_id,
-            AuditRow.action == _MOVED,
-            AuditRow.actor_id == viewer.user_id,
-        )
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise NotFound("There is no such move of yours.")
-    if row.at <= now - UNDO:
-        raise Conflict("A move can be taken back for 10 minutes.")
-    if _is_undone(session, bulk_id):
+    session.execute(_parts_of(bulk_id, viewer).with_only_columns(AuditRow.id).order_by(AuditRow.id).with_for_update())
+    left = [one for one, _ in parts(session, bulk_id, viewer=viewer, now=now) if part is None or one == part]
+    if not left:
         raise Conflict("This move was taken back already.")
+    results = [one for each in left for one in _undo(session, bulk_id, each, viewer=viewer, now=now)]
+    return Bulk(id=bulk_id, results=tuple(results))
+
+
+def _parts_of(bulk_id: str, viewer: Viewer) -> Select[Any]:
+    return select(AuditRow).where(
+        AuditRow.subject_type == _BULK,
+        AuditRow.subject_id == bulk_id,
+        AuditRow.action == _MOVED,
+        AuditRow.actor_id == viewer.user_id,
+    )
+
+
+def _left(session: Session, bulk_id: str, viewer: Viewer) -> list[tuple[int, int]]:
+    """(part, how many alerts) of what was not taken back."""
+    undone = session.scalars(
+        select(AuditRow.after).where(
+            AuditRow.subject_type == _BULK, AuditRow.subject_id == bulk_id, AuditRow.action == _UNDONE
+        )
+    ).all()
+    gone = {(one or {}).get("part") for one in undone}
+    rows = session.scalars(_parts_of(bulk_id, viewer).order_by(AuditRow.id))
+    return [] if None in gone else [(row.id, len((row.after or {})["moves"])) for row in rows if row.id not in gone]
+
+
+def _undo(session: Session, bulk_id: str, part: int, *, viewer: Viewer, now: datetime) -> list[Result]:
+    row = session.get_one(AuditRow, part)
     wanted: dict[str, dict[str, Any]] = {one["alertId"]: one for one in (row.after or {})["moves"]}
     standing = _standing(session, list(wanted), viewer=viewer)
     results: list[Result] = []
@@ -199,8 +240,9 @@ def undo(session: Session, bulk_id: str, *, viewer: Viewer, now: datetime) -> Bu
         _release(session, alert_id, reason, viewer=viewer, said="moved by mistake", now=now)
         results.append(Result(alert_id=alert_id))
     number = sum(one.error is None for one in results)
-    _note(session, _UNDONE, bulk_id, {"back": number, "stayed": len(results) - number}, viewer, now=now)
-    return Bulk(id=bulk_id, results=tuple(results))
+    after = {"part": part, "back": number, "stayed": len(results) - number}
+    _note(session, _UNDONE, bulk_id, after, viewer, now=now)
+    return results
 
 
 def _standing(session: Session, alert_ids: Sequence[str], *, viewer: Viewer) -> dict[str, Any]:
@@ -312,11 +354,6 @@ def _memory(one: Result, before: dict[str, Any]) -> dict[str, Any]:
         "reason": was.unassigned_reason,
         "status": was.status,
     }
-
-
-def _is_undone(session: Session, bulk_id: str) -> bool:
-    undone = exists().where(AuditRow.subject_type == _BULK, AuditRow.subject_id == bulk_id, AuditRow.action == _UNDONE)
-    return bool(session.scalar(select(undone)))
 
 
 def _note(session: Session, action: str, bulk_id: str, after: dict[str, Any], viewer: Viewer, *, now: datetime) -> None:

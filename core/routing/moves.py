@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
@@ -30,7 +30,10 @@ COVER = "cover"
 EVENED, EVENED_BACK = "rebalanced", "rebalance_undone"
 """By a rebalancing that somebody approved, and by taking it back."""
 MOST_AT_ONCE = 5_000
+PART = 250
+"""Alerts moved in one transaction where the whole is done in parts: 0.2 to 0.3 s of work."""
 STALE_HOURS = 24.0
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +91,7 @@ def bulk_reassign(
     Raises:
         Invalid: more than `MOST_AT_ONCE`.
     """
-    if len(wanted) > MOST_AT_ONCE:
-        raise Invalid("Too many at once.", fields={"items": f"at most {MOST_AT_ONCE}"})
+    check_number(wanted)
     last = dict(wanted)
     alerts = _visible(session, list(last), viewer=viewer)
     agents = _agents(session, set(last.values()), now=now)
@@ -102,11 +104,29 @@ def bulk_reassign(
         else:
             moving.append((alert_id, agent_id))
     results |= _give(session, moving, alerts, agents, viewer=viewer, reason=reason, overflow=overflow, now=now)
+    return in_order(wanted, results)
+
+
+def check_number(wanted: Sequence[Any]) -> None:
+    """Raises Invalid where they are more than `MOST_AT_ONCE`."""
+    if len(wanted) > MOST_AT_ONCE:
+        raise Invalid("Too many at once.", fields={"items": f"at most {MOST_AT_ONCE}"})
+
+
+def parts(wanted: Sequence[Part]) -> list[Sequence[Part]]:
+    """The same in pieces for a transaction each: routing and everybody else waits no longer than one of them takes."""
+    return [wanted[start : start + PART] for start in range(0, len(wanted), PART)]
+
+
+def in_order(wanted: Sequence[tuple[str, str]], results: Mapping[str, Moved]) -> list[Moved]:
+    """A result for each of the wanted pairs that was tried; of an alert named twice the last one counts."""
+    last = dict(wanted)
     return [
         results[alert_id]
         if last[alert_id] == agent_id
         else Moved(alert_id=alert_id, agent_id=agent_id, error=Conflict("The same request names it again later."))
         for alert_id, agent_id in wanted
+        if alert_id in results
     ]
 
 
@@ -405,17 +425,20 @@ def _write(
         now=now,
     )
     capacity.add_turns(session, Counter(agent_id for _, agent_id, _, _ in done))
-    for alert_id, agent_id, owner, routed in done:
-        audit.record(
-            session,
-            "alert.claim" if how == CLAIM else "alert.assign",
-            subject_type="alert",
-            subject_id=alert_id,
-            actor_id=viewer.user_id or None,
-            before={"agentId": owner or None},
-            after={"agentId": agent_id, "reason": routed.reason, "overflow": routed.overflow},
-            now=now,
-        )
+    audit.record_each(
+        session,
+        "alert.claim" if how == CLAIM else "alert.assign",
+        subject_type="alert",
+        actor_id=viewer.user_id or None,
+        changes={
+            alert_id: (
+                {"agentId": owner or None},
+                {"agentId": agent_id, "reason": routed.reason, "overflow": routed.overflow},
+            )
+            for alert_id, agent_id, owner, routed in done
+        },
+        now=now,
+    )
     lost = {alert_id: owner for alert_id, _, owner, _ in done}
     feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id for alert_id, *_ in done], lost=lost, now=now)
 

@@ -157,3 +157,31 @@ def test_a_claim_may_be_moved_and_undone_gives_no_claim_back(house: Database, no
     with house.read() as session:
         alert = session.get_one(Alert, pooled)
         assert (alert.assigned_agent_id, alert.claimed_until) == ("ann", None)
+
+
+def test_a_move_in_parts_is_one_move_and_comes_back_in_parts(house: Database, now: datetime) -> None:
+    ids = given(house, now, "ann", "ann", "ann")
+    with house.write() as session:
+        state, viewer = State.load(session), make.viewer(session, "mia")
+        first = bulk.move(session, ids[:2], to=To.POOL, viewer=viewer, state=state, now=now)
+    with house.write() as session:
+        bulk.move(session, ids[2:], to=To.POOL, bulk_id=first.id, viewer=viewer, state=state, now=now)
+    with house.read() as session:
+        found = bulk.last(session, viewer, now=now)
+        assert found is not None
+        assert (found.id, found.number) == (first.id, 3)
+        parts = bulk.parts(session, first.id, viewer=viewer, now=now)
+        assert [number for _, number in parts] == [2, 1]
+    with house.write() as session:
+        assert len(bulk.undo(session, first.id, part=parts[0][0], viewer=viewer, now=now).results) == 2
+    assert owners(house, ids) == ["ann", "ann", None]
+    with house.read() as session:
+        found = bulk.last(session, viewer, now=now)
+        assert found is not None
+        assert found.number == 1
+    with house.write() as session, pytest.raises(Conflict, match="already"):
+        bulk.undo(session, first.id, part=parts[0][0], viewer=viewer, now=now)
+    undo(house, first.id, now)
+    assert owners(house, ids) == ["ann", "ann", "ann"]
+    with pytest.raises(Conflict, match="already"):
+        undo(house, first.id, now)
