@@ -32,6 +32,8 @@ class Doubt:
     variables: tuple[str, ...]
     """Those to look at."""
     text: str
+    channels: tuple[str, ...]
+    """The ways of telling people that suffer."""
 
     @property
     def line(self) -> str:
@@ -231,7 +233,10 @@ class Settings(BaseSettings):
     @property
     def doubts(self) -> tuple[Doubt, ...]:
         """What is set by half, or so that somebody will not get it; said at the start and beside the channel."""
-        return tuple(one for one in (self._half_twilio(), self._sender_nobody_takes()) if one is not None)
+        found = [self._half_twilio()]
+        if parseaddr(self.mail_from)[1].rpartition("@")[2] in _LOOPBACK:
+            found += [self._unsigned_push(), self._refused_mail()]
+        return tuple(one for one in found if one is not None)
 
     def _half_twilio(self) -> Doubt | None:
         given = {
@@ -243,18 +248,21 @@ class Settings(BaseSettings):
         if len(missing) in (0, len(given)):
             return None
         there = " and ".join(name for name, is_set in given.items() if is_set)
-        return Doubt(variables=missing, text=f"missing beside {there}: no text and no call goes out")
+        text = f"missing beside {there}: no text and no call goes out"
+        return Doubt(variables=missing, text=text, channels=("sms", "voice"))
 
-    def _sender_nobody_takes(self) -> Doubt | None:
-        if parseaddr(self.mail_from)[1].rpartition("@")[2] not in _LOOPBACK:
-            return None
+    def _unsigned_push(self) -> Doubt | None:
         public = urlsplit(self.origin).scheme == "https" and urlsplit(self.origin).hostname not in _LOOPBACK
-        pushed = public or bool(self.vapid_private_key.get_secret_value())
-        mailed = any(urlsplit(url).hostname not in _LOOPBACK for url in self.smtp_url.get_secret_value().split())
-        lost = ["Apple's devices get no push"] * pushed + ["mail servers may refuse its mails"] * mailed
-        if not lost:
+        if not (public or self.vapid_private_key.get_secret_value()):
             return None
-        return Doubt(variables=("DOORBELL_MAIL_FROM",), text=f"it is at localhost: {', and '.join(lost)}")
+        text = "it is at localhost: Apple's devices get no push"
+        return Doubt(variables=("DOORBELL_MAIL_FROM",), text=text, channels=("push",))
+
+    def _refused_mail(self) -> Doubt | None:
+        if all(urlsplit(url).hostname in _LOOPBACK for url in self.smtp_url.get_secret_value().split()):
+            return None
+        text = "it is at localhost: mail servers may refuse its mails"
+        return Doubt(variables=("DOORBELL_MAIL_FROM",), text=text, channels=("email",))
 
 
 def load() -> Settings:

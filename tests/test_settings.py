@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.delivery import CHANNELS
 from core.settings import Settings
 
 TWILIO = {"twilio_account_sid": f"AC{'0' * 32}", "twilio_auth_token": "secret", "twilio_from": "+15125550100"}
@@ -39,3 +40,9 @@ def test_half_a_twilio_names_what_is_missing() -> None:
 )
 def test_a_sender_at_localhost_is_said_where_somebody_refuses_it(values: dict[str, Any], who: str) -> None:
     assert lines(**values) == [f"DOORBELL_MAIL_FROM: it is at localhost: {who}"]
+
+
+def test_a_doubt_names_the_channels_that_suffer() -> None:
+    settings = Settings(**{**TWILIO, "twilio_from": ""}, public_url="https://doorbell.example")
+    assert [doubt.channels for doubt in settings.doubts] == [("sms", "voice"), ("push",)]
+    assert {name for doubt in settings.doubts for name in doubt.channels} <= set(CHANNELS)

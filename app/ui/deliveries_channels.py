@@ -48,7 +48,7 @@ def render(viewer: Viewer) -> None:
             if not works:
                 st.text(f"What an admin has to do: {channel.setup}")  # Markdown would make a link of name:password@host
             for doubt in doubts:
-                if set(channel.variables) & set(doubt.variables):
+                if channel.name in doubt.channels:
                     st.warning(words.plain(doubt.line), icon=":material/error:")
             if works and channel.write is None and channel.address != ENDPOINT:
                 _test(viewer, channel, standing[channel.name])

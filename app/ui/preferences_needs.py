@@ -65,8 +65,8 @@ def lines(found: Sequence[Standing], doubts: Collection[Doubt], *, below: bool) 
         same = list(group)
         missing = same[0].rule == Rule.NOT_SET_UP
         steps = [] if below and not missing else [one.next_step for one in same if one.next_step]
-        variables = {variable for one in same for variable in CHANNELS[one.channel].variables}
-        steps += [doubt.line for doubt in doubts if variables & set(doubt.variables)]
+        names = {one.channel for one in same}
+        steps += [f"For an admin: {doubt.line}" for doubt in doubts if names & set(doubt.channels)]
         label = words.listed([one.label for one in same])
         made.append(
             Line(

@@ -131,8 +131,6 @@ class Channel:
     """As people call it, in the middle of a sentence."""
     setup: str
     """What to set so that it works; empty when it always does."""
-    variables: tuple[str, ...] = ()
-    """The environment variables it goes by: what `Settings.doubts` says of them is said with the channel."""
     priorities: frozenset[str]
     """Which priorities it carries at once unless somebody says otherwise."""
     address: str = ""

@@ -72,7 +72,7 @@ def test_what_is_half_set_is_named_beside_its_channels(page: Open, monkeypatch: 
     monkeypatch.setattr(runtime, "_installed", installed)
     steps = [one.value for one in page().text if "missing" in one.value]
     assert len(steps) == 1
-    assert steps[0].startswith("DOORBELL_TWILIO_ACCOUNT_SID and DOORBELL_TWILIO_AUTH_TOKEN: missing")
+    assert steps[0].startswith("For an admin: DOORBELL_TWILIO_ACCOUNT_SID and DOORBELL_TWILIO_AUTH_TOKEN: missing")
 
 
 def test_a_digest_stands_in_the_matrix_for_what_it_is(page: Open, database: Database) -> None:

@@ -339,7 +339,6 @@ CHANNEL = Channel(
     name="email",
     label="e-mail",
     setup="Set DOORBELL_SMTP_URL, as in smtp+starttls://user:password@smtp.example.com:587, and DOORBELL_MAIL_FROM.",
-    variables=("DOORBELL_MAIL_FROM",),
     priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
     address=ACCOUNT_EMAIL,
     open=_open,

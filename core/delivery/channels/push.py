@@ -130,7 +130,6 @@ CHANNEL = Channel(
     name="push",
     label="push",
     setup="Set DOORBELL_PUBLIC_URL to an https:// address: browsers take pushes from secure pages alone.",
-    variables=("DOORBELL_MAIL_FROM",),
     priorities=frozenset({Priority.CRITICAL, Priority.HIGH}),
     address="push",
     open=_open,

@@ -139,7 +139,6 @@ CHANNEL = Channel(
     name="sms",
     label="texts",
     setup="Set DOORBELL_TWILIO_ACCOUNT_SID, DOORBELL_TWILIO_AUTH_TOKEN and DOORBELL_TWILIO_FROM.",
-    variables=("DOORBELL_TWILIO_ACCOUNT_SID", "DOORBELL_TWILIO_AUTH_TOKEN", "DOORBELL_TWILIO_FROM"),
     priorities=frozenset({Priority.CRITICAL}),
     address="phone",
     open=_open,

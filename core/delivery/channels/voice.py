@@ -78,7 +78,6 @@ CHANNEL = Channel(
     name="voice",
     label="calls",
     setup="Calls take what texts take, and DOORBELL_PUBLIC_URL and, as DOORBELL_TWILIO_FROM, a number that can call.",
-    variables=("DOORBELL_TWILIO_ACCOUNT_SID", "DOORBELL_TWILIO_AUTH_TOKEN", "DOORBELL_TWILIO_FROM"),
     priorities=frozenset(),
     address="phone",
     open=_open,
