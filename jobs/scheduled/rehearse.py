@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from core.db.tables import Rehearsal
-from jobs import child
+from core.routing.rehearsal import asking
+from jobs import child, workers
 from jobs.schedule import Context, Job
 
 
@@ -14,7 +15,15 @@ def _run(context: Context) -> str:
         asked = select(Rehearsal.id).where(Rehearsal.state.in_(("waiting", "running"))).limit(1)
         if session.scalar(asked) is None:
             return ""
-    child.run("jobs.rehearsing", context.clock.now().isoformat(), stop=context.stop)
+    try:
+        child.run("jobs.rehearsing", context.clock.now().isoformat(), stop=context.stop)
+    except (
+        RuntimeError
+    ):  # killed, or out of memory: whoever waits for it hears of it now, and not when the next one starts
+        me = workers.own_name()
+        with context.database.write() as session:
+            asking.give_up(session, is_dead=lambda by: workers.is_dead(by, me=me), now=context.clock.now())
+        raise
     return "compared"
 
 

@@ -14,6 +14,7 @@ from app.ui import identity, rehearsal_results
 from core.clock import FakeClock
 from core.db import Database
 from core.routing import house_settings, policies
+from core.routing.rehearsal import asking
 from core.routing.rehearsal.measuring import ONE
 from core.settings import Settings
 from core.viewer import SYSTEM
@@ -79,6 +80,13 @@ def test_a_draft_is_changed_compared_shadowed_switched_and_taken_back(
     submit(shown, "person")
     assert "Bob: away" in told(shown)
 
+    shown.button(key="rehearsal-compare").click().run()
+    assert shown.button(key="rehearsal-stop")
+    with database.write() as session:  # its process is killed
+        asking.claim(session, "here/1/x", is_dead=lambda _by: False, now=now)
+        asking.give_up(session, is_dead=lambda _by: True, now=now)
+    shown = tab()
+    assert asking.BROKE_OFF in told(shown)
     shown.button(key="rehearsal-compare").click().run()
     assert shown.button(key="rehearsal-stop")
     assert rehearsing.work_once(database, clock)

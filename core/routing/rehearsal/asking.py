@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -28,6 +28,9 @@ MOST_DAYS = 365
 KEPT = 100
 """Finished ones; older are deleted."""
 SEEDS = 5
+LONGEST = timedelta(hours=1)
+"""After this one that runs counts as broken off: the largest take minutes, and those asked before them too."""
+BROKE_OFF = "It broke off before it was done; nothing was changed by it. Ask again."
 _FIELDS = ("days", "alerts", "policy", "policy_id", "seeds")
 
 
@@ -150,13 +153,8 @@ def stop(session: Session, rehearsal_id: str, *, viewer: Viewer, now: datetime) 
 def claim(session: Session, worker: str, *, is_dead: Callable[[str], bool], now: datetime) -> str | None:
     """The one to work on next, now this worker's; None where nothing waits. What the dead had begun has failed."""
     table = table_of(Rehearsal)
-    busy = False
-    for row in session.execute(select(table.c.id, table.c.worker).where(table.c.state == RUNNING)).all():
-        if is_dead(row.worker or ""):
-            finish(session, row.id, error="It broke off before it was done; ask again.", now=now)
-        else:
-            busy = True
-    if busy:
+    give_up(session, is_dead=is_dead, now=now)
+    if session.scalar(select(table.c.id).where(table.c.state == RUNNING).limit(1)) is not None:
         return None
     found = session.scalar(
         select(table.c.id)
@@ -168,6 +166,16 @@ def claim(session: Session, worker: str, *, is_dead: Callable[[str], bool], now:
     if found is not None:
         session.execute(update(table).where(table.c.id == found).values(state=RUNNING, worker=worker))
     return found
+
+
+def give_up(session: Session, *, is_dead: Callable[[str], bool], now: datetime) -> int:
+    """Say of what the dead had begun that it broke off; how many. Of a worker on another machine nobody here knows: after `LONGEST`."""
+    table = table_of(Rehearsal)
+    rows = session.execute(select(table.c.id, table.c.worker, table.c.asked_at).where(table.c.state == RUNNING)).all()
+    gone = [row.id for row in rows if is_dead(row.worker or "") or row.asked_at <= now - LONGEST]
+    for rehearsal_id in gone:
+        finish(session, rehearsal_id, error=BROKE_OFF, now=now)
+    return len(gone)
 
 
 def tell(session: Session, rehearsal_id: str, *, done: int, total: int) -> bool:
