@@ -34,15 +34,17 @@ def pause_once(database: Database, clock: Clock) -> str:
         for agent_id in paused:
             _log.warning("agent_paused", agent_id=agent_id)
             _tell(session, agent_id, decided.pause[agent_id], now=now)
-        for number, text in enumerate(decided.tell):
-            telling.admins(session, text, occasion=f"unreachable-{number}-{now:%Y%m%d}", now=now)
+        for number, one in enumerate(decided.tell):
+            telling.admins(
+                session, Saying(one.words, one.numbers), occasion=f"unreachable-{number}-{now:%Y%m%d}", now=now
+            )
     parts = [f"{len(paused)} paused"] if paused else []
     return ", ".join([*parts, *([f"{len(returned)} back"] if returned else [])])
 
 
-def _tell(session: Session, agent_id: str, why: pausing.Why, *, now: datetime) -> None:
+def _tell(session: Session, agent_id: str, why: pausing.Sentence, *, now: datetime) -> None:
     name = session.scalar(select(User.name).where(User.id == agent_id))
-    because = Saying(why.words, {"number": why.number})
+    because = Saying(why.words, why.numbers)
     own = saying(
         "You get no new alerts for now. {why} Do anything here, or say “I am here” on your profile, and it goes on.",
         why=because,

@@ -18,6 +18,7 @@ from core.clock import Clock
 from core.db import Database
 from core.db.tables import Agent, Alert, Assignment, User
 from core.delivery import Kind, Notice
+from core.delivery.saying import Saying, saying, several
 from core.routing import handing_on, moves
 from core.routing.dispatch import Routed
 from core.words import ChangeKind, PoolReason, Priority, Role
@@ -63,7 +64,7 @@ def reconcile_once(database: Database, state: routing.State, clock: Clock) -> Re
     if told:
         with database.write() as session:
             _tell_admins(session, told, now=now)
-    return Reconciled(routed=routed + moved, released=released, told=tuple(told))
+    return Reconciled(routed=routed + moved, released=released, told=tuple(map(str, told)))
 
 
 def _pool(now: datetime) -> Select[str]:
@@ -207,7 +208,7 @@ def _from_who_left(
     return moved, released
 
 
-def _mend_assignments(database: Database, alert_ids: Sequence[str], *, now: datetime) -> list[str]:
+def _mend_assignments(database: Database, alert_ids: Sequence[str], *, now: datetime) -> list[Saying]:
     """An alert whose books disagree goes back into the pool, from where it is routed like any other."""
     told = []
     for alert_id in alert_ids:
@@ -227,12 +228,17 @@ def _mend_assignments(database: Database, alert_ids: Sequence[str], *, now: date
             )
             lost = {alert_id: owner} if owner else None
             feed.tell_alerts(session, ChangeKind.ALERT_ASSIGNED, [alert_id], lost=lost, now=now)
-            was = "an owner without an assignment" if not assigned else "an owner other than its assignment says"
-            told.append(f"alert {alert_id} had {was} and was put back into the pool")
+            told.append(
+                saying(
+                    "alert {id} had an owner other than its assignment says and was put back into the pool", id=alert_id
+                )
+                if assigned
+                else saying("alert {id} had an owner without an assignment and was put back into the pool", id=alert_id)
+            )
     return told
 
 
-def _mend_reasons(database: Database, alert_ids: Sequence[str], *, now: datetime) -> list[str]:
+def _mend_reasons(database: Database, alert_ids: Sequence[str], *, now: datetime) -> list[Saying]:
     """An alert with neither an owner nor a reason is given one, and handed out with the rest of the pool."""
     told = []
     for alert_id in alert_ids:
@@ -245,7 +251,11 @@ def _mend_reasons(database: Database, alert_ids: Sequence[str], *, now: datetime
             assignments.release(session, alert_id, reason=PoolReason.BOOKS_DISAGREED, now=now)
             _audit(session, alert_id, {"reason": found}, {"reason": PoolReason.BOOKS_DISAGREED}, now=now)
             feed.tell_alerts(session, ChangeKind.ALERT_UPDATED, [alert_id], now=now)
-            told.append(f"alert {alert_id} had neither an owner nor a stated reason and is handed out with the pool")
+            told.append(
+                saying(
+                    "alert {id} had neither an owner nor a stated reason and is handed out with the pool", id=alert_id
+                )
+            )
     return told
 
 
@@ -264,7 +274,7 @@ def _audit(
     )
 
 
-def _mend_counts(database: Database, agent_ids: Sequence[str], *, now: datetime) -> list[str]:
+def _mend_counts(database: Database, agent_ids: Sequence[str], *, now: datetime) -> list[Saying]:
     """Count again under the agent's lock: whoever takes or gives back a place holds it until their commit."""
     told = []
     for agent_id in agent_ids:
@@ -292,13 +302,27 @@ def _mend_counts(database: Database, agent_ids: Sequence[str], *, now: datetime)
                 after={"openAlerts": counted},
                 now=now,
             )
-            told.append(f"agent {agent_id} was counted with {held} open alerts and has {counted}")
+            told.append(
+                saying(
+                    "agent {id} was counted with {held} open alerts and has {counted}",
+                    id=agent_id,
+                    held=held,
+                    counted=counted,
+                )
+            )
     return told
 
 
-def _tell_admins(session: Session, facts: Sequence[str], *, now: datetime) -> None:
+def _tell_admins(session: Session, facts: Sequence[Saying], *, now: datetime) -> None:
     admins = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active)).all()
-    text = facts[0] if len(facts) == 1 else f"{facts[0]}; and {len(facts) - 1} more like it"
+    text = saying("Found and put right: {fact}", fact=facts[0])
+    if len(facts) > 1:
+        text = several(
+            "Found and put right: {fact}; and {number} more like it",
+            "Found and put right: {fact}; and {number} more like it",
+            len(facts) - 1,
+            fact=facts[0],
+        )
     delivery.enqueue(
         session,
         [
@@ -308,7 +332,7 @@ def _tell_admins(session: Session, facts: Sequence[str], *, now: datetime) -> No
                 kind=Kind.ADMIN_NOTICE,
                 priority=Priority.HIGH,
                 occasion=f"reconcile-{now:%Y%m%dT%H%M%S}",
-                text=f"Found and put right: {text}",
+                text=text,
             )
             for admin in admins
         ],

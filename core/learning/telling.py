@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 from core import delivery
 from core.db.tables import User
 from core.delivery import Kind, Notice
+from core.delivery.saying import Saying
 from core.words import Priority, Role
 
 
-def admins(session: Session, text: str, *, occasion: str, now: datetime) -> None:
+def admins(session: Session, text: str | Saying, *, occasion: str, now: datetime) -> None:
     """One notice to every active admin; the same occasion twice is one."""
     people = session.scalars(select(User.id).where(User.role == Role.ADMIN, User.active))
     delivery.enqueue(

@@ -13,7 +13,8 @@ from core import clock, delivery
 from core.db.dialect import upsert
 from core.db.tables import Setting, Team, User
 from core.delivery import Kind, Notice
-from core.preflight.finding import Finding, counted
+from core.delivery.saying import several
+from core.preflight.finding import Finding
 from core.preflight.words import when
 from core.words import Priority, Role
 
@@ -125,17 +126,19 @@ def _notice(reader: Reader, fresh: Sequence[Finding], *, day: str) -> Notice:
     zone = clock.zone(reader.timezone)
     lines = [f"{one.text} {times}." if (times := when(one.spans, zone)) else one.text for one in fresh[:_MOST]]
     more = len(fresh) - _MOST
-    last = f"And {counted(more, 'more thing')}. " if more > 0 else ""
-    is_one = len(fresh) == 1
+    rest = several(" And {number} more thing.", " And {number} more things.", more) if more > 0 else ""
     return Notice(
         alert_id=None,
         user_id=reader.user_id,
         kind=Kind.ADMIN_NOTICE,
         priority=Priority.MEDIUM,
         occasion=f"preflight-{day}",
-        text=(
-            f"{counted(len(fresh), 'thing')} in the days to come {'needs' if is_one else 'need'} you. "
-            f"{' '.join(lines)} {last}What to do about {'it' if is_one else 'them'} is on the page Agents, under Coverage."
+        text=several(  # what is found is said as the page says it
+            "{number} thing in the days to come needs you. {found}{rest} What to do about it is on the page Agents, under Coverage.",
+            "{number} things in the days to come need you. {found}{rest} What to do about them is on the page Agents, under Coverage.",
+            len(fresh),
+            found=" ".join(lines),
+            rest=rest,
         ),
     )
 

@@ -56,24 +56,30 @@ class Facts:
 
 NOT_ARRIVED = "The last {number} messages did not arrive."
 UNANSWERED = "The last {number} alerts went on to others unanswered."
+IN_VAIN = (
+    "Messages to {in_vain} of {written_to} agents do not arrive. That looks like the channel, not the people: nobody was "
+    "paused. Check the mail server."
+)
+LAST_ONE = "1 agent does not answer, and there is nobody else in the team. Nobody was paused: look into it."
+LAST_ONES = "{number} agents do not answer, and there is nobody else in the team. Nobody was paused: look into it."
 
 
 @dataclass(frozen=True)
-class Why:
-    """Why somebody is paused: NOT_ARRIVED or UNANSWERED, and how many."""
+class Sentence:
+    """One of those above, with its numbers; as a string it is English."""
 
     words: str
-    number: int
+    numbers: Mapping[str, int]
 
     def __str__(self) -> str:
-        return self.words.format(number=self.number)
+        return self.words.format(**self.numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decided:
-    pause: Mapping[str, Why]
-    """By agent."""
-    tell: Sequence[str] = ()
+    pause: Mapping[str, Sentence]
+    """By agent, and why."""
+    tell: Sequence[Sentence] = ()
     """What an admin should hear instead: nobody was paused for it."""
 
 
@@ -105,24 +111,20 @@ def decide(facts: Sequence[Facts], at: Limits) -> Decided:
     in_vain = sum(1 for one in facts if one.last_failed)
     tell = []
     if failing and 2 * in_vain > written_to:
-        tell.append(
-            f"Messages to {in_vain} of {written_to} agents do not arrive. That looks like the channel, not the people: "
-            "nobody was paused. Check the mail server."
-        )
+        tell.append(Sentence(IN_VAIN, {"in_vain": in_vain, "written_to": written_to}))
         failing = set()
     reasons = {}
     for one in facts:
         if one.agent_id in failing:
-            reasons[one.agent_id] = Why(NOT_ARRIVED, at.failures)
+            reasons[one.agent_id] = Sentence(NOT_ARRIVED, {"number": at.failures})
         elif at.escalations and one.ended == one.escalated == at.escalations:
-            reasons[one.agent_id] = Why(UNANSWERED, at.escalations)
+            reasons[one.agent_id] = Sentence(UNANSWERED, {"number": at.escalations})
     members = Counter(one.team_id for one in facts)
     paused = Counter(one.team_id for one in facts if one.agent_id in reasons)
     emptied = {team for team in paused if paused[team] == members[team]}
     if emptied:
         whole = [one.agent_id for one in facts if one.agent_id in reasons and one.team_id in emptied]
-        who = "1 agent does" if len(whole) == 1 else f"{len(whole)} agents do"
-        tell.append(f"{who} not answer, and there is nobody else in the team. Nobody was paused: look into it.")
+        tell.append(Sentence(LAST_ONE if len(whole) == 1 else LAST_ONES, {"number": len(whole)}))
         reasons = {agent_id: why for agent_id, why in reasons.items() if agent_id not in whole}
     return Decided(pause=reasons, tell=tell)
 

@@ -21,7 +21,7 @@ from core.routing import pausing
 from core.scoring import features
 
 HERE = Path(delivery.__file__).parent
-FOLDERS = (HERE, HERE.parent / "escalation", HERE.parent.parent / "jobs")
+FOLDERS = (HERE, HERE.parent / "escalation", HERE.parent / "preflight", HERE.parent.parent / "jobs")
 KEYWORDS = {"say": None, "mark": None, "saying": None, "many": (1, 2), "several": (1, 2)}
 OTHERS = [language for language in LANGUAGES if language != "en"]
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ def texts() -> Iterator[str | tuple[str, ...]]:
                 yield tuple(part for part in said if part)[:2] if name == "many" else _first(said)
     yield from (feature.label for feature in features.FEATURES)
     yield from (channel.label for channel in CHANNELS.values())
-    yield from (pausing.NOT_ARRIVED, pausing.UNANSWERED)
+    yield from (pausing.NOT_ARRIVED, pausing.UNANSWERED, pausing.IN_VAIN, pausing.LAST_ONE, pausing.LAST_ONES)
 
 
 def _first(said: object) -> str:
