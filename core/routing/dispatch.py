@@ -91,20 +91,21 @@ def route_each(
     """`route` with the excluded agents of each alert: alert id -> agent ids."""
     alert_ids = list(exclude)
     found: dict[str, Routed] = {}
-    state.refresh(session)
+    held = state.held(session)
     for start in range(0, len(alert_ids), _MOST_AT_ONCE):
         some = alert_ids[start : start + _MOST_AT_ONCE]
-        shadow = shadowing.of(session, state)
-        known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now, lock=True)
-        if capacity.take_turn(session) and state.refresh(session, again=True):  # changed while this one waited
-            shadow = shadowing.of(session, state)
-            known = cases.load(session, some, house=state.house, also=shadow.house if shadow else None, now=now)
-        batch = _Batch(session, state, trigger=trigger, seed=seed, by=by, now=now)
+        shadow = shadowing.of(session, held)
+        known = cases.load(session, some, house=held.house, also=shadow.house if shadow else None, now=now, lock=True)
+        if capacity.take_turn(session) and held.refresh(session, again=True):  # changed while this one waited
+            shadow = shadowing.of(session, held)
+            known = cases.load(session, some, house=held.house, also=shadow.house if shadow else None, now=now)
+        batch = _Batch(session, held, trigger=trigger, seed=seed, by=by, now=now)
         batch.strategies = strategies or {}
         said_no = {} if trigger == OPENED else refusals.of(session, some, now=now)
         found |= batch.route({key: (case, exclude[key] | said_no.get(key, frozenset())) for key, case in known.items()})
         if trigger != RETURNED:  # which limits what each may get
             state.queues.append(batch.queues)
+    state.keep(held)
     return [found[alert_id] for alert_id in alert_ids if alert_id in found]
 
 

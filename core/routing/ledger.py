@@ -35,6 +35,7 @@ _LARGE = 2_048
 _ZIPPED = b"\x78"
 _SMALL = 50
 """Agents up to whom everybody's load is kept, so that it can be asked what any other strategy would have done."""
+_WRITTEN = "routing.houses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +83,27 @@ def keep_house(session: Session, state: State, *, now: datetime) -> str:
     _, house_id, content = state.kept
     if content is None:
         return house_id
+    ours = _written(session)
     if session.scalar(select(RoutingHouse.id).where(RoutingHouse.id == house_id)) is not None:
-        state.kept = (house, house_id, None)  # somebody's commit: it can no longer be rolled back
+        if house_id not in ours:
+            state.kept = (house, house_id, None)  # somebody's commit: it can no longer be rolled back
         return house_id
+    ours.add(house_id)
     session.execute(
         upsert(session, RoutingHouse)
         .values(id=house_id, content=content, created_at=now)
         .on_conflict_do_nothing(index_elements=["id"])
     )
     return house_id
+
+
+def _written(session: Session) -> set[str]:
+    """Houses that this transaction has stored: a rollback would take them along."""
+    transaction = session.get_transaction()
+    if (found := session.info.get(_WRITTEN)) is None or found[0] is not transaction:
+        found = session.info[_WRITTEN] = (transaction, set())
+    ours: set[str] = found[1]
+    return ours
 
 
 def pack(

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -101,6 +102,19 @@ class State:
         self.misses += 1
         self.house, self._own = read(session), own
         return True
+
+    def held(self, session: Session) -> "State":
+        """The newest house for one transaction alone: another thread's refresh changes nothing in it. `keep` takes it back."""
+        mine = copy(self)
+        mine.hits = mine.misses = 0
+        mine.refresh(session)
+        return mine
+
+    def keep(self, mine: "State") -> None:
+        """Take over what `held` gave and what was found with it; each thing names the house that it belongs to."""
+        self.hits, self.misses = self.hits + mine.hits, self.misses + mine.misses
+        self.house, self._own = mine.house, mine._own
+        self.kept, self.shadow, self._roster = mine.kept, mine.shadow, mine._roster
 
     def roster(self, now: datetime) -> Roster:
         """Who is on duty, worked out at most once a minute."""
