@@ -1,6 +1,7 @@
 """What people text back, and the digit they press in a call: an alert taken or put off, and STOP, START and HELP."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ _REMEMBERED = timedelta(days=30)
 _MOST = 5
 _ACK = re.compile(r"(?:ACK|OK)\s*#?(\d{1,2})?")
 _SNOOZE = re.compile(r"SNOOZE(?:\s+#?(\d{1,2}))??(?:\s+(\d{1,3})\s*([MHD]))?")
+_MARKS = re.compile(r"(?<!\d)[^\w ]|[^\w ](?!\d)")
 _UNITS = {"M": timedelta(minutes=1), "H": timedelta(hours=1), "D": timedelta(days=1)}
 _AN_HOUR = timedelta(hours=1)
 _WORDS = {
@@ -88,10 +90,11 @@ def texted(session: Session, *, sender: str, text: str, sid: str, keyword: str =
     """
     if not once.take(session, f"sms:{sid}", until=now + _REMEMBERED, now=now):
         return Reply()
-    word = re.sub(r"[^\w ]", "", text).strip().upper()
+    lines = _lines(text)
+    word = lines[0] if lines else ""
     phones = _phones(session, sender)
     language = _language(session, phones)
-    if keyword == "STOP" or word.replace(" ", "") in STOP or word.startswith("STOP "):
+    if keyword == "STOP" or any(line.replace(" ", "") in STOP for line in lines) or word.startswith("STOP "):
         return _consent(
             session, sender, phones, given=False, text=text, sid=sid, keyword=keyword, language=language, now=now
         )
@@ -219,6 +222,13 @@ def _what(session: Session, alert_ids: Sequence[str], language: str) -> dict[str
         )
         for alert_id, row in content.brief(session, alert_ids).items()
     }
+
+
+def _lines(text: str) -> list[str]:
+    """Each line in capitals without marks, but for those within a number; phones put a signature under what was written."""
+    plain = unicodedata.normalize("NFKC", text).upper()
+    found = (" ".join(_MARKS.sub(" ", content.one_line(line)).split()) for line in plain.splitlines())
+    return [line for line in found if line]
 
 
 def _wish(word: str) -> _Wish | None:

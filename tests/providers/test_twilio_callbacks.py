@@ -226,6 +226,41 @@ def test_stop_and_its_kin_end_texts_and_calls(office: Phones, word: str) -> None
     assert len(office.texts()) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "STOP\n\nSent from my phone",
+        "Hello,\r\nstop!",
+        "Unsubscribe\n-- \nBob",
+        "STOP\u00a0please",
+        "stop.thanks",
+        "\uff33\uff34\uff2f\uff30",  # as some keyboards of East Asia write STOP
+        "ST\u200bOP",
+    ],
+)
+def test_a_stop_is_a_stop_however_it_is_written(office: Phones, text: str) -> None:
+    office.confirmed("ann", ANN)
+    assert "no more texts or calls" in office.text(text)
+    office.alert("ann")
+    assert office.texts() == []
+
+
+def test_a_signature_under_an_answer_is_no_part_of_it(office: Phones) -> None:
+    office.confirmed("ann", ANN)
+    office.alert("ann")
+    assert office.text("ack\n\nSent from my phone") == "You have it: Rosa D. is likely to sell."
+
+
+@pytest.mark.parametrize("text", ["SNOOZE 1.5H", "SNOOZE 1,5 H", "SNOOZE 1:30H", "ACK 1.2"])
+def test_a_number_that_is_no_whole_one_is_not_taken_for_another(office: Phones, text: str) -> None:
+    office.confirmed("ann", ANN)
+    alert_id = office.alert("ann")
+    assert office.text(text).startswith("Doorbell tells you of alerts. Reply ACK")
+    with office.database.read() as session:
+        alert = session.get_one(Alert, alert_id)
+        assert (alert.status, alert.snoozed_until) == ("NEW", None)
+
+
 def test_what_twilio_answered_itself_is_not_answered_twice(office: Phones) -> None:
     office.confirmed("ann", ANN)
     assert office.text("PARAR", OptOutType="STOP") == ""
