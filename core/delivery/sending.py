@@ -13,7 +13,7 @@ from core.db.tables.people import User
 from core.db.tables.reaching import Address, Endpoint
 from core.delivery import addresses, bundling, consent, content, endpoints, knowing, saying
 from core.delivery.channel import DeliveryFailed, Sender
-from core.delivery.content import Message
+from core.delivery.content import Message, one_line
 from core.delivery.ledger import Rule
 from core.delivery.notices import Kind, inbox_key
 from core.delivery.outbox import Claimed, Deferred, Failed, Result, Sent, Suppressed
@@ -109,7 +109,10 @@ def prepare(
 
 
 def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> Result:
-    """Hand it to its channel. Never inside a transaction: a provider may take as long as it likes."""
+    """Hand it to its channel. Never inside a transaction: a provider may take as long as it likes.
+
+    Its words are kept as one plain line: what no database takes could not be written down, and would be sent again.
+    """
     sender = channels.get(claimed.channel)
     if sender is None:
         channel = CHANNELS.get(claimed.channel)
@@ -118,7 +121,7 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
         accepted = sender.send(message)
     except DeliveryFailed as failure:
         return Failed(
-            reason=failure.reason,
+            reason=one_line(failure.reason, 300),
             retryable=failure.retryable,
             retry_after=failure.retry_after,
             provider_at_fault=failure.provider_at_fault,
@@ -126,10 +129,10 @@ def send(claimed: Claimed, message: Message, channels: Mapping[str, Sender]) -> 
             address=failure.address,
         )
     return Sent(
-        provider_id=accepted.provider_id,
-        provider=accepted.provider,
+        provider_id=one_line(accepted.provider_id),
+        provider=one_line(accepted.provider, 80),
         delivered=accepted.delivered,
-        said=accepted.said,
+        said=one_line(accepted.said, 300),
         left_out={id_: Rule(rule) for id_, rule in message.left_out.items()},
     )
 
