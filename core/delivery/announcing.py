@@ -151,7 +151,7 @@ def _row(
         "priority": event["data"].get("priority") or Priority.MEDIUM,
         "state": DeliveryState.QUEUED,
         "idempotency_key": key,
-        "payload": {"event": event},
+        "payload": {"event": event, "team": endpoint.team_id},
         "due_at": now,
         "attempts": 0,
         "created_at": now,

@@ -227,7 +227,7 @@ def change(
     before, moved = _told(endpoint), wanted.url != (endpoint.url or "")
     if wanted.enabled and not endpoint.enabled:
         endpoint.cursor = changes.newest_id(session)
-    if moved or (wanted.enabled and not endpoint.enabled):
+    if moved or wanted.enabled != endpoint.enabled:
         providers.worked(session, providers.destination(endpoint.id), now=now)  # whatever was against the old place
     for column, value in _columns(wanted).items():
         setattr(endpoint, column, value)
@@ -270,6 +270,7 @@ def remove(session: Session, endpoint_id: str, *, version: int | None, viewer: V
     before = _told(endpoint)
     session.delete(endpoint)
     session.flush()
+    providers.forget(session, providers.destination(endpoint_id))
     _record(session, "endpoint.delete", endpoint_id, before, None, viewer=viewer, now=now)
 
 
@@ -280,6 +281,7 @@ def switch_off(session: Session, endpoint_id: str, reason: str, *, now: datetime
         return
     endpoint.enabled, endpoint.version, endpoint.updated_at = False, endpoint.version + 1, now
     session.flush()
+    providers.worked(session, providers.destination(endpoint_id), now=now)  # nothing is paused that is off
     audit.record(
         session,
         "endpoint.disable",

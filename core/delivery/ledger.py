@@ -51,6 +51,7 @@ class Rule(StrEnum):
     ACCOUNT_INACTIVE = "account_inactive"
     NOT_SET_UP = "not_set_up"
     ENDPOINT_OFF = "endpoint_off"
+    OTHER_TEAM = "other_team"
     TOO_LATE = "too_late"
     MERGED = "merged"
     BY_HAND = "by_hand"
@@ -80,6 +81,7 @@ WORDS = {
     Rule.ACCOUNT_INACTIVE: "the account is not active",
     Rule.NOT_SET_UP: "the channel is not set up",
     Rule.ENDPOINT_OFF: "the endpoint was switched off",
+    Rule.OTHER_TEAM: "the endpoint was given to another team",
     Rule.TOO_LATE: "it was of no use any more when it could be sent",
     Rule.MERGED: "told in another message",
     Rule.BY_HAND: "queued again by hand",

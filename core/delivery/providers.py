@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.db import dialect
@@ -182,6 +182,11 @@ def worked(session: Session, name: str, *, now: datetime) -> None:
         )
         .values(failures=0, paused_until=None, worked_at=now)
     )
+
+
+def forget(session: Session, name: str) -> None:
+    """There is no such provider any more."""
+    session.execute(delete(ProviderState).where(ProviderState.name == name))
 
 
 def failed(

@@ -220,6 +220,8 @@ def _for_endpoint(session: Session, claimed: Claimed, *, settings: Settings, now
     endpoint = session.get(Endpoint, claimed.endpoint_id)
     if endpoint is None or not (endpoint.enabled or claimed.payload.get("test")):
         return Suppressed(rule=Rule.ENDPOINT_OFF)
+    if endpoint.team_id not in (None, claimed.payload.get("team", endpoint.team_id)):
+        return Suppressed(rule=Rule.OTHER_TEAM)
     kind = CHANNELS[claimed.channel].endpoint
     about = None
     if kind is not None and kind.about is not None and claimed.alert_id is not None:

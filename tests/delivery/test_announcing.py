@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from core import feed
+from core import delivery, feed
 from core.changes import Audience
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Alert, Change, Delivery, Endpoint
-from core.delivery import announcing, endpoint_book
+from core.delivery import announcing, endpoint_book, providers, watching
 from core.delivery.endpoints import ESCALATED
+from core.delivery.ledger import Rule
 from core.settings import Settings
 from core.viewer import SYSTEM
 from core.words import ChangeKind
 from jobs import work
 from tests import factories
+from tests.delivery.making import LEASE
 from tests.races import at_once
 from tests.webs import ring
 
@@ -33,11 +35,14 @@ def endpoint(database: Database, now: datetime, *, team: str | None = None, type
         return endpoint_book.add(session, wanted, viewer=SYSTEM, settings=KEEPING, now=now).endpoint.id
 
 
-def switch(database: Database, endpoint_id: str, enabled: bool, now: datetime) -> None:
+def put(database: Database, endpoint_id: str, now: datetime, **values: Any) -> None:
     with database.write() as session:
-        raw = endpoint_book.plain(session.get_one(Endpoint, endpoint_id)) | {"enabled": enabled}
-        wanted = endpoint_book.read(raw, KEEPING)
+        wanted = endpoint_book.read(endpoint_book.plain(session.get_one(Endpoint, endpoint_id)) | values, KEEPING)
         endpoint_book.change(session, endpoint_id, wanted, version=None, viewer=SYSTEM, settings=KEEPING, now=now)
+
+
+def switch(database: Database, endpoint_id: str, enabled: bool, now: datetime) -> None:
+    put(database, endpoint_id, now, enabled=enabled)
 
 
 def queued(database: Database, endpoint_id: str) -> list[Delivery]:
@@ -232,3 +237,43 @@ def test_one_alert_is_told_to_one_endpoint_by_name(database: Database, now: date
         assert [tell(one) for one in (hook, hook, off, north, "gone")] == [True, True, False, False, False]
     assert events(database, hook) == [(ESCALATED, alert_id)]
     assert events(database, north) == events(database, off) == []
+
+
+def test_what_waits_for_one_team_does_not_go_to_the_next(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        for team_id in ("north", "south"):
+            factories.team(session, team_id, now=now)
+    endpoint_id = endpoint(database, now, team="north")
+    with database.write() as session:
+        agent_id = factories.agent(session, team_id="north", now=now)
+        alert_id = factories.alert(session, agent_id=agent_id, now=now)
+        feed.tell_alerts(session, ChangeKind.ALERT_NEW, [alert_id], now=now)
+    announce(database, now)
+    put(database, endpoint_id, now, teamId="south")
+    with database.write() as session:
+        (claimed,) = delivery.claim(session, worker="w", limit=5, lease=LEASE, now=now)
+        found = delivery.prepare(session, claimed, settings=KEEPING, now=now)
+    assert found == delivery.Suppressed(rule=Rule.OTHER_TEAM)
+    put(database, endpoint_id, now, teamId=None)
+    with database.read() as session:
+        assert isinstance(delivery.prepare(session, claimed, settings=KEEPING, now=now), delivery.Message)
+
+
+@pytest.mark.parametrize("how", ["deleted", "switched off", "gone"])
+def test_an_endpoint_that_is_off_or_gone_is_not_called_paused_for_ever(
+    database: Database, now: datetime, how: str
+) -> None:
+    endpoint_id = endpoint(database, now)
+    with database.write() as session:
+        for _ in range(providers.THRESHOLD):
+            providers.failed(session, providers.destination(endpoint_id), error="no", since=now, now=now)
+        assert len(watching.watch(session, now=now)) == 1
+    with database.write() as session:
+        if how == "deleted":
+            endpoint_book.remove(session, endpoint_id, version=None, viewer=SYSTEM, now=now)
+        elif how == "gone":
+            endpoint_book.switch_off(session, endpoint_id, "it is gone", now=now)
+    if how == "switched off":
+        switch(database, endpoint_id, False, now)
+    with database.read() as session:
+        assert providers.health(session) == {}
