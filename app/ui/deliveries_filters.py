@@ -14,7 +14,7 @@ from core.words import DeliveryState, Role
 
 _SINCE = {"Today": 1, "7 days": 7, "30 days": 30, "Everything": None}
 _EVERYBODY = "Everybody"
-_ABOUT = "about"
+TO, _ABOUT = "to", "about"
 
 
 def bar(viewer: Viewer) -> Filters:
@@ -64,7 +64,7 @@ def _to(viewer: Viewer) -> tuple[str | None, str | None]:
         found[person.name if person.name not in found else f"{person.name} ({person.email})"] = (person.id, None)
     for one in systems:
         found[system_label(one.name, one.id, taken=found)] = (None, one.id)
-    chosen = st.selectbox("To", list(found), key="to", width=240, bind="query-params")
+    chosen = st.selectbox("To", list(found), key=TO, width=240, bind="query-params")
     return found.get(chosen, (None, None))
 
 
@@ -72,6 +72,11 @@ def system_label(name: str, endpoint_id: str, *, taken: object = ()) -> str:
     """A system among people; two of one name are told apart."""
     label = f"System: {name}"
     return f"{label} ({endpoint_id[-4:]})" if label in taken else label  # type: ignore[operator]
+
+
+def show_about(alert_id: str) -> None:
+    """Narrow the list to what was said of one alert."""
+    st.query_params[_ABOUT] = alert_id
 
 
 def _about_all() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 import streamlit as st
 
 from app.ui import deliveries_commands as commands
-from app.ui import deliveries_words, live, menu, queries, words
+from app.ui import deliveries_filters, deliveries_words, live, menu, queries, words
 from core import changes
 from core.errors import NotFound
 from core.viewer import Viewer
@@ -79,6 +79,10 @@ def dialog(viewer: Viewer, delivery_id: str) -> None:
                 query_params={"alert": row.alert_id},
                 width="content",
             )
+            if st.button("All messages about it", type="tertiary", key="message-about"):
+                _closed()
+                deliveries_filters.show_about(row.alert_id)
+                st.rerun(scope="app")
     commands.told()
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.ui import deliveries_filters, endpoint_chat, endpoint_commands, endpoint_editor, layout, menu, queries, words
+from app.ui import deliveries_filters, endpoint_chat, endpoint_commands, endpoint_editor, layout, queries, words
 from app.ui.endpoint_commands import Done
 from app.ui.endpoint_editor import SAID, SECRET
 from core.db.tables.reaching import Endpoint
@@ -124,16 +124,17 @@ def _buttons(viewer: Viewer, one: Endpoint) -> None:
                     if done.secret:
                         st.session_state[SECRET] = (one.name, done.secret)
                     _after(done)
-        st.page_link(
-            menu.file("deliveries"),
-            label="Its messages",
-            query_params={"to": deliveries_filters.system_label(one.name, one.id)},
-            width="content",
-        )
+        st.button("Its messages", key=f"endpoint-messages-{one.id}", on_click=_messages, args=(one,))
         with st.popover("Delete", key=f"endpoint-delete-{one.id}"):
             st.markdown("What is on its way there is not sent.")
             if st.button("Delete it", key=f"endpoint-really-{one.id}", type="primary"):
                 _after(endpoint_commands.remove(viewer, one))
+
+
+def _messages(one: Endpoint) -> None:
+    """The tab Messages, narrowed to this system. No link: Streamlit follows none from a page to itself past its tabs."""
+    st.session_state["view"] = "messages"
+    st.query_params[deliveries_filters.TO] = deliveries_filters.system_label(one.name, one.id)
 
 
 def _after(done: Done) -> None:

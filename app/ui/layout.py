@@ -54,7 +54,7 @@ def _bell(viewer: Viewer) -> None:
             st.caption("Nothing yet. When an alert comes to you, it is told here too.")
         for row in rows:
             icon = ":material/circle_notifications:" if row.read_at is None else ":material/done:"
-            when = words.ago(row.created_at, now=queries.now())
+            when = ("back " if row.is_back else "") + words.ago(row.shown_at, now=queries.now())
             link = {"alert": row.alert_id} if row.alert_id else None
             st.page_link(menu.file("feed"), label=plain(row.title), icon=icon, query_params=link)
             st.caption(when)

@@ -35,6 +35,7 @@ def render() -> None:
     done = st.session_state.pop(preferences_house.TOLD, None)
     if done is not None:
         (st.success if done.ok else st.error)(done.text)
+        st.toast("Saved." if done.ok else done.text)  # the button stands far below
     if whose == "house":
         preferences_house.render(viewer)
     elif whose == "others":

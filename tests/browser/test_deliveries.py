@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core import delivery
 from core.clock import SystemClock
 from core.db.tables.acting import Delivery
+from core.db.tables.reaching import Endpoint
 from core.delivery.notices import Notice
 from core.delivery.outbox import Sent
 from tests.browser.house import House, Open
@@ -71,3 +72,34 @@ def test_the_choices_are_in_the_address(house: House, visit: Open) -> None:
     expect(page.get_by_role("combobox", name="To")).to_have_value("Bob Lee")
     expect(page.locator("[data-tag]", has_text="E-mail")).to_be_visible()
     expect(page).to_have_url(re.compile("to=Bob"))
+
+
+def test_a_chosen_row_opens_and_leads_to_all_about_its_alert(house: House, visit: Open) -> None:
+    tell(house, "bob")
+    page = visit("/deliveries?to=Bob+Lee", who="mia")
+    settled(page, "Deliveries")
+    grid = page.get_by_test_id("stDataFrame").last.bounding_box()
+    assert grid
+    page.mouse.click(grid["x"] + 18, grid["y"] + 55)
+    dialog = page.get_by_role("dialog", name="Message")
+    expect(dialog).to_contain_text("Bob Lee")
+    expect(page).to_have_url(re.compile("message="))
+    dialog.get_by_role("button", name="All messages about it").click()
+    expect(dialog).to_have_count(0)
+    expect(page).to_have_url(re.compile("about="))
+    page.get_by_role("button", name="About one alert: show all again").click()
+    expect(page).not_to_have_url(re.compile("about="))
+
+
+def test_a_system_leads_to_its_messages(house: House, visit: Open) -> None:
+    now = SystemClock().now()
+    with house.database.write() as session:
+        if session.get(Endpoint, "crm") is None:
+            session.add(
+                Endpoint(id="crm", channel="webhook", name="Our CRM", enabled=False, created_at=now, updated_at=now)
+            )
+    page = visit("/deliveries?view=Endpoints", who="ada")
+    page.get_by_role("button", name="Its messages").click()
+    expect(page.get_by_role("radio", name="Messages")).to_be_checked()
+    expect(page.get_by_role("combobox", name="To")).to_have_value("System: Our CRM")
+    expect(page).to_have_url(re.compile("to=System"))
