@@ -123,7 +123,8 @@ def snooze_until(choice: str, timezone: str, *, now: datetime) -> datetime:
 def _stand(session: Session, link: Link | None, *, now: datetime, lock: bool) -> Standing:
     if link is None or link.action is Action.UNSUBSCRIBE:
         return Standing(problem=Problem.UNKNOWN)
-    delivery = session.get(Delivery, link.delivery_id)
+    # The message before the alert, as core.delivery.recording locks them: it may be recorded at this very moment.
+    delivery = session.get(Delivery, link.delivery_id, with_for_update=lock)
     if delivery is None or delivery.user_id is None or delivery.alert_id is None:
         return Standing(problem=Problem.UNKNOWN, action=link.action)
     language = preferences.load(session, [delivery.user_id])[delivery.user_id].language

@@ -11,12 +11,17 @@ import pytest
 from sqlalchemy import event, func, select, text
 
 from core import delivery
+from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import Attempt, Delivery
-from core.delivery import Claimed, Failed, Result, Sent, providers
+from core.db.tables import Alert, Attempt, Delivery
+from core.delivery import Claimed, Failed, Result, Sent, acting, links, providers
+from core.delivery.acting import Acted
+from core.delivery.links import Action
 from core.delivery.providers import THRESHOLD, Pace
+from core.routing.state import State
 from core.words import DeliveryState
-from tests.delivery.making import LEASE, claim_one, row
+from jobs import work
+from tests.delivery.making import LEASE, claim_one, row, told
 from tests.delivery.test_pacing import SECOND, endpoint, queue
 
 DOWN = Failed(reason="503 away", retryable=True, provider_at_fault=True)
@@ -155,6 +160,29 @@ def test_a_probe_and_recording_for_other_endpoints_do_not_wait_for_each_other(
 
     done = [(one, DOWN) for one in one_of.values()]
     while_the_first_holds_a_row("provider_states", database, lambda: record(database, done, at=later), take)
+
+
+def test_recording_a_message_and_acting_from_it_do_not_wait_for_each_other(database: Database, now: datetime) -> None:
+    with database.write() as session:
+        alert_id, _ = told(session, now=now)
+        claimed = claim_one(session, now=now)
+    acted: list[Acted] = []
+
+    def nobody_else() -> State:
+        raise AssertionError("an acknowledged alert goes to nobody else")
+
+    def act() -> None:
+        token = links.make(Action.ACKNOWLEDGE, claimed.id, key="k", now=now)
+        with database.write() as session:
+            acted.append(acting.act(session, token, form={}, state=nobody_else, key="k", now=now))
+
+    done = [(claimed, Sent(provider_id="m"))]
+    while_the_first_holds_a_row("", database, lambda: work.record_deliveries(database, done, FakeClock(now)), act)
+    with database.read() as session:
+        found = row(session, claimed.id)
+        assert (found.state, found.clicked_at) == ("sent", now)
+        assert session.get_one(Alert, alert_id).status == "ACKNOWLEDGED"
+    assert [one.standing.problem for one in acted] == [None]
 
 
 def record(database: Database, done: Sequence[tuple[Claimed, Result]], *, at: datetime) -> None:
