@@ -73,6 +73,13 @@ class MoveOut(Camel):
     why: str
 
 
+class GapOut(Camel):
+    goal: Literal["over", "apart", "moves"]
+    """What is over limits; shares outside of the spread (1 is 100 points), over everybody; the number of moves."""
+    found: float
+    bound: float
+
+
 class PlanOut(Camel):
     id: str
     fingerprint: str
@@ -86,6 +93,8 @@ class PlanOut(Camel):
     options: PlanIn
     proven: bool
     """No smaller set of moves does as well; false where the time ran out before that was certain."""
+    gaps: list[GapOut]
+    """Where it ran out: what was found, and what no plan is better than."""
     moves: list[MoveOut]
     loads: list[LoadOut]
     notes: list[str]
@@ -182,6 +191,7 @@ def _plan(session: Session, kept: Kept, viewer: Viewer) -> PlanOut:
         undo_until=kept.undo_until,
         options=PlanIn(**asdict(kept.options)),
         proven=kept.plan.proven,
+        gaps=[GapOut(goal=one.goal, found=one.found, bound=one.bound) for one in kept.plan.gaps],
         moves=[
             MoveOut(
                 alert_id=one.alert_id,

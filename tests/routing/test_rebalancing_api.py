@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from scipy import optimize
 from sqlalchemy import update
 
 from core.clock import FakeClock
@@ -52,6 +54,21 @@ def test_a_plan_is_shown_approved_by_id_and_taken_back(running: Running) -> None
     back = mia("POST", "/routing/rebalance/undo", {"planId": plan["id"]}).json()
     assert [(one["agentId"], one["ok"], one["overflow"]) for one in back["items"]] == [("ann", True, True)]
     assert mia("GET", f"/routing/rebalance/plans/{plan['id']}").json()["state"] == "undone"
+
+
+def test_a_plan_that_may_fall_short_says_by_how_much(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    solver = optimize.milp
+
+    def short_of_time(*args: Any, **values: Any) -> Any:
+        found = solver(*args, **values)
+        found.status, found.mip_dual_bound = 1, found.fun - 1
+        return found
+
+    monkeypatch.setattr(optimize, "milp", short_of_time)
+    plan = Client(running, "mia")("POST", "/routing/rebalance/plan", {"spread": None}).json()
+    assert (plan["proven"], plan["gaps"]) == (False, [{"goal": "moves", "found": 1.0, "bound": 0.0}])
+    assert plan["notes"] == ["Time ran out: what was found takes 1, and no plan takes fewer moves than 0."]
+    assert Client(running, "ada")("GET", f"/routing/rebalance/plans/{plan['id']}").json() == plan
 
 
 def test_wrong_input_is_named_and_roles_hold(running: Running) -> None:

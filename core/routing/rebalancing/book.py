@@ -20,6 +20,7 @@ from core.routing import capacity, moves
 from core.routing.dispatch import Routed
 from core.routing.rebalancing import reading
 from core.routing.rebalancing.planning import Load, Plan, PlannedMove
+from core.routing.rebalancing.problem import Gap
 from core.routing.rebalancing.reading import Held, Options
 from core.routing.roster import WORDS, why_not
 from core.routing.state import State
@@ -388,6 +389,7 @@ def _kept(row: Any) -> Kept:
             loads=tuple(Load(**one) for one in plain["loads"]),
             notes=tuple(plain["notes"]),
             proven=plain["proven"],
+            gaps=tuple(Gap(**one) for one in plain.get("gaps", ())),
         ),
         asked_by=row.asked_by,
         asked_by_name=row.asked_by_name,

@@ -7,6 +7,9 @@ from functools import cache
 
 from core.routing.directory import Agent, Directory
 from core.routing.rebalancing.problem import (
+    APART,
+    MOVES,
+    Gap,
     Item,
     Person,
     Problem,
@@ -62,6 +65,8 @@ class Plan:
     notes: tuple[str, ...]
     """What cannot be had, and why."""
     proven: bool
+    gaps: tuple[Gap, ...] = ()
+    """What may still be better, where the time ran out."""
 
 
 def plan(now: Standing, options: Options, *, seconds: float = SECONDS) -> Plan:
@@ -88,8 +93,9 @@ def plan(now: Standing, options: Options, *, seconds: float = SECONDS) -> Plan:
     return Plan(
         moves=tuple(moves),
         loads=tuple(sorted(loads, key=lambda one: (-(one.share or 0.0), one.name, one.agent_id))),
-        notes=tuple(_notes(now, problem, after)),
+        notes=(*_notes(now, problem, after), *map(_falls_short, solution.gaps)),
         proven=solution.proven,
+        gaps=solution.gaps,
     )
 
 
@@ -208,6 +214,18 @@ def _notes(now: Standing, problem: Problem, after: Sequence[Person]) -> list[str
             "nothing else may move that would bring them nearer."
         )
     return found
+
+
+def _falls_short(gap: Gap) -> str:
+    """What is not certain, with the solver's own bound."""
+    if gap.goal == MOVES:
+        return (
+            f"Time ran out: what was found takes {gap.found:.0f}, and no plan takes fewer moves than {gap.bound:.0f}."
+        )
+    if gap.goal == APART:
+        points = (gap.found - gap.bound) * 100
+        return f"Time ran out: the shares of capacity in use may come nearer by {points:.0f} points in all, over everybody."
+    return f"Time ran out: up to {gap.found - gap.bound:g} more of what is over limits may be brought under them."
 
 
 def _apart(problem: Problem, after: Sequence[Person]) -> float:

@@ -86,11 +86,30 @@ class Move:
     to: str
 
 
+OVER, APART, MOVES = "over", "apart", "moves"
+"""The goals that are proven, in their order: what is over limits, what lies outside the spread, how many move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What is not certain of a goal, because the time ran out: what was found, and what no plan is better than."""
+
+    goal: str
+    found: float
+    bound: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
     moves: tuple[Move, ...]
-    proven: bool = True
-    """No smaller set of moves does as well. False where the time ran out before that was certain."""
+    gaps: tuple[Gap, ...] = ()
+    is_bounded: bool = True
+    """Every goal is either reached for certain or has its gap. False where the time ran out before anything was known of one."""
+
+    @property
+    def proven(self) -> bool:
+        """No smaller set of moves does as well."""
+        return self.is_bounded and not self.gaps
 
 
 def loads_after(people: Sequence[Person], moves: Sequence[Move]) -> list[Person]:

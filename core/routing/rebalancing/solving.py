@@ -10,17 +10,36 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from core.errors import TooLarge
-from core.routing.rebalancing.problem import Item, Move, Person, Problem, Solution, excess, in_play, outside, receivers
+from core.routing.rebalancing.problem import (
+    APART,
+    MOVES,
+    OVER,
+    Gap,
+    Item,
+    Move,
+    Person,
+    Problem,
+    Solution,
+    excess,
+    in_play,
+    outside,
+    receivers,
+)
 
 SECONDS = 8.0
-"""After this the best that was found is taken, as not proven."""
+"""After this the best that was found is taken, with what it may fall short by; goals that are left have a quarter of it each."""
+_SOLVED, _OUT_OF_TIME = 0, 1
 _FIT, _EVEN = 1_000, 100
 """A better fit comes first; among equals who has the smaller share of capacity in use."""
 _MANY = 2_000
 """Arcs up to which it is looked for the best fit of all, and not only of those people whom the fewest moves name first."""
+_MOST_PAIRED = 2_500
+"""Alerts of one weight among whom it is chosen which fit best; of more, those that have waited longest move."""
+_NEVER = 1e9
 _CLOSE = 1e-6
 _AGES = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -74,6 +93,10 @@ def solve(problem: Problem, *, seconds: float = SECONDS) -> Solution:
     # its answer a lower bound. Where the whole question reaches it too, that is the proof.
     free = [replace(item, kind="", barred=frozenset()) for item in problem.items]
     best = _optimize(replace(problem, items=free, misfit=_ANYBODY), may_get, seconds=seconds)
+    if best.numbers is not None and _size(problem, may_get) > _MANY:
+        moves = paired(problem, best)
+        if moves is not None:
+            return Solution(moves=moves, gaps=best.gaps, is_bounded=best.is_bounded)
     suited = _suited(problem, best, may_get, seconds=seconds / 2)
     if suited is None:
         alike = [replace(item, kind="") for item in problem.items]
@@ -81,14 +104,87 @@ def solve(problem: Problem, *, seconds: float = SECONDS) -> Solution:
         if best.numbers is None:
             raise TooLarge("This is too much to work out at once; choose one team.")
         suited = _suited(problem, best, may_get, seconds=seconds / 2) or best
-    return Solution(moves=_moves(suited), proven=best.proven)
+    return Solution(moves=_moves(suited), gaps=best.gaps, is_bounded=best.is_bounded)
+
+
+def paired(problem: Problem, best: "_Optimum") -> tuple[Move, ...] | None:
+    """The moves of an optimum in which all alerts were alike, given to whom they suit: of those weighing the same, which of an
+    owner's alerts go to which of the free places, for the best fit in all (scipy's linear_sum_assignment; Crouse, 2016).
+
+    None where somebody would have to get what they had before.
+    """
+    gives: dict[tuple[float, float], dict[str, int]] = {}
+    takes: dict[tuple[float, float], dict[str, int]] = {}
+    for arc, number in zip(best.arcs, best.numbers or [], strict=True):
+        weight = (arc.out_of.gives, arc.out_of.takes) if arc.out_of else (arc.weighs, arc.weighs)
+        for people, agent_id in ((gives, arc.out_of.owner if arc.out_of else None), (takes, arc.to)):
+            if agent_id is not None and number:
+                each = people.setdefault(weight, {})
+                each[agent_id] = each.get(agent_id, 0) + number
+    found: list[Move] = []
+    for weight, owners in gives.items():
+        some = _paired(problem, weight, owners, takes[weight])
+        if some is None:
+            return None
+        found += some
+    return _sorted(found)
+
+
+def _paired(
+    problem: Problem, weight: tuple[float, float], owners: Mapping[str, int], takers: Mapping[str, int]
+) -> list[Move] | None:
+    """The alerts of one weight: so many of each owner, to so many places of each taker."""
+    import numpy as np  # noqa: PLC0415  only where there is something to move
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
+    theirs: dict[str, list[Item]] = {}
+    for item in sorted(problem.items, key=lambda one: (one.since or _AGES, one.alert_id)):
+        if item.owner_id in owners and (item.gives, item.takes) == weight:
+            theirs.setdefault(item.owner_id, []).append(item)
+    if sum(map(len, theirs.values())) > _MOST_PAIRED:
+        theirs = {owner: some[: owners[owner]] for owner, some in theirs.items()}
+    rows = [item for some in theirs.values() for item in some]
+    people = {one.agent_id: one for one in problem.people}
+    slots = [agent_id for agent_id, number in takers.items() for _ in range(number)]
+    staying = [owner for owner, some in theirs.items() for _ in range(len(some) - owners[owner])]
+    of_taker = list(takers)
+    columns = np.repeat(np.arange(len(of_taker)), [takers[one] for one in of_taker])
+    costs: dict[tuple[str, str], list[float]] = {}
+    values = np.empty((len(rows), len(slots) + len(staying)))
+    for number, item in enumerate(rows):
+        key = (item.kind, item.owner_id)
+        if key not in costs:
+            own = _FIT * problem.misfit(item.kind, item.owner_id)
+            costs[key] = [
+                _NEVER if one == item.owner_id else _cost(problem, item.kind, people[one]) - own for one in of_taker
+            ]
+        each = np.array(costs[key])
+        for place, one in enumerate(of_taker):
+            if one in item.barred:
+                each[place] = _NEVER
+        values[number, : len(slots)] = each[columns]
+    if staying:
+        owner_of = np.array([item.owner_id for item in rows])
+        for place, owner in enumerate(staying, start=len(slots)):
+            values[:, place] = np.where(owner_of == owner, 0.0, _NEVER)
+    # Among equals the one that has waited longest moves: places of an owner's alerts, far below any difference of fit.
+    ages = np.array([place / max(len(some), 1) for some in theirs.values() for place in range(len(some))])
+    values[:, : len(slots)] += ages[:, None] * 0.01
+    chosen_rows, chosen_columns = linear_sum_assignment(values)
+    if (values[chosen_rows, chosen_columns] >= _NEVER / 2).any():
+        return None
+    return [
+        Move(rows[row], slots[column])
+        for row, column in zip(chosen_rows.tolist(), chosen_columns.tolist(), strict=True)
+        if column < len(slots)
+    ]
 
 
 def _suited(problem: Problem, best: "_Optimum", may_get: frozenset[str], *, seconds: float) -> "_Optimum | None":
     """As few moves as `best`, by those whom the alerts suit; where the house is large, of the same people as there."""
     if best.numbers is None:
         return None
-    if best.proven and len(_arcs(problem, may_get)) <= _MANY:
+    if not best.gaps and best.is_bounded and _size(problem, may_get) <= _MANY:
         found = _optimize(problem, may_get, reached=best.values, seconds=seconds)
         if found.numbers is not None:
             return found
@@ -110,6 +206,14 @@ def _totals(best: "_Optimum") -> dict[str, tuple[int, int, float]]:
         if arc.to is not None:
             count(arc.to, 0, number, number * arc.weighs)
     return found
+
+
+def _size(problem: Problem, may_get: frozenset[str]) -> int:
+    """How many arcs there would be, at most."""
+    classes = _classes(problem.items, may_get)
+    apart = [one for one in classes if one.barred or one.gives != one.takes]
+    hubs = {(one.kind, one.takes) for one in classes} if len(apart) < len(classes) else set()
+    return len(classes) + len(may_get) * (len(apart) + len(hubs))
 
 
 def _arcs(problem: Problem, may_get: frozenset[str]) -> list[_Arc]:
@@ -184,7 +288,8 @@ class _Optimum:
     """How many alerts go over each arc; None where nothing was found in time, or nothing reaches the values asked for."""
     values: list[float]
     """Of the goals, in their order."""
-    proven: bool
+    gaps: tuple[Gap, ...] = ()
+    is_bounded: bool = True
 
 
 def _optimize(
@@ -219,7 +324,9 @@ def _optimize(
 
     for goal, value in zip(goals, reached, strict=False):
         hold(goal, value)
-    for goal in goals[-1:] if reached else goals[:-1]:
+    names = [OVER, *([APART] if problem.spread is not None else []), MOVES]
+    gaps: list[Gap] = []
+    for name, goal in [("fit", goals[-1])] if reached else zip(names, goals, strict=False):
         if not goal:
             hold(goal, 0.0)
             continue
@@ -233,14 +340,18 @@ def _optimize(
             integrality=whole,
             bounds=Bounds(0, upper),
             constraints=LinearConstraint(matrix, rows.low, rows.high),
-            options={"mip_rel_gap": 0.0, "time_limit": max(0.05, until - time.monotonic())},
+            options={"mip_rel_gap": 0.0, "time_limit": max(seconds / 4, until - time.monotonic())},
         )
-        if found.x is not None:
-            best = [round(one) for one in found.x[: len(arcs)]]
-        if found.status != 0:
-            return _Optimum(arcs, best, values, proven=False)
+        if found.x is None or found.status not in (_SOLVED, _OUT_OF_TIME):
+            return _Optimum(arcs, best, values, tuple(gaps), is_bounded=False)
+        best = [round(one) for one in found.x[: len(arcs)]]
+        if found.status == _OUT_OF_TIME:  # as good as was found, and the goals after it without harm to that
+            bound = max(0.0, float(found.mip_dual_bound))
+            bound = float(ceil(bound - _CLOSE)) if name == MOVES else bound
+            if found.fun - bound > _CLOSE:
+                gaps.append(Gap(name, float(found.fun), bound))
         hold(goal, found.fun)
-    return _Optimum(arcs, best, values, proven=True)
+    return _Optimum(arcs, best, values, tuple(gaps))
 
 
 def _model(
@@ -339,4 +450,8 @@ def _moves(best: _Optimum) -> tuple[Move, ...]:
             if to is not None:  # what would come back to its owner stays where it is
                 takers[hub].remove(to)
                 found.append(Move(item, to))
+    return _sorted(found)
+
+
+def _sorted(found: Sequence[Move]) -> tuple[Move, ...]:
     return tuple(sorted(found, key=lambda move: (move.item.owner_id, move.to, move.item.alert_id)))
