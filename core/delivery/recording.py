@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core.db.base import table_of
 from core.db.tables.acting import Attempt, Delivery
 from core.db.tables.deciding import Alert
+from core.db.tables.reaching import Endpoint
 from core.delivery import addresses, bundling, endpoint_book, ledger, phone_words, providers, retry
 from core.delivery.channel import Refused
 from core.delivery.outbox import Claimed, Deferred, Failed, Result, Sent, Suppressed
@@ -38,11 +39,12 @@ def record(
     """Record what came of these messages; returns the alerts whose owners they reached first.
 
     A worker that lost a lease meanwhile records its try and changes nothing else: the message is another's now.
-    Rows are locked in one order by everybody, messages before providers, so that no two wait for each other.
+    Rows are locked in one order by everybody, messages before endpoints before providers, so that no two wait for each other.
     """
     if not done:
         return []
     held = _held(session, [claimed for claimed, _ in done])
+    _lock_the_gone(session, done)
     changes: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     tries = []
     fine: set[str] = set()
@@ -81,6 +83,13 @@ def _held(session: Session, claimed: Sequence[Claimed]) -> set[str]:
         .with_for_update()
     )
     return {row.id for row in rows if (row.leased_by, row.attempts) == ours[row.id]}
+
+
+def _lock_the_gone(session: Session, done: Sequence[tuple[Claimed, Result]]) -> None:
+    """The endpoints that are to be switched off: who changes one locks it before its provider."""
+    gone = {one.endpoint_id for one, result in done if isinstance(result, Failed) and result.address is Refused.GONE}
+    if any(gone):
+        session.scalars(select(Endpoint.id).where(Endpoint.id.in_(gone)).order_by(Endpoint.id).with_for_update()).all()
 
 
 def _outcome(

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ from sqlalchemy import event, func, select, text
 from core import delivery
 from core.clock import FakeClock
 from core.db import Database
-from core.db.tables import Alert, Attempt, Delivery
-from core.delivery import Claimed, Failed, Result, Sent, acting, links, providers
+from core.db.tables import Alert, Attempt, Delivery, Endpoint
+from core.delivery import Claimed, Failed, Refused, Result, Sent, acting, endpoint_book, links, providers
 from core.delivery.acting import Acted
 from core.delivery.links import Action
 from core.delivery.providers import THRESHOLD, Pace
 from core.routing.state import State
+from core.settings import Settings
+from core.viewer import SYSTEM
 from core.words import DeliveryState
 from jobs import work
 from tests.delivery.making import LEASE, claim_one, row, told
@@ -160,6 +163,33 @@ def test_a_probe_and_recording_for_other_endpoints_do_not_wait_for_each_other(
 
     done = [(one, DOWN) for one in one_of.values()]
     while_the_first_holds_a_row("provider_states", database, lambda: record(database, done, at=later), take)
+
+
+def test_an_endpoint_that_says_it_is_gone_and_who_changes_it_do_not_wait_for_each_other(
+    database: Database, now: datetime
+) -> None:
+    settings = Settings(secret_key="k" * 40, allow_private_urls=True)  # type: ignore[arg-type]
+    gone = Failed(reason="410 Gone", retryable=False, address=Refused.GONE)
+    later = now + LEASE
+    with database.write() as session:
+        wanted = endpoint_book.read({"name": "Hook", "url": "http://127.0.0.1:9"}, settings)
+        hook = endpoint_book.add(session, wanted, viewer=SYSTEM, settings=settings, now=now).endpoint.id
+        queue(session, 1, channel="webhook", endpoint_id=hook, now=now)
+        for second in range(THRESHOLD):
+            at = now + second * SECOND
+            providers.failed(session, providers.destination(hook), error="503", since=at, now=at)
+        probe = claim_one(session, now=later)
+
+    def change() -> None:
+        with database.write() as session:
+            raw = endpoint_book.plain(session.get_one(Endpoint, hook)) | {"url": "http://127.0.0.1:10"}
+            moved = endpoint_book.read(raw, settings)
+            endpoint_book.change(session, hook, moved, version=None, viewer=SYSTEM, settings=settings, now=later)
+
+    tell = partial(record, database, [(probe, gone)], at=later)
+    while_the_first_holds_a_row("provider_states", database, tell, change)
+    with database.read() as session:
+        assert session.get_one(Endpoint, hook).url == "http://127.0.0.1:10"
 
 
 def test_recording_a_message_and_acting_from_it_do_not_wait_for_each_other(database: Database, now: datetime) -> None:
