@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from core import changes, wire
 from core.changes import Audience
+from core.db.base import table_of
 from core.db.tables import Agent, Alert, Contact, Team
 from core.words import ChangeKind
 
@@ -28,18 +31,12 @@ def tell_alerts(
     """
     lost = lost or {}
     session.flush()
-    rows = session.execute(
-        select(Alert, Contact, Agent.team_id)
-        .join(Contact, Contact.id == Alert.contact_id)
-        .outerjoin(Agent, Agent.id == Alert.assigned_agent_id)
-        .where(Alert.id.in_(alert_ids))
-        .execution_options(populate_existing=True)
-    ).all()
-    found = {row.Alert.id: row for row in rows}
+    rows: Sequence[Any] = session.connection().execute(_statement(), {"ids": list(alert_ids)}).all()
+    found = {row.id: row for row in rows}
     managers = _managers(session, {agent_id for agent_id in lost.values() if agent_id})
     for alert_id in alert_ids:
         row = found[alert_id]
-        owner = row.Alert.assigned_agent_id
+        owner = row.assigned_agent_id
         losers: tuple[str, ...] = ()
         loser = lost.get(alert_id)
         if loser is not None and loser != owner:
@@ -54,9 +51,19 @@ def tell_alerts(
             lost=losers,
             was_pool=owner is not None and alert_id in lost and loser is None,
         )
-        changes.tell(
-            session, kind, subject_id=alert_id, audience=audience, payload=wire.alert(row.Alert, row.Contact), now=now
-        )
+        changes.tell(session, kind, subject_id=alert_id, audience=audience, payload=wire.alert(row, row), now=now)
+
+
+@cache
+def _statement() -> Select[Any]:
+    """What goes over the wire of an alert and its contact, and the owner's team: without the explanations, which weigh most."""
+    alert, contact, agent = table_of(Alert).c, table_of(Contact).c, table_of(Agent).c
+    return (
+        select(*(alert[name] for name in wire.OF_ALERT), *(contact[name] for name in wire.OF_CONTACT), agent.team_id)
+        .join(Contact, contact.id == alert.contact_id)
+        .outerjoin(Agent, agent.id == alert.assigned_agent_id)
+        .where(alert.id.in_(bindparam("ids", expanding=True)))
+    )
 
 
 def _managers(session: Session, agent_ids: set[str]) -> dict[str, tuple[str | None, str | None]]:

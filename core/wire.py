@@ -10,6 +10,35 @@ def to_iso(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
+OF_ALERT = (
+    "id",
+    "contact_id",
+    "alert_type",
+    "confidence",
+    "probability",
+    "lift",
+    "confidence_low",
+    "confidence_high",
+    "probability_low",
+    "probability_high",
+    "priority",
+    "status",
+    "territory",
+    "assigned_agent_id",
+    "unassigned_reason",
+    "opened_at",
+    "scored_at",
+    "valid_until",
+    "snoozed_until",
+    "claimed_until",
+    "model_version",
+    "signal_count",
+    "top_factors",
+)
+"""The columns of an alert that go over the wire."""
+OF_CONTACT = ("name", "email")
+
+
 def alert(row: Alert, contact: Contact | None) -> dict[str, Any]:
     """One alert as clients receive it; `changeId` is added by the feed's reader."""
     return {
