@@ -18,12 +18,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 def test_a_snoozed_notice_comes_back_on_top_without_loading_the_page_again(house: House, visit: Open) -> None:
     now = SystemClock().now()
     with house.database.write() as session:
-        later = factories.notification(session, "cal", title="Call Ida back", at=now - timedelta(hours=2))
-        factories.notification(session, "cal", title="Newer than that", at=now - timedelta(hours=1))
+        later = factories.notification(session, "ada", title="Call Ida back", at=now - timedelta(hours=2))
+        factories.notification(session, "ada", title="Newer than that", at=now - timedelta(hours=1))
         session.execute(
             update(Notification).where(Notification.id == later).values(snoozed_until=now + timedelta(seconds=6))
         )
-    page = visit("/inbox", who="cal")
+    page = visit("/inbox", who="ada")
     expect(page.get_by_text("Newer than that")).to_be_visible()
     expect(page.get_by_text("Call Ida back")).to_have_count(0)
     page.evaluate("window.neverReloaded = true")
