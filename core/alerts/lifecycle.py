@@ -321,6 +321,7 @@ def _move(
     rows = session.scalars(
         select(Alert)
         .where(Alert.id.in_(alert_ids), alert_scope(viewer))
+        .order_by(Alert.id)  # in one order by everybody, so that no two wait for each other
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()

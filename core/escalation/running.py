@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, true, update
@@ -424,7 +425,7 @@ def _set_clocks(session: Session, changes: Sequence[Mapping[str, Any]], **values
             update(alerts)
             .where(alerts.c.id == bindparam("key"))
             .values(escalate_at=bindparam("until", type_=alerts.c.escalate_at.type), **values),
-            list(changes),
+            sorted(changes, key=itemgetter("key")),  # locked in one order by everybody
         )
 
 

@@ -1,9 +1,11 @@
 """What people may do with an alert, and what each step leaves behind."""
 
+import threading
+import time
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from core import alerts, changes
@@ -290,3 +292,40 @@ def test_everybody_who_saw_it_in_the_pool_is_told_that_it_is_gone_and_no_more(
         assert just_lost(other, assigned.audience)
         assert not may_see(other, assigned.audience)
     assert not just_lost(office.mia, assigned.audience)
+
+
+def test_of_several_alerts_the_first_is_locked_first_wherever_it_lies(
+    database: Database, office: Office, now: datetime
+) -> None:
+    """So that two who act on the same alerts at once never wait for each other."""
+    if database.is_sqlite:
+        pytest.skip("a SQLite writer is alone")
+    first, second = sorted(an_alert(database, now) for _ in range(2))
+    with database.write() as session:  # a changed row is written anew, behind the others
+        session.get_one(Alert, first).confidence = 0.5
+    errors: list[BaseException] = []
+
+    def acknowledge() -> None:
+        try:
+            with database.write() as session:
+                alerts.bulk(session, [first, second], Status.ACKNOWLEDGED, viewer=office.mia, now=now)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=acknowledge, daemon=True)
+    with database.write() as session:
+        session.get_one(Alert, first, with_for_update=True)
+        thread.start()
+        until = time.monotonic() + 20
+        while not _somebody_waits(database):
+            assert time.monotonic() < until, "nobody waits"
+        session.get_one(Alert, second, with_for_update={"nowait": True})
+    thread.join(20)
+    assert not thread.is_alive()
+    assert errors == []
+
+
+def _somebody_waits(database: Database) -> bool:
+    with database.read() as session:
+        locked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(session.scalar(text(locked)))
