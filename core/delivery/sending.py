@@ -21,7 +21,7 @@ from core.delivery.quiet import wait
 from core.delivery.registry import CHANNELS
 from core.delivery.speaking import Voice
 from core.settings import Settings
-from core.words import Priority
+from core.words import Priority, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,12 @@ class Standing:
     is_open: bool = False
     snoozed_until: datetime | None = None
     acted_at: datetime | None = None
-    """When the owner last acted on the alert."""
+    """When somebody last acted on the alert."""
     read_at: datetime | None = None
     """When the reader read it in the inbox."""
     written_at: datetime
+    only_if_unanswered: bool = False
+    """It says that nobody has answered: untrue once somebody has, whoever reads it."""
     only_if_unread: bool = False
     """It is a later step: pointless once it was read."""
 
@@ -58,9 +60,9 @@ def why_not(standing: Standing, *, now: datetime) -> Rule | None:
         return Rule.NOT_THE_OWNER
     if standing.snoozed_until is not None and standing.snoozed_until > now:
         return Rule.SNOOZED
-    if standing.for_owner and standing.acted_at is not None and standing.acted_at > standing.written_at:
-        return Rule.ACTED_ALREADY
-    return None
+    if not (standing.for_owner or standing.only_if_unanswered) or standing.acted_at is None:
+        return None
+    return Rule.ACTED_ALREADY if standing.acted_at > standing.written_at else None
 
 
 def prepare(
@@ -168,7 +170,8 @@ def _still_to_tell(
                 still_owner=alert is not None and alert.assigned_agent_id == claimed.user_id,
                 is_open=alert is not None and alert.closed_at is None,
                 snoozed_until=alert.snoozed_until if alert else None,
-                acted_at=alert.acknowledged_at if alert and item["kind"] != Kind.ALERT_RAISED else None,
+                acted_at=_acted_at(alert, item["kind"]) if alert else None,
+                only_if_unanswered=item["kind"] == Kind.ALERT_ESCALATED,
                 read_at=_read_at(session, item["key"]) if item.get("after") else None,
                 written_at=written_at,
                 only_if_unread=bool(item.get("after")),
@@ -191,6 +194,15 @@ def _still_to_tell(
         else:
             left_out[delivery_id] = rule
     return left, left_out
+
+
+def _acted_at(alert: Alert, kind: str) -> datetime | None:
+    """When it was acted on, as far as that takes the point from news of this kind."""
+    if kind == Kind.ALERT_RAISED:
+        return None
+    if kind == Kind.ALERT_ESCALATED and alert.status not in (Status.NEW, Status.ACKNOWLEDGED):
+        return alert.updated_at  # what is worked on is not escalated: it was begun since
+    return alert.acknowledged_at
 
 
 def _most_urgent(claimed: Claimed) -> str:

@@ -7,14 +7,15 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from core import assignments, delivery
+from core import alerts, assignments, delivery
 from core.db import Database
 from core.db.tables import Alert, User
-from core.delivery import Accepted, DeliveryFailed, Failed, Message, Sent, Suppressed
+from core.delivery import Accepted, Claimed, DeliveryFailed, Failed, Message, Notice, Sent, Suppressed
 from core.delivery.ledger import Rule
 from core.settings import Settings
+from core.words import Priority, Role
 from tests import factories
-from tests.delivery.making import claim_one, message, told
+from tests.delivery.making import claim_one, message, owned_alert, told
 
 ORIGIN = "https://bell.example.com"
 SETTINGS = Settings(public_url=ORIGIN)
@@ -78,6 +79,38 @@ def test_what_changed_since_it_was_queued_suppresses_it(
         happens(session, alert_id, now)
     with database.read() as session:
         assert delivery.prepare(session, claimed, settings=SETTINGS, now=now) == Suppressed(rule=rule)
+
+
+def _escalated(session: Session, now: datetime, *, acknowledged: bool = False) -> tuple[str, str, Claimed]:
+    """An alert, its owner, and a message that tells a manager how it stands with it."""
+    alert_id, agent_id = owned_alert(session, now=now - timedelta(hours=1))
+    if acknowledged:
+        alerts.acknowledge(session, alert_id, viewer=factories.viewer(session, agent_id), now=now - timedelta(hours=1))
+    boss = factories.user(session, "boss", role=Role.MANAGER, now=now)
+    notice = Notice(alert_id=alert_id, user_id=boss, kind="alert_escalated", priority=Priority.HIGH, occasion="step-2")
+    delivery.enqueue(session, [notice], now=now)
+    return alert_id, agent_id, claim_one(session, now=now)
+
+
+@pytest.mark.parametrize("step", [alerts.acknowledge, alerts.start, alerts.contact])
+def test_nobody_is_told_that_nobody_answered_once_somebody_has(
+    database: Database, now: datetime, step: Callable[..., object]
+) -> None:
+    later = now + timedelta(minutes=1)
+    with database.write() as session:
+        alert_id, agent_id, claimed = _escalated(session, now)
+        assert isinstance(delivery.prepare(session, claimed, settings=SETTINGS, now=later), Message)
+        step(session, alert_id, viewer=factories.viewer(session, agent_id), now=later)
+        assert delivery.prepare(session, claimed, settings=SETTINGS, now=later) == Suppressed(rule=Rule.ACTED_ALREADY)
+
+
+def test_what_was_acknowledged_and_forgotten_is_told_until_it_is_begun(database: Database, now: datetime) -> None:
+    later = now + timedelta(minutes=1)
+    with database.write() as session:
+        alert_id, agent_id, claimed = _escalated(session, now, acknowledged=True)
+        assert isinstance(delivery.prepare(session, claimed, settings=SETTINGS, now=later), Message)
+        alerts.contact(session, alert_id, viewer=factories.viewer(session, agent_id), now=later)
+        assert delivery.prepare(session, claimed, settings=SETTINGS, now=later) == Suppressed(rule=Rule.ACTED_ALREADY)
 
 
 def test_a_snooze_that_is_over_suppresses_nothing(database: Database, now: datetime) -> None:
