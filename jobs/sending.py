@@ -4,6 +4,7 @@ alone, and one records, so that what came of many messages costs one commit.
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from core import delivery, log
@@ -26,6 +27,7 @@ _AT_ONCE = 100
 """Messages recorded at most in one transaction."""
 _AGAIN = 0.5
 """Seconds until what could not be recorded, because the database was away, is tried again."""
+_LAST_CHANCES = 5
 _log = log.get(__name__)
 
 _Done = tuple[Claimed, Result]
@@ -100,7 +102,10 @@ class Sending:
                 except queue.Empty:
                     break
         if untouched:
-            self._give_back(untouched)
+            try:
+                self._give_back(untouched)
+            except Exception:  # their leases run out; what was sent is recorded all the same
+                _log.exception("deliveries_not_given_back", count=len(untouched))
         for thread in self._senders:
             wait(thread)
         self._done.put(None)
@@ -163,7 +168,9 @@ class Sending:
                 self._make_room([claimed for claimed, _ in done])
 
     def _record(self, done: list[_Done]) -> None:
-        """One that cannot be recorded keeps none of the others. While the database is away our leases still hold."""
+        """One that cannot be recorded keeps none of the others. While the database is away our leases still hold; when we are
+        to stop it has a few more chances: what was sent and is not written down goes out again."""
+        last_chances = _LAST_CHANCES
         while done:
             try:
                 work.record_deliveries(self._database, done, self._clock)
@@ -174,13 +181,15 @@ class Sending:
                         self._record([one])
                     return
                 ours = [one for one in done if self._clock.now() - one[0].claimed_at < work.LEASE]
-                over = not is_outage(error) or self._stop_asked.is_set()
+                last_chances -= self._stop_asked.is_set()
+                over = not is_outage(error) or not last_chances
                 for claimed, _ in [one for one in done if over or one not in ours]:
                     _log.exception("delivery_not_recorded", delivery_id=claimed.id)  # its lease runs out
                 if over:
                     return
                 done = ours
-            self._stop_asked.wait(_AGAIN)
+            if self._stop_asked.wait(_AGAIN):
+                time.sleep(_AGAIN / _LAST_CHANCES)
 
     def _make_room(self, claimed: list[Claimed]) -> None:
         with self._lock:

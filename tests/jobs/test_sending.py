@@ -87,6 +87,51 @@ def test_while_the_database_is_away_nothing_is_forgotten_and_nothing_sent_again(
     assert len(phone.got) == 3
 
 
+def test_what_was_sent_is_recorded_though_the_database_is_busy_when_we_stop(
+    database: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_AGAIN", 0.01)
+    queue(database, 3, now=clock.now())
+    real, failures, tried = delivery.record, iter(range(2)), threading.Event()
+
+    def busy(*arguments: object, **named: object) -> list[str]:
+        tried.set()
+        if not threads._stop_asked.is_set() or next(failures, None) is not None:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return real(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(work.delivery, "record", busy)
+    phone = Phone()
+    with at_work(database, phone, clock, tmp_path) as threads:
+        threads.turn()
+        eventually(lambda: len(phone.got) == 3 and tried.is_set())
+    assert states(database) == ["sent"] * 3
+    assert next(failures, None) is None
+
+
+def test_what_was_sent_is_recorded_though_the_rest_cannot_be_given_back(
+    database: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(database, sending._AHEAD, now=clock.now())
+    gate = threading.Event()
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        gate.set()
+        raise OperationalError("UPDATE", {}, Exception("database is locked"))
+
+    class Slow(Phone):
+        def send(self, message: delivery.Message) -> delivery.Accepted:
+            assert gate.wait(20)
+            return super().send(message)
+
+    monkeypatch.setattr(work.delivery, "release", broken)
+    phone = Slow()
+    with at_work(database, phone, clock, tmp_path) as threads:
+        threads.turn()
+        eventually(lambda: threads._lanes["email"].qsize() == sending._AHEAD - sending.SENDERS)
+    assert states(database) == ["leased"] * (sending._AHEAD - sending.SENDERS) + ["sent"] * sending.SENDERS
+
+
 def test_what_cannot_be_recorded_keeps_none_of_the_others(
     database: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
