@@ -15,6 +15,7 @@ from core.clock import Clock
 from core.db import Database
 from core.db.tables import Contact, Event
 from core.delivery import Claimed, Deferred, Failed, Result, Sender, Suppressed, announcing
+from core.errors import DoorbellError
 from core.pipeline import Decided, World
 from core.settings import Settings
 from jobs.outages import is_outage
@@ -130,6 +131,8 @@ def deliver(
         with database.read() as session:
             message = delivery.prepare(session, claimed, settings=settings, now=clock.now())
         return message if isinstance(message, Suppressed | Deferred) else delivery.send(claimed, message, channels)
+    except DoorbellError as error:  # it says what somebody has to do first (a secret to be entered again): then replay
+        return Failed(reason=error.detail or error.title, retryable=False)
     except (
         Exception
     ) as error:  # a bug in one message's text must not stop the others; it is retried, then a dead letter

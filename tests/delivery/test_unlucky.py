@@ -8,11 +8,12 @@ from sqlalchemy import select
 from core.clock import FakeClock
 from core.db import Database
 from core.db.tables import Delivery
-from core.delivery import Accepted, DeliveryFailed, Message, Sender
+from core.delivery import Accepted, DeliveryFailed, Message, Sender, addresses, trying
 from core.delivery.providers import Pace
 from core.settings import Settings
 from core.words import DeliveryState
 from jobs import work
+from tests import factories
 from tests.delivery.making import told
 
 STRANGE = "said\x00 \ud800no\x07"
@@ -33,6 +34,22 @@ class Says(Sender):
         return self.answer()
 
     def close(self) -> None: ...
+
+
+def test_a_secret_of_another_key_is_named_and_waits_for_somebody(database: Database, clock: FakeClock) -> None:
+    before, after = (Settings(secret_key=letter * 40) for letter in "ab")  # type: ignore[arg-type]
+    with database.write() as session:
+        agent_id = factories.agent(session, now=clock.now())
+        values = {"kind": "chat", "label": "Slack", "secret": ("value",), "verified": True, "actor_id": agent_id}
+        url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+        addresses.add(session, agent_id, value=url, settings=before, now=clock.now(), **values)  # type: ignore[arg-type]
+        trying.send_test(session, agent_id, channel="chat", actor_id=agent_id, now=clock.now())
+    sender = Says(lambda: Accepted(provider_id="x"))
+    work.send_once(database, {"chat": sender}, clock, "w1", after)
+    with database.read() as session:
+        (one,) = session.scalars(select(Delivery).where(Delivery.channel == "chat"))
+        assert (one.state, sender.sent) == (DeliveryState.DEAD, [])
+        assert one.reason == "This secret was stored under another DOORBELL_SECRET_KEY; enter it again."
 
 
 def refuse() -> Accepted:
