@@ -64,8 +64,8 @@ def _page(runtime: Runtime, request: Request, token: str, form: Mapping[str, str
     try:
         with runtime.database.write() as session:
             acted = acting.act(session, token, form=form, state=lambda: load_state(runtime.database), key=key, now=now)
-            if acted.routed is not None:
-                escalation.ring(session, [acted.routed], now=now)
+            if acted.routed is not None and acted.standing.viewer is not None:
+                escalation.ring_declined(session, acted.routed, by=acted.standing.viewer.user_id, now=now)
         return pages.said(acted, language=_language(request))
     except Invalid as error:
         with runtime.database.read() as session:

@@ -12,7 +12,7 @@ from app.api import alert_shapes as shapes
 from app.api.alert_shapes import AlertId, AlertOut, Notes, Word
 from app.api.deps import Caller, Camel, Db, Now
 from app.api.routing import RoutingState
-from core import changes, delivery, escalation, routing
+from core import changes, escalation, routing
 from core.views import feed
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
@@ -37,8 +37,7 @@ def decline(alert_id: AlertId, body: DeclineIn, viewer: Caller, db: Db, state: R
         routed = routing.decline(
             session, alert_id, reason=body.reason, notes=body.notes, viewer=viewer, state=state, now=now
         )
-        escalation.ring(session, [routed], now=now)
-        delivery.enqueue(session, escalation.declined(session, alert_id, viewer.user_id, now=now), now=now)
+        escalation.ring_declined(session, routed, by=viewer.user_id, now=now)
     return DeclinedOut(alert_id=alert_id, went_to="agent" if routed.agent_id else "pool")
 
 

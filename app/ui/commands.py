@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import runtime
 from app.ui import queries, words
-from core import alerts, claim_terms, delivery, escalation, inbox, routing
+from core import alerts, claim_terms, escalation, inbox, routing
 from core.errors import Conflict, DoorbellError, Forbidden, Invalid, NotFound, TooMany
 from core.routing import bulk, declining
 from core.viewer import Viewer
@@ -164,8 +164,7 @@ def decline(viewer: Viewer, alert_id: str, *, reason: str, notes: object, who: s
     try:
         with runtime.current().database.write() as session:
             routed = routing.decline(session, alert_id, reason=reason, notes=said, viewer=viewer, state=state, now=now)
-            escalation.ring(session, [routed], now=now)
-            delivery.enqueue(session, escalation.declined(session, alert_id, viewer.user_id, now=now), now=now)
+            escalation.ring_declined(session, routed, by=viewer.user_id, now=now)
     except DoorbellError as error:
         return Done(ok=False, text=say(error), alert_id=alert_id)
     went = "a colleague has it now" if routed.agent_id else "nobody else is free, so it waits in the pool"

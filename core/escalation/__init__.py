@@ -5,7 +5,7 @@ The clock starts when the owner was first reached while on duty, stops only by t
 """
 
 from core.escalation.policy import DEFAULTS, Policy
-from core.escalation.ringing import ring, ring_together
+from core.escalation.ringing import ring, ring_declined, ring_together
 from core.escalation.running import (
     declined,
     due,
@@ -34,6 +34,7 @@ __all__ = [
     "overdue",
     "rearm",
     "ring",
+    "ring_declined",
     "ring_together",
     "standing",
     "start",

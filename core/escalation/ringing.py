@@ -19,6 +19,12 @@ def ring(session: Session, routed: Sequence[Routed], *, by: str = "", now: datet
     running.start(session, [one.alert_id for one in routed if one.agent_id], now=now)
 
 
+def ring_declined(session: Session, routed: Routed, *, by: str, now: datetime) -> None:
+    """What follows an alert that `by` declined: its new owner is told, or the manager where nobody took it."""
+    ring(session, [routed], now=now)
+    delivery.enqueue(session, running.declined(session, routed.alert_id, by, now=now), now=now)
+
+
 def ring_together(session: Session, routed: Sequence[Routed], *, occasion: str, by: str = "", now: datetime) -> None:
     """The same for alerts that change hands in one go: each is in the inbox, but a person gets one message outside of the
     app by each of their channels, with all of theirs in it.

@@ -75,7 +75,7 @@ def test_the_manager_hears_once_of_what_nobody_else_takes(house: Database, now: 
             has = str(session.get_one(Alert, alert_id).assigned_agent_id)
         decline(house, alert_id, has, now)
         with house.read() as session:
-            told.append([(one.user_id, one.text) for one in escalation.declined(session, alert_id, has, now=now)])
+            told.append([(one.user_id, str(one.text)) for one in escalation.declined(session, alert_id, has, now=now)])
     name = has.title()
     assert told == [[], [], [("mia", f"{name} declined it and nobody else is free: it waits in the pool")]]
 

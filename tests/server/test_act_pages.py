@@ -131,6 +131,25 @@ def test_declining_asks_for_a_reason_and_keeps_what_was_written(
         assert (alert.assigned_agent_id, alert.unassigned_reason) == (None, "declined")
 
 
+def test_declined_by_a_link_with_nobody_else_free_is_told_to_the_manager(
+    web: Running, database: Database, now: datetime
+) -> None:
+    with database.write() as session:
+        factories.team(session, "north", now=now)
+        factories.manager(session, "mia", of=["north"], now=now)
+        agent_id = factories.agent(session, team_id="north", now=now)
+        alert_id = factories.alert(session, agent_id=agent_id, now=now)
+        notice = Notice(alert_id=alert_id, user_id=agent_id, kind="alert_new", priority=Priority.HIGH)
+        delivery.enqueue(session, [notice], now=now)
+        path = link(session, alert_id, Action.DECLINE, now=now)
+    assert ask(web, "POST", path, data={"reason": "too_busy"}).status_code == 200
+    with database.read() as session:
+        told_to = session.scalars(
+            select(Delivery.user_id).where(Delivery.kind == "alert_escalated", Delivery.channel == "in_app")
+        ).all()
+    assert told_to == ["mia"]
+
+
 def test_a_page_speaks_its_readers_language_and_zone(web: Running, database: Database, now: datetime) -> None:
     with database.write() as session:
         alert_id, agent_id = told(session, now=now)
