@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import agents_commands as commands
-from app.ui import agents_hours, agents_reading, agents_time_off, agents_words, queries, words
+from app.ui import agents_hours, agents_reading, agents_time_off, agents_words, menu, preferences, queries, words
 from core.errors import NotFound
 from core.routing.profiles import Profile
 from core.viewer import Viewer
@@ -44,6 +44,20 @@ def show(viewer: Viewer, person: PersonRow) -> None:
             _takes(viewer, profile)
         else:
             _told(profile)
+    if answers_for and not mine:
+        _preferences(viewer, person)
+
+
+def _preferences(viewer: Viewer, person: PersonRow) -> None:
+    label = next((label for label, user_id in preferences.others(viewer).items() if user_id == person.id), None)
+    if label is not None:
+        st.page_link(
+            menu.file("preferences"),
+            label=f"How {words.plain(person.name)} is told",
+            icon=":material/tune:",
+            query_params={"whose": preferences.OTHERS, "person": label},
+            width="content",
+        )
 
 
 def _paused(viewer: Viewer, person: PersonRow, *, mine: bool) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from app.ui import deliveries_words, queries
+from app.ui import deliveries_words, queries, told_names
 from core.delivery import endpoint_book
 from core.delivery.registry import CHANNELS
 from core.viewer import Viewer
@@ -60,8 +60,7 @@ def _to(viewer: Viewer) -> tuple[str | None, str | None]:
         people = told_people.list_people(session, viewer)
         systems = endpoint_book.listed(session, viewer)
     found: dict[str, tuple[str | None, str | None]] = {_EVERYBODY: (None, None)}
-    for person in people:
-        found[person.name if person.name not in found else f"{person.name} ({person.email})"] = (person.id, None)
+    found |= {label: (user_id, None) for label, user_id in told_names.labelled(people).items()}
     for one in systems:
         found[system_label(one.name, one.id, taken=found)] = (None, one.id)
     chosen = st.selectbox("To", list(found), key=TO, width=240, bind="query-params")

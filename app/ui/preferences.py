@@ -14,6 +14,7 @@ from app.ui import (
     preferences_house,
     preferences_needs,
     queries,
+    told_names,
     words,
 )
 from app.ui.commands import Done, say
@@ -24,7 +25,8 @@ from core.views import delivery_outlook, told_people
 from core.views.delivery_outlook import Outlook
 from core.words import Role
 
-_WHOSE = {"mine": "Mine", "others": "Another person’s", "house": "The house’s"}
+OTHERS = "Another person’s"
+_WHOSE = {"mine": "Mine", "others": OTHERS, "house": "The house’s"}
 
 
 def render() -> None:
@@ -59,19 +61,21 @@ def _whose() -> str:
     return chosen or "mine"
 
 
-def _other(viewer: Viewer) -> None:
+def others(viewer: Viewer) -> dict[str, str]:
+    """Whose preferences the viewer looks after beside their own: as they stand in the page's address, to their id."""
     with queries.reading() as session:
-        found = [one for one in told_people.list_people(session, viewer) if one.id != viewer.user_id]
-    if not found:
+        found = told_people.list_people(session, viewer)
+    return told_names.labelled([one for one in found if one.id != viewer.user_id])
+
+
+def _other(viewer: Viewer) -> None:
+    ids = others(viewer)
+    if not ids:
         st.info("There is nobody yet whose preferences you look after.")
         return
-    labels = {one.id: f"{one.name} · {one.email}" for one in found}
-    names = {one.id: one.name for one in found}
-    chosen = st.selectbox(
-        "Whose", list(labels), format_func=labels.__getitem__, key="person", width=420, bind="query-params"
-    )
+    name = st.selectbox("Whose", list(ids), key="person", width=420, bind="query-params")
     st.caption("What you change here is written down as changed by you.")
-    _of(viewer, chosen, name=names[chosen])
+    _of(viewer, ids[name], name=name)
 
 
 def _of(viewer: Viewer, user_id: str, *, name: str | None) -> None:
