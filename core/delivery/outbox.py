@@ -217,11 +217,13 @@ def _take(
         # In order, as `record` goes by: two that lock providers in different orders could wait for each other.
         for channel in sorted(_due_channels(session, [name for name, room in most.items() if room > 0], now=now)):
             rows += take(channel, most[channel])
-        suspect = next((row.channel for row in rows if lost.is_suspect(row.payload)), None)
+        suspect = next((row for row in rows if lost.is_suspect(row.payload)), None)
         if suspect is None:
             return rows, False
         taking.rollback()  # gives back what was taken of paces and probes
-    return ([] if busy else take(suspect, 1)), True
+    if busy:
+        return [], True
+    return pacing.take_alone(session, suspect, health=health, pace=paces.get(suspect.channel), now=now), True
 
 
 def _lose_expired(session: Session, rows: Sequence[Delivery], *, now: datetime) -> None:

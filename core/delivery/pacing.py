@@ -33,8 +33,32 @@ def take(
     return rows
 
 
+def take_alone(
+    session: Session, one: Delivery, *, health: Mapping[str, Health], pace: Pace | None, now: datetime
+) -> list[Delivery]:
+    """This message and nothing beside it, locked, if it may go now."""
+    if one.endpoint_id is None:
+        return _to_people(session, one.channel, 1, health=health, pace=pace, alone=one.id, now=now)
+    name = providers.destination(one.endpoint_id)
+    state = health.get(name, FINE)
+    probing = state.to_be_probed(now)
+    if state.paused(now) or (probing and not providers.take_probe(session, name, now=now)):
+        return []
+    rows = _within_pace(session, _due(session, one.channel, 1, alone=one.id, now=now), now=now)
+    if probing and not rows:
+        providers.give_probe_back(session, name, taken_at=now, now=now)
+    return rows
+
+
 def _to_people(
-    session: Session, channel: str, wanted: int, *, health: Mapping[str, Health], pace: Pace | None, now: datetime
+    session: Session,
+    channel: str,
+    wanted: int,
+    *,
+    health: Mapping[str, Health],
+    pace: Pace | None,
+    alone: str | None = None,
+    now: datetime,
 ) -> list[Delivery]:
     state = health.get(channel, FINE)
     probing = state.to_be_probed(now)
@@ -43,7 +67,7 @@ def _to_people(
     room = 1 if probing else wanted
     if pace is not None:
         room = providers.take(session, channel, room, pace, now=now)
-    rows = _due(session, channel, room, probing=probing, now=now) if room else []
+    rows = _due(session, channel, room, probing=probing, alone=alone, now=now) if room else []
     if pace is not None:
         providers.give_back(session, channel, room - len(rows), pace)
     if probing and not rows:
@@ -59,14 +83,18 @@ def _due(
     probing: bool = False,
     only: str | None = None,
     without: Collection[str] | None = None,
+    alone: str | None = None,
     now: datetime,
 ) -> list[Delivery]:
-    """Messages that are due, locked; what another transaction holds is passed over. `only` and `without`: endpoints.
+    """Messages that are due, locked; what another transaction holds is passed over. `only` and `without`: endpoints;
+    `alone`: a message.
 
     A probe is one that failed least: a message that its provider never takes must not be what asks whether it is back.
     """
     query = select(Delivery).where(Delivery.channel == channel, WAITING, Delivery.due_at <= now)
-    if only is not None:
+    if alone is not None:
+        query = query.where(Delivery.id == alone)
+    elif only is not None:
         query = query.where(Delivery.endpoint_id == only)
     elif without is not None:
         query = query.where(Delivery.endpoint_id.is_not(None), Delivery.endpoint_id.not_in(without))

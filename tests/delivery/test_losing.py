@@ -4,13 +4,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from core import delivery
+from core import delivery, feed
 from core.db import Database
 from core.db.tables import Attempt, Delivery
-from core.delivery import Claimed, Failed, Sent, lost
+from core.delivery import Claimed, Failed, Sent, lost, providers
 from core.delivery.providers import Pace
-from core.words import Priority
+from core.words import ChangeKind, Priority
+from tests import factories
 from tests.delivery.making import LEASE, told
+from tests.delivery.test_announcing import announce, endpoint
 
 SECOND = timedelta(seconds=1)
 FINE = Sent(provider_id="p")
@@ -133,3 +135,51 @@ def test_what_has_to_be_alone_waits_until_nothing_else_is_held_and_all_waits_wit
     assert not fresh & set(seen)
     assert {one.id for one in rest} == fresh
     assert not any(one.alone for one in rest)
+
+
+def test_the_suspect_itself_is_sent_alone_whoever_waits_before_it_or_beside_it(
+    database: Database, now: datetime
+) -> None:
+    """With the one message that each failing endpoint is tried with beside it, it would never be to blame."""
+    failing, other = endpoint(database, now), endpoint(database, now)
+    with database.write() as session:
+        agent_id = factories.agent(session, now=now)
+        alert_id = factories.alert(session, agent_id=agent_id, now=now)
+        feed.tell_alerts(session, ChangeKind.ALERT_NEW, [alert_id], now=now)
+        providers.failed(session, providers.destination(failing), error="no", since=now, now=now)
+    announce(database, now)
+    with database.write() as session:
+        suspect = session.scalars(select(Delivery).where(Delivery.endpoint_id == other)).one()
+        suspect.payload, suspect.due_at = {**suspect.payload, "lost": lost.SUSPECT}, now + SECOND
+        suspect_id = suspect.id
+    for number in range(lost.FATAL):
+        at = now + (number + 1) * timedelta(minutes=10)
+        claimed = claim(database, f"w{number}", now=at)
+        assert [(one.id, one.alone) for one in claimed] == [(suspect_id, True)]
+        restart(database, now=at + SECOND)
+    at += timedelta(minutes=10)
+    assert claim(database, "w", now=at) == []
+    (freed,) = claim(database, "w", now=at)
+    assert (freed.endpoint_id, freed.alone) == (failing, False)
+    with database.read() as session:
+        assert session.get_one(Delivery, suspect_id).state == "dead"
+
+
+def test_a_suspect_keeps_its_providers_pace_and_pause(database: Database, now: datetime) -> None:
+    (suspect_id,) = queue(database, 1, now=now)
+    with database.write() as session:
+        row = session.get_one(Delivery, suspect_id)
+        row.payload = {**row.payload, "lost": lost.SUSPECT}
+        pace = Pace(per_second=1)
+        assert providers.take(session, "email", 1, pace, now=now) == 1
+    with database.write() as session:
+        few = {"limit": 24, "lease": LEASE, "paces": {"email": pace}}
+        assert delivery.claim(session, worker="w", now=now, **few) == []  # type: ignore[arg-type]
+        for _ in range(providers.THRESHOLD):
+            providers.failed(session, "email", error="no", since=now, now=now)
+        at = now + providers.FIRST_PAUSE - SECOND
+        assert delivery.claim(session, worker="w", now=at, **few) == []  # type: ignore[arg-type]
+        at += SECOND
+        (probe,) = delivery.claim(session, worker="w", now=at, **few)  # type: ignore[arg-type]
+        assert (probe.id, probe.alone) == (suspect_id, True)
+        assert delivery.claim(session, worker="v", now=at, **few) == []  # type: ignore[arg-type]
