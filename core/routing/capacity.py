@@ -5,13 +5,13 @@ like for units and a day's number), so no race of routers passes a capacity, wha
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, case, func, insert, select, text, update
+from sqlalchemy import Select, bindparam, case, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate, Update
 
@@ -74,6 +74,27 @@ def read(session: Session) -> list[Reading]:
     """What everybody has, in one query."""
     rows: Sequence[Any] = session.connection().execute(_reading()).all()
     return list(rows)
+
+
+def read_some(session: Session, agent_ids: Collection[str], *, limited: bool = False) -> list[Reading]:
+    """What these have; with `limited` also of whoever is full, or has another limit than their number of alerts."""
+    agents = table_of(Agent).c
+    statement = _limited_too() if limited else _reading().where(agents.id.in_(bindparam("ids", expanding=True)))
+    rows: Sequence[Any] = session.connection().execute(statement, {"ids": sorted(agent_ids)}).all()
+    return list(rows)
+
+
+@cache
+def _limited_too() -> Select[Any]:
+    agents = table_of(Agent).c
+    return _reading().where(
+        or_(
+            agents.open_alerts >= agents.max_concurrent_alerts,
+            agents.max_units.is_not(None),
+            agents.max_per_day.is_not(None),
+            agents.id.in_(bindparam("ids", expanding=True)),
+        )
+    )
 
 
 def loads(session: Session) -> dict[str, Load]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -28,6 +29,9 @@ RETURNED = "returned"
 """A backlog that drains: somebody may be back."""
 _MOST_AT_ONCE = 2_000
 _NO_TRIAL = Trial(None)
+_LARGE = 200
+"""Agents from which it is cheaper for a single alert to read the loads of some than of all; the ledger keeps everybody's of far
+smaller houses alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +103,28 @@ def route_each(
         if capacity.take_turn(session) and held.refresh(session, again=True):  # changed while this one waited
             shadow = shadowing.of(session, held)
             known = cases.load(session, some, house=held.house, also=shadow.house if shadow else None, now=now)
-        batch = _Batch(session, held, trigger=trigger, seed=seed, by=by, now=now)
+        batch = _Batch(session, held, number=len(known), trigger=trigger, seed=seed, by=by, now=now)
         batch.strategies = strategies or {}
         said_no = {} if trigger == OPENED else refusals.of(session, some, now=now)
         found |= batch.route({key: (case, exclude[key] | said_no.get(key, frozenset())) for key, case in known.items()})
         if trigger != RETURNED:  # which limits what each may get
+            batch.queues.rest()
             state.queues.append(batch.queues)
     state.keep(held)
     return [found[alert_id] for alert_id in alert_ids if alert_id in found]
+
+
+def _few(session: Session, state: State, *, now: datetime) -> Queues | None:
+    """The queues of the last batch for one alert more: of a large house only those are read who are looked at."""
+    if not state.queues or len(state.house.directory.agents) <= _LARGE:
+        return None
+    with suppress(IndexError):  # another thread was faster
+        kept: Queues = state.queues.pop()
+        if kept.directory is state.house.directory and len(kept.full) <= _LARGE:
+            limited = capacity.read_some(session, kept.full_ids(), limited=True)
+            if kept.read_as_asked(state.roster(now), limited, partial(capacity.read_some, session)):
+                return kept
+    return None
 
 
 def _queues(state: State, loads: Sequence[Reading], *, at_most: Mapping[str, int] | None, now: datetime) -> Queues:
@@ -128,8 +146,17 @@ class _Batch:
     """One pass over alerts that were read and locked together."""
 
     def __init__(
-        self, session: Session, state: State, *, trigger: str, seed: int | None, by: str | None, now: datetime
+        self,
+        session: Session,
+        state: State,
+        *,
+        number: int,
+        trigger: str,
+        seed: int | None,
+        by: str | None,
+        now: datetime,
     ) -> None:
+        """`number` is how many alerts come."""
         self.session, self.house, self.trigger, self.seed, self.by, self.now = (
             session,
             state.house,
@@ -141,9 +168,10 @@ class _Batch:
         self.strategies: Mapping[str, Trial] = {}
         """Alert id -> what an experiment says about it."""
         at_most = capacity.untouched_room(session) if trigger == RETURNED else None
-        loads = capacity.read(session)
-        self.queues = _queues(state, loads, at_most=at_most, now=now)
         shadow = shadowing.of(session, state)
+        few = _few(session, state, now=now) if number == 1 and shadow is None and at_most is None else None
+        loads = [] if few else capacity.read(session)
+        self.queues = few or _queues(state, loads, at_most=at_most, now=now)
         self.beside = (
             shadowing.Beside(shadow, _by_id(loads), trigger=trigger, at_most=at_most, now=now) if shadow else None
         )

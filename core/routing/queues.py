@@ -5,7 +5,7 @@ decision costs microseconds whatever the number of agents. Values only: no sessi
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from struct import Struct
 from typing import Any
@@ -81,6 +81,10 @@ class _Queue:
         """Position -> its description, and the load that it tells. Shared between decisions, for as long as the load stays."""
 
 
+def _nothing(_agent_ids: Collection[str]) -> Iterable[Reading]:
+    return ()
+
+
 class Queues:
     def __init__(
         self,
@@ -125,6 +129,9 @@ class Queues:
         """Those that any choice looked in since the loads were read."""
         self._queues: dict[Key, _Queue] = {}
         self._stand = 0
+        self._unread: set[int] = set()
+        """Whose loads are not known to be true yet: asked for by `more` when a choice comes to them."""
+        self._more: Callable[[Collection[str]], Iterable[Reading]] = _nothing
         self._standing: list[list[tuple[_Queue, bytes]]] = [[] for _ in directory.agents]
         """Per agent, the queues they stand in and how their rows begin there."""
 
@@ -135,11 +142,47 @@ class Queues:
             loads: of everybody, as read in the new transaction. Whatever was counted here before is looked over too: a transaction
                 that was rolled back leaves no trace.
         """
+        return self._begin(roster, loads)
+
+    def read_as_asked(
+        self, roster: Roster, loads: Iterable[Reading], more: Callable[[Collection[str]], Iterable[Reading]]
+    ) -> bool:
+        """The same for a batch of few: `loads` are only of those who are or were full, or have further limits; whoever else stands
+        in a queue that is looked in is read by `more` (ids in, loads out) before."""
+        known = list(loads)
+        if not self._begin(roster, known):
+            return False
+        place = self.directory.place_of
+        self._unread = set(range(len(self.open))).difference(place.get(row[0]) for row in known)
+        self._more = more
+        return True
+
+    def rest(self) -> None:
+        """The batch is over: nothing more is read in its transaction."""
+        self._unread, self._more = set(), _nothing
+
+    def full_ids(self) -> list[str]:
+        """Who is full as far as these queues know."""
+        return [self.directory.agents[position].id for position in self.full]
+
+    def _begin(self, roster: Roster, loads: Iterable[Reading]) -> bool:
         if roster is not self.roster and roster.eligible != self.roster.eligible:
             return False
         if self._stand > _MOST_STANDING * len(self.open):
             return False
         self.roster, self._today = roster, Today(roster.since)
+        self._unread = set()
+        if not self._take_in(loads, most=max(_FEW, len(self.open) // 8)):
+            return False
+        refused, self.refused = self.refused, set()
+        for position in (*refused, *self.left):
+            self._put(position, self._end_of(position))
+        self.looked.clear()
+        self._asked.clear()
+        return True
+
+    def _take_in(self, loads: Iterable[Reading], *, most: int) -> bool:
+        """Put those in their places whose load is another than is known here; False where these are more than `most`."""
         place, opened, units, turns = self.directory.place_of, self.open, self.units, self.turn
         moved: list[tuple[int, Reading]] = []
         for row in loads:
@@ -150,19 +193,22 @@ class Queues:
                 self.left[position] = self._left_today(position, row[4], row[5])
             if opened[position] != row[1] or units[position] != row[3] or turns[position] != max(0.0, row[2]):
                 moved.append((position, row))
-        if len(moved) > max(_FEW, len(opened) // 8):
+        if len(moved) > most:
             return False
         for position, (_, number, turn, weight, _, _) in moved:
             before = self._end_of(position)
             opened[position], units[position], turns[position] = number, weight, max(0.0, turn)
             self._ends.pop(position, None)
             self._put(position, before)
-        refused, self.refused = self.refused, set()
-        for position in (*refused, *self.left):
-            self._put(position, self._end_of(position))
-        self.looked.clear()
-        self._asked.clear()
         return True
+
+    def _ask(self, positions: Collection[int]) -> None:
+        """Read the loads of those that were not read yet."""
+        missing = self._unread.intersection(positions)
+        if missing:
+            self._unread -= missing
+            agents = self.directory.agents
+            self._take_in(self._more([agents[position].id for position in sorted(missing)]), most=len(missing))
 
     def line(
         self,
@@ -280,6 +326,8 @@ class Queues:
 
     def describe(self, position: int, why: str, rank: list[float]) -> dict[str, Any]:
         """One candidate in a trace."""
+        if self._unread:
+            self._ask((position,))
         load = {"open": self.open[position], "share": self.share(position), "turn": self.turn[position]}
         return self._fixed(position, why, rank) | load
 
@@ -347,9 +395,13 @@ class Queues:
         key = (strategy_id, pool.key, among[0] if among else None)
         queue = self._queues.get(key)
         if queue is not None:
+            if self._unread:
+                self._ask(queue.standing.members)
             self._asked.add(queue)
         else:
             standing = _standing_of(self.directory, strategy_id, pool, among)
+            if self._unread:
+                self._ask(standing.members)
             queue = self._queues[key] = _Queue(pool, standing)
             present = standing.members & self.roster.eligible
             places, ends, by_load = standing.places, self._ends, queue.by_load

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from core import alerts, routing
 from core.db import Database
 from core.db.tables import Agent, Alert, Decision
-from core.routing import ledger
+from core.routing import dispatch, ledger
 from core.routing.capacity import Load, Reading
 from core.routing.choosing import choose
 from core.routing.queues import Queues
@@ -50,6 +50,7 @@ batches = st.lists(
         st.dictionaries(st.sampled_from([agent.id for agent in people]), loads, max_size=4),
         st.integers(0, 4),
         st.booleans(),
+        st.booleans(),
     ),
     min_size=1,
     max_size=6,
@@ -60,16 +61,32 @@ def rows(known: dict[str, Load]) -> list[Reading]:
     return [(agent_id, *load) for agent_id, load in known.items()]
 
 
-@settings(max_examples=60)
+def limited(known: dict[str, Load], asked: list[str]) -> list[Reading]:
+    """As core.routing.capacity reads them for a single alert."""
+    return [
+        (agent.id, *known[agent.id])
+        for agent in people
+        if known[agent.id].open >= agent.capacity or agent.max_units or agent.max_per_day or agent.id in asked
+    ]
+
+
+@settings(max_examples=80)
 @given(batches)
-def test_a_batch_in_kept_queues_chooses_as_in_new_ones(each: list[tuple[dict[str, Load], int, bool]]) -> None:
-    """Whatever others changed between two batches, and whether the one before was committed or rolled back."""
+def test_a_batch_in_kept_queues_chooses_as_in_new_ones(each: list[tuple[dict[str, Load], int, bool, bool]]) -> None:
+    """Whatever others changed between two batches, whether the one before was committed or rolled back, and whether everybody is
+    read or only those who are looked at."""
     duty = roster(house.directory, NOW)
     known = {agent.id: Load() for agent in people}
     kept = Queues(house.directory, duty, known)
-    for number, (changed, handed, committed) in enumerate(each):
+    for number, (changed, handed, committed, is_few) in enumerate(each):
         known |= changed
-        assert kept.read_again(replace(duty), rows(known))
+        if is_few:
+            some, now_known = limited(known, kept.full_ids()), known.copy()
+            assert kept.read_as_asked(
+                replace(duty), some, lambda ids, now_known=now_known: [(one, *now_known[one]) for one in ids]
+            )
+        else:
+            assert kept.read_again(replace(duty), rows(known))
         anew = Queues(house.directory, duty, known)
         for alert in range(handed):
             one = case(alert_id=f"{number}-{alert}", territory=f"t{alert % 3}")
@@ -85,7 +102,8 @@ def test_a_batch_in_kept_queues_chooses_as_in_new_ones(each: list[tuple[dict[str
         if committed:
             for agent in people:
                 was, at = known[agent.id], agent.position
-                known[agent.id] = was._replace(open=kept.open[at], turn=kept.turn[at], units=kept.units[at])
+                known[agent.id] = was._replace(open=anew.open[at], turn=anew.turn[at], units=anew.units[at])
+        kept.rest()
 
 
 def test_others_on_duty_or_many_moved_is_a_reason_to_begin_anew() -> None:
@@ -95,8 +113,10 @@ def test_others_on_duty_or_many_moved_is_a_reason_to_begin_anew() -> None:
     assert not kept.read_again(duty, rows({agent.id: Load(open=1) for agent in people}))
 
 
-@pytest.fixture
-def two(database: Database, now: datetime) -> Database:
+@pytest.fixture(params=[200, 1])
+def two(database: Database, now: datetime, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """As a small house, all of whose loads are read, and as if it were a large one."""
+    monkeypatch.setattr(dispatch, "_LARGE", request.param)
     with database.write() as session:
         for name in ("ann", "bob"):
             make.agent(session, name, territories=["riverside"], capacity=3, now=now)
