@@ -1,5 +1,6 @@
 """The tab Channels: whether each works, what to set where it does not, and a test with what its provider answered."""
 
+from collections import Counter
 from datetime import timedelta
 
 import streamlit as st
@@ -8,7 +9,7 @@ from app import runtime
 from app.ui import deliveries_commands as commands
 from app.ui import deliveries_words, queries, words
 from core import delivery
-from core.delivery import trying
+from core.delivery import endpoint_book, trying
 from core.delivery.channel import ENDPOINT, Channel
 from core.delivery.registry import CHANNELS
 from core.errors import NotFound
@@ -33,6 +34,7 @@ def render(viewer: Viewer) -> None:
     with queries.reading() as session:
         outlook = delivery_outlook.outlook(session, viewer.user_id, set_up=ready, now=now)
         paused = {one.name: one for one in delivery_health.paused(session, viewer, now=now)}
+        systems = Counter(one.channel for one in endpoint_book.listed(session, viewer))
     standing = {one.channel: one for one in outlook.channels}
     for channel in (*delivery_outlook.channels_for_people(), *(c for c in CHANNELS.values() if c.address == ENDPOINT)):
         if viewer.role is Role.AGENT and channel.address == ENDPOINT:
@@ -42,11 +44,15 @@ def render(viewer: Viewer) -> None:
             one = paused.get(channel.name)
             until = words.short(one.until, viewer.timezone, now=now) if one else ""
             state = f"paused until {until}" if one else "set up" if works else "not set up"
+            if works and channel.address == ENDPOINT:
+                state = words.plural(systems[channel.name], "system") if systems[channel.name] else "no system yet"
             st.markdown(f"**{deliveries_words.channel(channel.name)}** · {state}")
             if one and one.error:
                 st.markdown(f"It said: {words.plain(one.error)}")
             if not works:
                 st.text(f"What an admin has to do: {channel.setup}")  # Markdown would make a link of name:password@host
+            elif channel.address == ENDPOINT and not systems[channel.name]:
+                st.text(channel.setup)
             for doubt in doubts:
                 if channel.name in doubt.channels:
                     st.warning(words.plain(doubt.line), icon=":material/error:")

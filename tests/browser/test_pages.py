@@ -69,6 +69,7 @@ PALE = """() => {
 def settled(page: Page, title: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(title)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.locator(".doorbell-who")).to_be_attached()
     if title == "Analytics":
         expect(page.locator(".js-plotly-plot").last).to_be_visible()

@@ -140,6 +140,8 @@ def test_channels_say_what_to_set_and_send_a_test(page: Open, database: Database
     text = told(shown)
     assert "**E-mail** · set up" in text
     assert any(one.value.startswith("What an admin has to do: Set DOORBELL_TWILIO") for one in shown.text)
+    assert "**Webhook** · no system yet" in text
+    assert any(one.value.startswith("Add a system of the kind Webhook") for one in shown.text)
     shown.button(key="test-email").click().run()
     assert "On its way" in told(shown)
     with database.write() as session:

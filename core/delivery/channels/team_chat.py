@@ -77,7 +77,7 @@ def _open(settings: Settings) -> TeamChats | None:
 CHANNEL = Channel(
     name="team_chat",
     label="team chat",
-    setup="Add an endpoint on the page Deliveries, with the chat's address as its secret.",
+    setup="Add a system of the kind Team chat on the page Deliveries, under Endpoints.",
     priorities=frozenset(),
     address=ENDPOINT,
     open=_open,

@@ -84,7 +84,7 @@ def _open(settings: Settings) -> Hooks:
 CHANNEL = Channel(
     name="webhook",
     label="webhook",
-    setup="Add an endpoint on the page Deliveries, or over POST /api/v1/webhook-endpoints.",
+    setup="Add a system of the kind Webhook on the page Deliveries, under Endpoints, or over POST /api/v1/webhook-endpoints.",
     priorities=frozenset(),
     address=ENDPOINT,
     open=_open,
