@@ -21,6 +21,8 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
 _CLOCK_STEP = 60.0
 """Seconds that clocks of our machines never differ by: a pace that far ahead was taken before a clock was set back."""
+_NO_PAUSE = LONGEST_PAUSE + timedelta(seconds=_CLOCK_STEP)
+"""A pause that far ahead was begun before a clock was set back; nobody waits for that instant."""
 _PROBING = timedelta(minutes=2)
 """As long as a lease: if whoever probes dies, the next one may."""
 _DESTINATION = "endpoint:"
@@ -48,10 +50,10 @@ class Health:
     last_error: str | None = None
 
     def paused(self, now: datetime) -> bool:
-        return self.paused_until is not None and self.paused_until > now
+        return self.paused_until is not None and now < self.paused_until <= now + _NO_PAUSE
 
     def to_be_probed(self, now: datetime) -> bool:
-        return self.paused_until is not None and self.paused_until <= now
+        return self.paused_until is not None and not self.paused(now)
 
 
 FINE = Health()
@@ -103,7 +105,10 @@ def take_probe(session: Session, name: str, *, now: datetime) -> bool:
     """Whether the caller may send the one message that finds out whether a paused provider is back."""
     taken = session.execute(
         update(ProviderState)
-        .where(ProviderState.name == name, ProviderState.paused_until <= now)
+        .where(
+            ProviderState.name == name,
+            or_(ProviderState.paused_until <= now, ProviderState.paused_until > now + _NO_PAUSE),
+        )
         .values(paused_until=now + _PROBING)
     )
     return bool(taken.rowcount)  # type: ignore[attr-defined]

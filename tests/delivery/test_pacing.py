@@ -130,6 +130,25 @@ def test_a_pace_that_finds_too_few_messages_keeps_the_rest_for_later(database: D
         assert len(claim(session, pace=pace, now=now + SECOND)) == 1
 
 
+def test_a_pause_that_was_begun_by_a_wrong_clock_is_not_waited_for(database: Database, now: datetime) -> None:
+    """Years ahead no certificate is valid: everything fails, and is paused until then."""
+    wrong = now + timedelta(days=900)
+    with database.write() as session:
+        endpoint(session, "hook", now=now)
+        for name in ("email", providers.destination("hook")):
+            for _ in range(THRESHOLD):
+                providers.failed(session, name, error="certificate", since=wrong, now=wrong)
+        queue(session, 2, now=now)
+        queue(session, 2, channel="webhook", endpoint_id="hook", now=now)
+    with database.write() as session:
+        assert delivery.has_due(session, now=now)
+        probes = delivery.claim(session, worker="w", limit=9, lease=LEASE, now=now)
+        assert sorted(one.channel for one in probes) == ["email", "webhook"]
+        assert delivery.claim(session, worker="v", limit=9, lease=LEASE, now=now) == []
+        delivery.record(session, [(one, Sent(provider_id="p")) for one in probes], now=now)
+        assert providers.health(session) == {}
+
+
 def test_a_clock_that_is_set_back_stops_nobody_for_long(database: Database, now: datetime) -> None:
     pace = Pace(per_second=10, burst=10)
     with database.write() as session:
