@@ -66,6 +66,7 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(RequestValidationError, _malformed)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(DataError, _unstorable)
+    api.add_exception_handler(UnicodeEncodeError, _unstorable)
     api.add_exception_handler(ClientDisconnect, _gone)
     api.add_exception_handler(Exception, _unexpected)
 
@@ -95,7 +96,7 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 
 async def _unstorable(_request: Request, _error: Exception) -> Response:
-    """PostgreSQL refuses some text anywhere, such as a NUL in an id of the path."""
+    """PostgreSQL refuses some text anywhere, such as a NUL in an id of the path; half a character is refused on the way to either."""
     return problem(422, "The input is not valid", "it holds a character or number that cannot be stored")
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core import changes, versions
+from core.errors import Invalid
 
 
 class Database:
@@ -107,5 +109,14 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
     return engine
 
 
+class HalfACharacter(Invalid, DontWrapMixin):
+    """Text with a lone surrogate, as JSON may write it (as in \\ud800): no database keeps it."""
+
+
 def _to_json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError as error:
+        if "surrogates" not in str(error):
+            raise
+        raise HalfACharacter("It holds half a character, which cannot be stored.") from error
