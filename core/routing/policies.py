@@ -148,7 +148,10 @@ def remove(session: Session, policy_id: str, *, version: int | None, viewer: Vie
         raise Conflict(f"It is {_SAID[before.status]}; end that first.")
     if version is not None and version != before.version:
         raise moved_on(before)
-    session.execute(delete(table_of(Policy)).where(table_of(Policy).c.id == policy_id))
+    table = table_of(Policy)
+    as_seen = (table.c.id == policy_id, table.c.version == before.version)  # somebody may put it live at this instant
+    if session.execute(delete(table).where(*as_seen).returning(table.c.id)).one_or_none() is None:
+        raise moved_on(before)
     audit.record(
         session,
         "policy.delete",

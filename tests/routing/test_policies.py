@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core.clock import FakeClock
 from core.db import Database
@@ -295,3 +296,22 @@ def test_one_that_broke_off_is_told_and_one_that_is_stopped_ends(
     with database.read() as session:
         assert asking.get(session, stopped, viewer=SYSTEM).error == "It was stopped."
         assert "nothing to replay" in (asking.get(session, empty, viewer=SYSTEM).error or "")
+
+
+def test_a_policy_that_somebody_puts_in_shadow_at_that_instant_is_not_deleted(
+    house: None, database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy_id, real = draft(database, now), policies.get
+
+    def get_and_be_late(session: Session, wanted: str) -> policies.StoredPolicy:
+        found = real(session, wanted)
+        monkeypatch.undo()
+        policies.shadow(session, wanted, version=None, viewer=SYSTEM, now=now)
+        return found
+
+    with database.write() as session:
+        monkeypatch.setattr(policies, "get", get_and_be_late)
+        with pytest.raises(Conflict, match="Somebody changed this policy in between"):
+            policies.remove(session, policy_id, version=None, viewer=SYSTEM, now=now)
+    with database.read() as session:
+        assert policies.get(session, policy_id).status == policies.SHADOW
