@@ -20,6 +20,7 @@ from core.delivery.scoping import IN_EARNEST
 from core.words import DeliveryState, Priority, Role
 
 _MEMORY = "delivery_watch"
+_PAUSED = "paused:"
 
 
 def oldest_due(session: Session, *, now: datetime) -> Mapping[str, datetime]:
@@ -51,7 +52,7 @@ def watch(session: Session, *, now: datetime) -> list[str]:
     after = {**_late(session, now=now), **_paused(session)}
     told = [
         *(one["text"] for name, one in after.items() if name not in before),
-        *(_over(one["over"]) for name, one in before.items() if name not in after),
+        *(_over(one["over"]) for name, one in before.items() if name not in after and _is_there(session, name)),
     ]
     if after.keys() != before.keys():
         memory.value = {name: before.get(name) or {"over": kept(one["over"])} for name, one in after.items()}
@@ -59,6 +60,13 @@ def watch(session: Session, *, now: datetime) -> list[str]:
     if told:
         _tell(session, told, now=now)
     return [str(one) for one in told]
+
+
+def _is_there(session: Session, name: str) -> bool:
+    """Whether what was told of an endpoint can be better now: one that was deleted or switched off does not work again."""
+    endpoint_id = providers.endpoint_of(name.removeprefix(_PAUSED))
+    endpoint = session.get(Endpoint, endpoint_id) if endpoint_id else None
+    return endpoint_id is None or (endpoint is not None and endpoint.enabled)
 
 
 def _over(stored: Any) -> Saying:
@@ -94,7 +102,7 @@ def _paused(session: Session) -> dict[str, dict[str, Saying]]:
     for row in rows:
         who = names.get(providers.endpoint_of(row.name) or "")
         label = who or _called(row.name)
-        found[f"paused:{row.name}"] = {
+        found[f"{_PAUSED}{row.name}"] = {
             "text": saying(
                 "Sending by {channel} is paused because it fails; it is tried again by itself. It said: {error}",
                 channel=label,

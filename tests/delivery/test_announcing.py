@@ -275,5 +275,6 @@ def test_an_endpoint_that_is_off_or_gone_is_not_called_paused_for_ever(
             endpoint_book.switch_off(session, endpoint_id, "it is gone", now=now)
     if how == "switched off":
         switch(database, endpoint_id, False, now)
-    with database.read() as session:
+    with database.write() as session:
         assert providers.health(session) == {}
+        assert watching.watch(session, now=now) == [], "nor is it said to work again"
