@@ -11,9 +11,11 @@ from core import alerts
 from core.clock import SystemClock
 from core.db.tables import Alert, Contact
 from core.viewer import SYSTEM
-from core.words import Status
+from core.words import Priority, Status
 from tests.browser.house import House, Open
 from tests.browser.test_pages import STILL, grave, over_the_edge, settled
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def owners(house: House, *alert_ids: str) -> list[str | None]:
@@ -111,7 +113,7 @@ def test_evening_out_the_work_reads_well(scheme: str, width: int, house: House, 
 
 
 def test_an_agent_claims_on_a_phone_and_acknowledges(house: House, visit: Open) -> None:
-    alert_id = house.ring("Petra Pool", to=None)
+    alert_id = house.ring("Petra Pool", to=None, priority=Priority.CRITICAL)  # first in the pool
     page = visit("/assignments", who="cal", width=390)
     expect(page.get_by_text("Petra Pool")).to_be_visible()
     page.get_by_role("button", name="Claim", exact=True).first.click()

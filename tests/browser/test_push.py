@@ -14,7 +14,7 @@ from tests.browser.house import House, Open
 from tests.delivery.making import message, story
 from tests.push_service import Browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 REGISTER = """async () => {
   await navigator.serviceWorker.register("/doorbell-sw.js", { scope: "/" });
@@ -80,7 +80,7 @@ class Pushed:
 
 @pytest.fixture
 def pushed(visit: Open, house: House) -> Pushed:
-    return Pushed(visit("/"), house.url)
+    return Pushed(visit("/", alone=True), house.url)
 
 
 def test_what_is_pushed_is_shown_and_a_newer_one_replaces_it(pushed: Pushed) -> None:
