@@ -63,7 +63,7 @@ class Databases:
 
     def _left_by_all(self, name: str) -> bool:
         """End its connections and see them gone: while one is left, PostgreSQL itself looks again only each 100 ms."""
-        until = time.monotonic() + 5
+        until = time.monotonic() + 30
         ending = text("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = :name")
         with self._server.connect() as connection:
             while connection.scalar(ending, {"name": name}):

@@ -58,7 +58,7 @@ class Processes:
         self._running[name].send_signal(signal.SIGKILL)
         self._running[name].wait()
 
-    def terminate(self, name: str, *, timeout: float = 5.0) -> int:
+    def terminate(self, name: str, *, timeout: float = 30.0) -> int:
         """SIGTERM; its exit code.
 
         Raises:

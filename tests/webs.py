@@ -94,7 +94,7 @@ def serving_web(
     server = serving.Server(web.app, after_start=after_start, before_stop=web.stopping)
     thread = threading.Thread(target=server.serve_on, args=(bound,), daemon=True)
     thread.start()
-    assert up.wait(20), "the server did not start"
+    assert up.wait(60), "the server did not start"
 
     def stop() -> None:
         server.should_exit = True
@@ -103,7 +103,7 @@ def serving_web(
         yield Running(url=f"http://127.0.0.1:{bound.getsockname()[1]}", web=web, runtime=runtime, stop=stop)
     finally:
         stop()
-        thread.join(10)
+        thread.join(60)
         bound.close()
         assert not thread.is_alive(), "the server did not stop"
 

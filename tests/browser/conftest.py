@@ -61,7 +61,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     assert "Doorbell is at" in first, (folder / "web.log").read_text()[-4000:]
     yield House(url=f"http://127.0.0.1:{port}", database=database)
     process.terminate()
-    process.wait(20)
+    process.wait(60)
     process.stdout.close()
     log.close()
     database.dispose()

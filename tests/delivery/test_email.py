@@ -277,7 +277,7 @@ def test_what_the_first_may_have_taken_is_not_given_to_the_next(
     mail_server: MailServer, second: MailServer, step: str
 ) -> None:
     setattr(mail_server, step, "data")
-    sender = chain(mail_server, second, clock=Clock(), timeout=0.3)
+    sender = chain(mail_server, second, clock=Clock(), timeout=1.5)
     with pytest.raises(DeliveryFailed) as caught:
         sender.send(message())
     assert caught.value.retryable

@@ -17,7 +17,7 @@ from tests.delivery.crm import known, to_hubspot, told
 from tests.providers import hubspot
 from tests.providers.hubspot import Account, refuse
 
-LOOPBACK = Limits(private=True, total=2.0)
+LOOPBACK = Limits(private=True, total=20.0)
 
 
 @pytest.fixture
@@ -218,7 +218,8 @@ def test_what_each_refusal_means(
     account: Account, fault: hostile.Behaviour, retryable: bool, at_fault: bool, after: float | None, words: str
 ) -> None:
     account.faults = [("contacts/batch", fault)]
-    failure = fails(HubSpot(limits=replace(LOOPBACK, total=0.3)), to_hubspot(account))
+    limits = replace(LOOPBACK, total=0.3 if fault in (hostile.hang, hostile.slow_headers) else 20.0)
+    failure = fails(HubSpot(limits=limits), to_hubspot(account))
     assert words in failure.reason
     assert (failure.retryable, failure.provider_at_fault, failure.retry_after) == (retryable, at_fault, after)
     assert failure.answered == (not retryable and not at_fault)

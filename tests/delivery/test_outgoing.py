@@ -224,7 +224,7 @@ def test_who_misbehaves_is_tried_again(behaviour: object, said: str, hostile_ser
 @pytest.mark.parametrize("behaviour", [slow_body, half_body, huge_body], ids=["slow", "half", "huge"])
 def test_a_yes_counts_though_its_body_never_ends(behaviour: object, hostile_server: HostileServer) -> None:
     hostile_server.will(behaviour)  # type: ignore[arg-type]
-    got = call(hostile_server.url, HURRIED)
+    got = call(hostile_server.url, replace(HURRIED, total=1.5))  # its yes comes in time also on a busy machine
     assert (got.status, got.whole) == (200, False)
     assert len(got.body) <= HURRIED.body
 

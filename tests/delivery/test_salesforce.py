@@ -19,7 +19,7 @@ from tests.delivery.crm import LINK, SUMMARY, known, to_salesforce, told
 from tests.providers import salesforce
 from tests.providers.salesforce import Org, refuse
 
-LOOPBACK = Limits(private=True, total=2.0)
+LOOPBACK = Limits(private=True, total=20.0)
 
 
 @pytest.fixture
@@ -211,7 +211,8 @@ def test_what_each_refusal_means(
     org: Org, fault: hostile.Behaviour, retryable: bool, at_fault: bool, words: str
 ) -> None:
     org.faults = [("sobjects/Lead", fault), ("sobjects/Lead", hostile.answer(200, body={}))]
-    sender = Salesforce(limits=replace(LOOPBACK, total=0.3), timezone="UTC")
+    limits = replace(LOOPBACK, total=0.3 if fault in (hostile.hang, hostile.slow_headers) else 20.0)
+    sender = Salesforce(limits=limits, timezone="UTC")
     failure = fails(sender, org)
     assert words in failure.reason
     assert (failure.retryable, failure.provider_at_fault) == (retryable, at_fault)

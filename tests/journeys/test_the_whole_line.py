@@ -201,7 +201,7 @@ def listening(office: Office, who: str) -> Iterator[socketio.SimpleClient]:
 def next_alert(client: socketio.SimpleClient) -> tuple[str, dict[str, Any]]:
     """The next event about an alert."""
     while True:
-        event, *body = client.receive(timeout=10)
+        event, *body = client.receive(timeout=60)
         if event.startswith("alert:"):
             return event, body[0]
 
@@ -210,7 +210,7 @@ def silent(client: socketio.SimpleClient) -> bool:
     """Whether no alert event came before the answer to a ping asked now."""
     client.emit("ping")
     while True:
-        event, *_ = client.receive(timeout=10)
+        event, *_ = client.receive(timeout=60)
         if event.startswith("alert:"):
             return False
         if event == "pong":
@@ -223,13 +223,13 @@ def dashboard(office: Office, who: str) -> Iterator[ClientConnection]:
     url = office.running.url
     cookie = {"cookie": f"doorbell={office.running.cookie(f'{who}@doorbell.test')}"}
     with connect(f"{url.replace('http', 'ws', 1)}/live", additional_headers=cookie, origin=Origin(url)) as page:
-        assert json.loads(page.recv(timeout=10))["type"] == "hello"
+        assert json.loads(page.recv(timeout=60))["type"] == "hello"
         yield page
 
 
 def next_change(page: ClientConnection) -> dict[str, Any]:
     while True:
-        message = json.loads(page.recv(timeout=10))
+        message = json.loads(page.recv(timeout=60))
         if message["type"] == "changes":
             items: list[dict[str, Any]] = message["items"]
             return items[0]

@@ -69,7 +69,7 @@ def client(url: str, token: str, last: int | str = "", transport: str = "") -> I
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
 
