@@ -36,6 +36,11 @@ def pytest_configure() -> None:
     session.create_engine = engines.create_engine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long ones begin first, in whatever order: one that began last would leave the other workers with nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_collection_finish() -> None:
     """What is imported by now stays: Streamlit's collection after each run of a page need not walk it, nor a server's."""
     gc.collect()

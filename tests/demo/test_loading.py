@@ -31,6 +31,8 @@ from core.generator import generate
 from core.settings import Settings
 from core.words import HORIZON_DAYS, ChangeKind, Intent, Outcome
 
+pytestmark = pytest.mark.long
+
 SMALL = Size(contacts=160, days=30, first=60, cohort=100)
 SEED = 4  # with it, this little a demo has alerts of several ends
 

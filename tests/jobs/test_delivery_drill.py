@@ -7,6 +7,7 @@ import pytest
 from bench.delivery import drill
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_no_message_is_lost_and_none_comes_twice_but_after_a_crash(database_url: str, tmp_path: Path) -> None:
     after = drill(tmp_path, database_url, kills=6)

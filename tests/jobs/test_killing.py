@@ -7,6 +7,7 @@ import pytest
 from bench.killing import drill
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_or_doubled_by_kills(database_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "data"

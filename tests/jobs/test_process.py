@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
+import pytest
 from sqlalchemy import func, select
 
 from core import events, versions
@@ -16,6 +17,8 @@ from core.views import progress
 from tests.delivery.making import told
 from tests.mail import MailServer, serving
 from tests.processes import Processes
+
+pytestmark = pytest.mark.long
 
 
 def eventually(holds: Callable[[], object], *, within: float = 60.0) -> None:

@@ -20,6 +20,8 @@ from tests.providers import hubspot, salesforce
 from tests.providers.hubspot import Account
 from tests.providers.salesforce import Org
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 60.0
 """Seconds for what takes one: the machine may be busy."""
 

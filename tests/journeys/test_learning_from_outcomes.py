@@ -26,6 +26,8 @@ from tests import factories
 from tests.learning import making, worlds
 from tests.learning.worlds import Market
 
+pytestmark = pytest.mark.long
+
 REFINANCE = Intent.REFINANCE_OPPORTUNITY
 
 

@@ -9,6 +9,8 @@ import pytest
 from app import replay as command
 from app.replay_report import by_database
 
+pytestmark = pytest.mark.long
+
 START = datetime(2011, 10, 1, tzinfo=UTC)
 COLUMNS = (
     "case:AMOUNT_REQ",

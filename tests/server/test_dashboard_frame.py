@@ -4,12 +4,15 @@ import asyncio
 from pathlib import Path
 
 import httpx2
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from tests.server.test_supervising import product, run
 from tests.webs import request
+
+pytestmark = pytest.mark.long
 
 EMAIL, PASSWORD = "ann@example.com", "a long password"
 
