@@ -13,10 +13,18 @@ from core.db.tables.acting import Delivery
 from core.db.tables.reaching import Endpoint
 from core.delivery.notices import Notice
 from core.delivery.outbox import Sent
+from tests import factories
 from tests.browser.house import House, Open
 from tests.browser.test_pages import over_the_edge, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def at_once(house: House) -> None:
+    """Nothing is gathered, however much the tests before these told the same people."""
+    with house.database.write() as session:
+        factories.told_at_once(session, "ann", "bob", now=SystemClock().now())
 
 
 def tell(house: House, who: str) -> str:

@@ -124,6 +124,7 @@ def alerts(house: House) -> None:
     house.ring("Free Person", to=None)
 
 
+@pytest.mark.timeout(600)
 def test_axe_finds_nothing_serious_and_no_page_asks_another_server(house: House, visit: Open) -> None:
     page = visit("/", who="mia")
     asked: list[str] = []
@@ -174,6 +175,7 @@ def test_nothing_runs_over_the_edge_of_a_phone(house: House, visit: Open) -> Non
     assert not any(found.values()), found
 
 
+@pytest.mark.timeout(600)
 def test_the_pages_of_managers_and_admins_read_well(visit: Open) -> None:
     page = visit("/", who="ada")
     settled(page, "Hello")
