@@ -22,6 +22,8 @@ class MailServer:
     answer: str = "250 OK"
     hang: str = ""
     reset: str = ""
+    utf8: bool = True
+    """Whether it takes addresses with letters beyond ASCII (SMTPUTF8)."""
     per_connection: int = 0
     """Mails after which a connection is ended at the next one's first word; 0: never."""
     ends_with: str = "421 Too many for one connection"
@@ -91,7 +93,7 @@ def serving(server: MailServer | None = None) -> Iterator[MailServer]:
     """Run it for the length of the block, on a free port."""
     server = server or MailServer()
     server.port = server.port or free_port()
-    controller = Controller(server, hostname="127.0.0.1", port=server.port)
+    controller = Controller(server, hostname="127.0.0.1", port=server.port, enable_SMTPUTF8=server.utf8)
     controller.start()
     try:
         yield server

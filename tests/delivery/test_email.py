@@ -214,6 +214,21 @@ def test_an_address_that_is_not_one_is_final(mail_server: MailServer, address: s
     assert not mail_server.mails
 
 
+def test_an_address_with_letters_beyond_ascii_is_written_to_where_the_server_can() -> None:
+    with serving() as server:
+        sender = mailer(server)
+        sender.send(message(to="jörg@doorbell.test"))
+        sender.close()
+        assert server.recipients == ["jörg@doorbell.test"]
+    with serving(MailServer(utf8=False)) as server:
+        sender = mailer(server)
+        with pytest.raises(DeliveryFailed, match="letters") as caught:
+            sender.send(message(to="jörg@doorbell.test"))
+        sender.close()
+        assert not caught.value.retryable
+        assert server.recipients == []
+
+
 def test_without_a_server_in_the_settings_there_is_no_channel() -> None:
     assert email.CHANNEL.open is not None
     assert email.CHANNEL.open(Settings(smtp_url="")) is None  # type: ignore[arg-type]

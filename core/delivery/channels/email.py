@@ -149,6 +149,12 @@ class Mailer:
             connection = idle or _connect(self._server)
             try:
                 options = [f"size={size}"] if connection.has_extn("size") else []
+                if not to.isascii():  # RFC 6531
+                    if not connection.has_extn("smtputf8"):
+                        raise DeliveryFailed(
+                            "the mail server takes no address with letters like these", retryable=False
+                        )
+                    options.append("SMTPUTF8")
                 _refuse_unless(smtplib.SMTPSenderRefused, connection.mail(self._from[1], options), self._from[1])
                 code, said = connection.rcpt(to)
                 if code not in (250, 251):
