@@ -57,8 +57,10 @@ def test_the_people_of_a_house_over_http(running: Running, now: datetime) -> Non
     assert ann("GET", "/agents/ann/time-off?past=true").json()["items"] == []
 
     told = [one["body"] for one in Client(running, "bob")("GET", "/notifications").json()["items"]]
-    assert any("You cover for Ann, 9 Mar to 13 Mar 2026: what" in text for text in told)
-    assert any("You no longer cover for Ann, 9 Mar 2026, 14:00 to 16:00." in text for text in told)
+    assert any("You cover for Ann, Mon 9 Mar 2026 to Fri 13 Mar 2026: what" in text for text in told)
+    assert any(
+        "You no longer cover for Ann, Mon 9 Mar, 2:00 PM UTC to Mon 9 Mar, 4:00 PM UTC." in text for text in told
+    )
 
     hours = {"timezone": "America/Denver", "schedule": {"mon": [["09:00", "17:00"]]}}
     profile = ann("PUT", "/alerts/routing/agents/ann/profile", hours)
