@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.delivery import QUEUED, Post, environment, fill, fresh, posting, prepared, settle
 from bench.nursery import nursery
+from core.db import Database
 
 PER_SECOND = 100.0
 """As a provider allows it: Amazon SES starts at 14, SendGrid's smaller plans allow about 100."""
@@ -21,17 +22,17 @@ _LOOK = 1.0
 def run(scratch: Path, postgres_url: str) -> dict[str, Any]:
     """Both databases at the same time, each with one jobs process."""
     urls = {"sqlite": f"sqlite:///{scratch}/queue.db", "postgresql": fresh(postgres_url, "bench_long_queue")}
+    databases = {name: prepared(url) for name, url in urls.items()}  # in turn: migrations know of one at a time
     folders = {name: scratch / name for name in urls}
     for folder in folders.values():
         folder.mkdir()
     with ThreadPoolExecutor(len(urls)) as pool:
-        found = {name: pool.submit(drain, folders[name], url) for name, url in urls.items()}
+        found = {name: pool.submit(drain, folders[name], database) for name, database in databases.items()}
         return {name: one.result() for name, one in found.items()}
 
 
-def drain(folder: Path, database_url: str, *, per_second: float = PER_SECOND, queued: int = QUEUED) -> dict[str, Any]:
+def drain(folder: Path, database: Database, *, per_second: float = PER_SECOND, queued: int = QUEUED) -> dict[str, Any]:
     """Until the last message is sent. Raises AssertionError where a mail is missing or the pace was passed."""
-    database = prepared(database_url)
     fill(database, queued)
     memory: list[float] = []
     with posting(Post()) as post, nursery(folder, environment(folder, database, post, pace=per_second)) as house:
