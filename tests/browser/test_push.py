@@ -1,6 +1,7 @@
 """Push in a real browser: the service worker shows what is pushed and leads to it. The push service alone is played here."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -70,12 +71,15 @@ class Pushed:
             {"origin": self._url, "registrationId": self._registrations[-1], "data": data},
         )
 
-    def shown(self, number: int) -> list[dict[str, Any]]:
-        self.page.wait_for_function(
-            "async (number) => (await (await navigator.serviceWorker.ready).getNotifications()).length >= number",
-            arg=number,
-        )
-        return list(self.page.evaluate(SHOWN))
+    def shown(self, number: int, *, title: str = "") -> list[dict[str, Any]]:
+        """As soon as there are so many, and one of them begins so."""
+        until = time.monotonic() + 60
+        while True:
+            found: list[dict[str, Any]] = self.page.evaluate(SHOWN)
+            if len(found) >= number and any(one["title"].startswith(title) for one in found):
+                return found
+            assert time.monotonic() < until, found
+            self.page.wait_for_timeout(50)
 
 
 @pytest.fixture
@@ -89,10 +93,7 @@ def test_what_is_pushed_is_shown_and_a_newer_one_replaces_it(pushed: Pushed) -> 
     assert first["title"] == "High: Rosa is likely to sell"
     assert first["url"] == "/feed?alert=a1"
     pushed.push(push.content(message(priority="CRITICAL")).decode())
-    pushed.page.wait_for_function(
-        "async () => (await (await navigator.serviceWorker.ready).getNotifications())[0].title.startsWith('Critical')"
-    )
-    (second,) = pushed.shown(1)
+    (second,) = pushed.shown(1, title="Critical")
     assert second["requireInteraction"]
 
 
