@@ -19,6 +19,7 @@ from core.db import Database
 from core.routing import bulk, moves
 from core.routing.bulk import Bulk, To
 from core.routing.moves import Moved
+from core.routing.rebalancing import Result
 from core.routing.state import State
 from core.viewer import Viewer
 
@@ -48,6 +49,18 @@ class BulkResult(Camel):
     overflow: bool = False
     status: int = 200
     error: str | None = None
+
+    @classmethod
+    def of(cls, one: Moved | Result) -> "BulkResult":
+        return cls(
+            alert_id=one.alert_id,
+            agent_id=one.agent_id,
+            ok=one.error is None,
+            decision_id=one.routed.decision_id if one.routed else None,
+            overflow=one.routed.overflow if one.routed else False,
+            status=one.error.status if one.error else 200,
+            error=one.error.detail if one.error else None,
+        )
 
 
 class BulkOut(Camel):
@@ -115,18 +128,7 @@ def _assign_in_parts(
 
 
 def _bulk_out(moved: Sequence[Moved]) -> BulkOut:
-    items = [
-        BulkResult(
-            alert_id=one.alert_id,
-            agent_id=one.agent_id,
-            ok=one.error is None,
-            decision_id=one.routed.decision_id if one.routed else None,
-            overflow=one.routed.overflow if one.routed else False,
-            status=one.error.status if one.error else 200,
-            error=one.error.detail if one.error else None,
-        )
-        for one in moved
-    ]
+    items = [BulkResult.of(one) for one in moved]
     done = sum(item.ok for item in items)
     return BulkOut(items=items, done=done, failed=len(items) - done)
 

@@ -158,18 +158,7 @@ def _done(session: Session, plan_id: str, results: Sequence[Result], viewer: Vie
     escalation.ring_together(session, moved, occasion=plan_id, by=viewer.user_id, now=now)
     return DoneOut(
         plan_id=plan_id,
-        items=[
-            BulkResult(
-                alert_id=one.alert_id,
-                agent_id=one.agent_id,
-                ok=one.error is None,
-                decision_id=one.routed.decision_id if one.routed else None,
-                overflow=one.routed.overflow if one.routed else False,
-                status=one.error.status if one.error else 200,
-                error=one.error.detail if one.error else None,
-            )
-            for one in results
-        ],
+        items=[BulkResult.of(one) for one in results],
         done=len(moved),
         failed=len(results) - len(moved),
         undo_until=rebalancing.get(session, plan_id, viewer=viewer).undo_until,
